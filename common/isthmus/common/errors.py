@@ -1,0 +1,9 @@
+"""placeholder"""
+
+
+class IsthmusError(Exception):
+    pass
+
+
+class InputError(IsthmusError):
+    pass
