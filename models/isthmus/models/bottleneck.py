@@ -6,6 +6,7 @@ Source: Ballé et al. 2018 (arXiv 1802.01436), appendix 6.1; thesis chapter 2.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class EntropyBottleneck(nn.Module):
         self.matrices = nn.ParameterList()
         self.biases = nn.ParameterList()
         self.factors = nn.ParameterList()
-        for i, o in zip(widths, widths[1:], strict=False):
+        for i, o in pairwise(widths):
             init = math.log(math.expm1(1 / scale / o))
             self.matrices.append(nn.Parameter(torch.full((channels, o, i), init)))
             self.biases.append(nn.Parameter(torch.empty(channels, o, 1).uniform_(-0.5, 0.5)))

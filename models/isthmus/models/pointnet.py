@@ -97,7 +97,7 @@ class PointLayer(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """``[in, n]`` to ``relu(bn(W h))``, ``[out, n]``."""
         if self.training:
-            out: Tensor = _LayerStep.apply(h, self.masked_weight(), self.gamma, self.beta, self)
+            out: Tensor = _LayerStep.apply(h, self.masked_weight(), self.gamma, self.beta, self)  # type: ignore[no-untyped-call]
             return out
         weight, bias = self.fold_running()
         return torch.addmm(bias[:, None].to(h.dtype), weight.to(h.dtype), h).relu_()
@@ -105,7 +105,9 @@ class PointLayer(nn.Module):
     def pool(self, h: Tensor, batch: int) -> Tensor:
         """``[in, batch * points]`` to the maximum over points of ``relu(bn(W h))``, ``[batch, out]``."""
         if self.training:
-            out: Tensor = _PoolStep.apply(h, self.masked_weight(), self.gamma, self.beta, self, batch)
+            out: Tensor = _PoolStep.apply(  # type: ignore[no-untyped-call]
+                h, self.masked_weight(), self.gamma, self.beta, self, batch
+            )
             return out
         weight, bias = self.fold_running()
         _, rows = _winner_rows(h, weight, batch)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import InputError
+from isthmus.data.labelled import Split, load_labelled
 
 VALIDATION_FRACTION = 0.1
 VALIDATION_SEED = 20_240_916
@@ -25,25 +25,30 @@ class CloudSet:
     points: npt.NDArray[np.float32]  # [clouds, points, 3], unit ball, z up
     labels: npt.NDArray[np.int64]  # [clouds]
     class_names: tuple[str, ...]
+    name: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def subset(self, index: npt.NDArray[np.int64]) -> CloudSet:
-        return CloudSet(self.points[index], self.labels[index], self.class_names)
+        return CloudSet(self.points[index], self.labels[index], self.class_names, self.name)
 
 
-def load_packed(path: Path) -> tuple[CloudSet, CloudSet]:
-    """Train and test of an npz with `points` (integers), `scale`, `labels`, `is_test`, `class_names`."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            points = file["points"].astype(np.float32) * np.float32(file["scale"])
-            labels, is_test = file["labels"].astype(np.int64), file["is_test"]
-            names = tuple(str(n) for n in file["class_names"])
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"expected an npz of packed clouds, got {path}: {error}") from error
-    whole = CloudSet(points, labels, names)
-    return whole.subset(np.flatnonzero(~is_test)), whole.subset(np.flatnonzero(is_test))
+def load_cloud_set(path: Path, split: Split) -> CloudSet:
+    """One split of any labelled set that `isthmus.data.labelled` knows, as clouds of one size.
+
+    Where sizes differ, each cloud is drawn to the largest power of two that most of them have (repeating points of the
+    smaller ones, which a maximum over points does not see).
+    """
+    labelled = load_labelled(path, split)
+    sizes = np.diff(labelled.offsets)
+    if (sizes == sizes[0]).all():
+        stacked = labelled.stacked()
+    else:
+        count = 1 << int(np.log2(np.median(sizes)))
+        rng = np.random.default_rng(VALIDATION_SEED)
+        stacked = np.stack([c[rng.choice(len(c), count, replace=len(c) < count)] for c in labelled.clouds])
+    return CloudSet(np.ascontiguousarray(stacked, np.float32), labelled.labels, labelled.class_names, labelled.name)
 
 
 def split_validation(train: CloudSet) -> tuple[CloudSet, CloudSet]:
@@ -64,4 +69,5 @@ def fixed_draw(clouds: CloudSet, points: int) -> npt.NDArray[np.float32]:
     drawn = clouds.points[:, order[:points]]
     drawn = drawn - drawn.mean(1, keepdims=True)
     radius = np.sqrt((drawn**2).sum(2).max(1))
-    return (drawn / radius[:, None, None]).astype(np.float32)
+    out: npt.NDArray[np.float32] = (drawn / radius[:, None, None]).astype(np.float32)
+    return out

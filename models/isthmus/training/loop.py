@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isthmus.common.errors import InputError
 from isthmus.training.datasets import CloudSet
+from isthmus.training.reporter import Reporter
 
 GRADIENT_CLIP = 1.0
 
@@ -60,6 +61,8 @@ class Recipe(nn.Module, ABC):
 
 @dataclass(slots=True)
 class Best:
+    """The epoch to keep."""
+
     loss: float = math.inf
     epoch: int = -1
     state: dict[str, Tensor] | None = None
@@ -83,9 +86,7 @@ def fit(
     device = next(recipe.parameters()).device
     points = torch.from_numpy(train.points)
     labels = torch.from_numpy(train.labels)
-    optimizer = torch.optim.AdamW(
-        recipe.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
+    optimizer = torch.optim.AdamW(recipe.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     average = copy.deepcopy(recipe) if schedule.ema_decay else None
@@ -102,6 +103,7 @@ def fit(
     steps = max(1, len(train) // schedule.batch_size)
     began = time.monotonic() - seconds
     epoch = start
+    reporter = Reporter(label, schedule.epochs, steps)
     for epoch in range(start, schedule.epochs):
         if schedule.kind == "plateau" and stale >= schedule.early_stop:
             break
@@ -119,12 +121,13 @@ def fit(
             batch = recipe.draw(points[index], generator).to(device)
             loss = recipe.loss(batch, labels[index].to(device), progress)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(recipe.parameters(), GRADIENT_CLIP)
             optimizer.step()
             if average is not None:
                 update_average(average, recipe, schedule.ema_decay, epoch * steps + step)
             total += loss.item()
+            reporter.step(epoch, step)
         judged = average if average is not None else recipe
         metrics = evaluate(judged, *validation)
         if metrics["loss"] < best.loss:
@@ -135,8 +138,7 @@ def fit(
             if schedule.kind == "plateau" and stale % (schedule.patience + 1) == schedule.patience:
                 rate_scale *= 0.1
         seconds = time.monotonic() - began
-        text = " ".join(f"{k} {v:.3f}" for k, v in metrics.items())
-        print(f"{label} {epoch + 1}/{schedule.epochs} train {total / steps:.3f} {text} {seconds:.0f}s", flush=True, file=sys.stderr)
+        reporter.epoch(epoch, {"train loss": total / steps, **metrics}, seconds)
         if checkpoint is not None:
             save_checkpoint(checkpoint, {
                 "recipe": recipe.state_dict(), "optimizer": optimizer.state_dict(),
@@ -144,7 +146,9 @@ def fit(
                 "progress": (best, epoch + 1, stale, rate_scale, seconds),
                 "average": average.state_dict() if average is not None else None,
             })  # fmt: skip
-    assert best.state is not None and best.metrics is not None
+    reporter.close()
+    if best.state is None or best.metrics is None:
+        raise InputError(f"expected a finite validation loss, {label} never had one: lower the learning rate")
     recipe.load_state_dict(best.state)
     return {"best_epoch": best.epoch + 1, "epochs": epoch + 1, "seconds": round(seconds), **best.metrics}
 

@@ -36,16 +36,18 @@ class ThesisRecipe(Recipe):
 
     def y(self, points: Tensor) -> Tensor:
         """Latents ``[batch, channels]``."""
-        return self.g_a(points) * (INITIAL_GAIN * self.gain_a)
+        out: Tensor = self.g_a(points) * (INITIAL_GAIN * self.gain_a)
+        return out
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and bits for each cloud."""
         y_hat, bits = self.bottleneck(self.y(points))
         return self.g_s(y_hat * (INITIAL_GAIN * self.gain_s)), bits
 
-    def loss(self, points: Tensor, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, points: Tensor, labels: Tensor, progress: float) -> Tensor:  # noqa: ARG002
         logits, bits = self(points)
-        return bits.mean() + self.trade_off * F.cross_entropy(logits, labels)
+        out: Tensor = bits.mean() + self.trade_off * F.cross_entropy(logits, labels)
+        return out
 
     def validate(self, points: Tensor, labels: Tensor) -> dict[str, float]:
         logits, bits = self(points)

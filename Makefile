@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+DEMO_VENV := .venv-demo
+DATA ?=
+# The CPU build of torch where one is offered; any build of this version elsewhere.
+TORCH := torch==2.13.0
+
+.PHONY: help demo test check format protos figures clean
+
+help:
+	@echo "make demo [DATA=path]  set up, start a cloud and an edge, send clouds across, print and plot (no torch)"
+	@echo "make test              set up the development environment and run all tests"
+	@echo "make check             lint, types, import contract, drift checks"
+	@echo "make format            format the code"
+	@echo "make protos            generate the protobuf modules again"
+	@echo "make figures           write measured figures into README and docs again"
+
+# The demo's environment is a user's: the edge, the cloud and the plots, and no torch.
+$(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/_range_coder.c
+	$(PYTHON) -m venv $(DEMO_VENV)
+	$(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[measure]'
+	touch $@
+
+demo: $(DEMO_VENV)/ready
+	$(DEMO_VENV)/bin/isthmus demo $(if $(DATA),--data $(DATA))
+
+$(VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/_range_coder.c
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+test: $(VENV)/ready
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/ready
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy common models edge cloud scripts benchmarks
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python scripts/generate_protos.py --check
+	$(VENV)/bin/python -m isthmus.measure.document --check
+
+format: $(VENV)/ready
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+protos: $(VENV)/ready
+	$(VENV)/bin/python scripts/generate_protos.py
+
+figures: $(VENV)/ready
+	$(VENV)/bin/isthmus measure summary
+	$(VENV)/bin/python -m isthmus.measure.document --write
+
+clean:
+	rm -rf $(VENV) $(DEMO_VENV) build dist out .pytest_cache .mypy_cache .ruff_cache

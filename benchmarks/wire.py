@@ -1,0 +1,297 @@
+"""What the wire costs: a cloud in memory on the edge, to its class back on the edge, over loopback gRPC.
+
+    python benchmarks/wire.py [--codec pc-lite-any-q3] [--zoo DIR] [--points 1024] [--seconds 5]
+
+Starts a cloud as a process of its own and measures, edge encoding included:
+- ping-pong: one cloud at a time, p50 and p95 of the time from `encode` to the class;
+- clouds a second, one frame a message, pipelined;
+- clouds a second, 32 frames a message, and 32 clouds a packet.
+
+Machines differ and are shared, so two references are measured in the same run, in turn with ours: a bare gRPC echo of
+the same bytes (what the transport alone takes) and the encoder alone (what the edge alone takes). Ratios to these
+travel; the absolute figures do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import grpc
+import numpy as np
+
+import isthmus
+from isthmus.common.packet import Packet
+from isthmus.common.signals import PointCloud
+from isthmus.common.zoo import find_codec, find_zoo
+from isthmus.edge.client import CloudClient, open_channel
+from isthmus.edge.encoder import Encoder
+
+GROUP = 32
+IN_FLIGHT = 1024
+ECHO_METHOD = "/isthmus.benchmarks.Echo/Echo"
+START_TIMEOUT_S = 60.0
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--codec", default="pc-lite-any-q3")
+    parser.add_argument("--zoo", type=Path, default=None)
+    parser.add_argument("--points", type=int, default=1024)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--out", type=Path, default=Path("results/wire.json"))
+    parser.add_argument("--echo-server", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.echo_server:
+        asyncio.run(echo_server())
+        return 0
+    zoo = find_zoo(arguments.zoo)
+    result = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2, sort_keys=True))
+    return 0
+
+
+def measure(codec: Path, zoo: Path, points: int, seconds: float) -> dict[str, object]:
+    """All measurements of one codec folder, as results/wire.json holds them."""
+    encoder = Encoder(codec)
+    rng = np.random.default_rng(0)
+    clouds = [PointCloud(rng.standard_normal((points, 3)).astype(np.float32)) for _ in range(256)]
+    packet = encoder.encode(clouds[0]).packet
+    with cloud_process(zoo) as address, echo_process() as echo_address:
+        ours_ms, echo_ms = ping_pongs(address, echo_address, encoder, clouds, seconds)
+        single = pipelined(address, encoder, clouds, seconds, frames_per_message=1)
+        framed = pipelined(address, encoder, clouds, seconds, frames_per_message=GROUP)
+        batched = pipelined_batches(address, encoder, clouds, seconds)
+        echo_rate = echo_pipelined(echo_address, packet.to_bytes(), seconds)
+        encode_rate = rate(lambda i: encoder.encode(clouds[i % len(clouds)]), seconds / 2)
+        message_bytes = traffic(address, encoder, clouds)
+    ours, echo = np.percentile(ours_ms, [50, 95]), np.percentile(echo_ms, [50, 95])
+    coalesced = max(framed, batched)
+    return {
+        "wire.ping_pong_ms_p50": round(float(ours[0]), 4),
+        "wire.clouds_per_s": round(single, 1),
+        "wire.clouds_per_s_coalesced": round(coalesced, 1),
+        "detail": {
+            "codec": encoder.manifest.name,
+            "points": points,
+            "packet_bytes": packet.size_bytes,
+            "ping_pong_ms_p95": round(float(ours[1]), 4),
+            "ping_pong_count": len(ours_ms),
+            "clouds_per_s_32_frames_a_message": round(framed, 1),
+            "clouds_per_s_32_clouds_a_packet": round(batched, 1),
+            "message_bytes_per_cloud": message_bytes,
+            "cpu_count": os.cpu_count(),
+            "load_average_1_min": round(os.getloadavg()[0], 2),
+            "platform": f"{platform.machine()}, Python {platform.python_version()}, grpc {grpc.__version__}",
+        },
+        "reference": {
+            "grpc_echo_ping_pong_ms_p50": round(float(echo[0]), 4),
+            "grpc_echo_ping_pong_ms_p95": round(float(echo[1]), 4),
+            "grpc_echo_messages_per_s": round(echo_rate, 1),
+            "encoder_alone_clouds_per_s": round(encode_rate, 1),
+        },
+        "ratio": {
+            "ping_pong_to_grpc_echo": round(float(ours[0] / echo[0]), 3),
+            "clouds_per_s_to_grpc_echo": round(single / echo_rate, 3),
+            "clouds_per_s_coalesced_to_grpc_echo": round(coalesced / echo_rate, 3),
+            "clouds_per_s_coalesced_to_encoder_alone": round(coalesced / encode_rate, 3),
+        },
+    }
+
+
+def ping_pongs(
+    address: str, echo_address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of each ping-pong, ours and the echo's, in turns of 50 so that both meet the same neighbours."""
+    ours: list[float] = []
+    echoes: list[float] = []
+    data = encoder.encode(clouds[0]).packet.to_bytes()
+    with CloudClient(address, encoder.manifest) as client, echo_call(echo_address) as (send, answers):
+        client.open()
+        end_s = time.perf_counter() + 2 * seconds
+        turn = 0
+        while time.perf_counter() < end_s:
+            for i in range(50):
+                start_s = time.perf_counter()
+                client.send(encoder.encode(clouds[(turn * 50 + i) % len(clouds)]).packet)
+                client.receive().top()
+                ours.append((time.perf_counter() - start_s) * 1e3)
+            for _ in range(50):
+                start_s = time.perf_counter()
+                send(data)
+                next(answers)
+                echoes.append((time.perf_counter() - start_s) * 1e3)
+            turn += 1
+    warm_up = min(100, len(ours) // 2)
+    return ours[warm_up:], echoes[warm_up:]
+
+
+def pipelined(
+    address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float, frames_per_message: int
+) -> float:
+    """Clouds a second, one cloud a packet."""
+    with CloudClient(address, encoder.manifest) as client:
+        client.open()
+        packets = (encoder.encode(cloud).packet for cloud in until(clouds, seconds))
+        start_s = time.perf_counter()
+        count = sum(len(result.signals) for result in client.classify(packets, frames_per_message=frames_per_message))
+        return count / (time.perf_counter() - start_s)
+
+
+def pipelined_batches(address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float) -> float:
+    """Clouds a second, GROUP clouds a packet."""
+
+    def packets() -> Iterator[Packet]:
+        group: list[PointCloud] = []
+        for cloud in until(clouds, seconds):
+            group.append(cloud)
+            if len(group) == GROUP:
+                yield encoder.encode_batch(group).packet
+                group.clear()
+
+    with CloudClient(address, encoder.manifest) as client:
+        client.open()
+        start_s = time.perf_counter()
+        count = sum(len(result.signals) for result in client.classify(packets()))
+        return count / (time.perf_counter() - start_s)
+
+
+def traffic(address: str, encoder: Encoder, clouds: list[PointCloud]) -> dict[str, float]:
+    """Bytes of serialized messages a cloud, both ways, one frame a message and GROUP clouds a packet."""
+    found = {}
+    for name, size in (("one_a_message", 1), ("32_a_packet", GROUP)):
+        with CloudClient(address, encoder.manifest) as client:
+            groups = [clouds[i : i + size] for i in range(0, len(clouds), size)]
+            for group in groups:  # one after another, so that no results share a message
+                client.send(encoder.encode_batch(group).packet)
+                client.receive()
+            found[f"{name}_up"] = round(client.traffic.sent_bytes / len(clouds), 3)
+            found[f"{name}_down"] = round(client.traffic.received_bytes / len(clouds), 3)
+    return found
+
+
+def echo_pipelined(address: str, data: bytes, seconds: float) -> float:
+    """Messages a second of the bare echo, 64 in flight."""
+    with echo_call(address) as (send, answers):
+        start_s = time.perf_counter()
+        for _ in range(64):
+            send(data)
+        count = 0
+        while time.perf_counter() - start_s < seconds:
+            next(answers)
+            send(data)
+            count += 1
+        return count / (time.perf_counter() - start_s)
+
+
+def rate(step: Callable[[int], object], seconds: float) -> float:
+    """Steps a second."""
+    start_s = time.perf_counter()
+    count = 0
+    while time.perf_counter() - start_s < seconds:
+        step(count)
+        count += 1
+    return count / (time.perf_counter() - start_s)
+
+
+def until(clouds: list[PointCloud], seconds: float) -> Iterator[PointCloud]:
+    """The clouds, round and round, for a time."""
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        yield from clouds[:GROUP]
+
+
+@contextmanager
+def cloud_process(zoo: Path) -> Iterator[str]:
+    """`python -m isthmus.cloud` on a free port; ended as a user would end it."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready"
+        command = [sys.executable, "-m", "isthmus.cloud", "--port", "0", "--zoo", str(zoo), "--ready-file", str(ready)]
+        command += ["--max-in-flight", str(IN_FLIGHT)]
+        with child(command) as process:
+            wait_for(ready.exists, process)
+            yield ready.read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def echo_process() -> Iterator[str]:
+    """A bare grpc.aio server that sends back what it gets."""
+    with child([sys.executable, str(Path(__file__).resolve()), "--echo-server"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield f"127.0.0.1:{int(process.stdout.readline())}"
+
+
+@contextmanager
+def echo_call(address: str) -> Iterator[tuple[Callable[[bytes | None], None], Iterator[bytes]]]:
+    """A stream to the echo: what sends, and what comes back."""
+    outgoing: SimpleQueue[bytes | None] = SimpleQueue()
+    channel = open_channel(address)
+    try:
+        call = channel.stream_stream(ECHO_METHOD, None, None)(iter(outgoing.get, None))
+        answers: Iterator[bytes] = iter(call)
+        yield lambda data: outgoing.put(data), answers  # noqa: PLW0108 (a bound `put` has two parameters more)
+        outgoing.put(None)
+    finally:
+        channel.close()
+
+
+async def echo_server() -> None:
+    """Serve until killed; print the port."""
+
+    async def echo(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        while isinstance(data := await context.read(), bytes):
+            await context.write(data)
+
+    _, service, method = ECHO_METHOD.split("/")
+    server = grpc.aio.server()
+    handler = grpc.stream_stream_rpc_method_handler(echo)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    await server.start()
+    await server.wait_for_termination()
+
+
+@contextmanager
+def child(command: list[str], stdout: int | None = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
+    """A process on the source roots of this one, ended with the block."""
+    roots = os.pathsep.join(str(Path(portion).parent) for portion in isthmus.__path__)
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": roots}, stdout=stdout)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def wait_for(is_there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Wait until a child is ready; RuntimeError if it ends, or takes too long."""
+    end_s = time.monotonic() + START_TIMEOUT_S
+    while not is_there():
+        if process.poll() is not None or time.monotonic() > end_s:
+            raise RuntimeError(f"expected a server within {START_TIMEOUT_S:g} s, it ended with {process.returncode}")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,91 @@
+"""The command `isthmus cloud`, also `python -m isthmus.cloud`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isthmus.common.errors import IsthmusError
+
+if TYPE_CHECKING:
+    from isthmus.cloud.server import Ready
+
+# Exit status of a command that could not do its work at all, as of one called with wrong options.
+EXIT_FAILED = 2
+
+
+def cloud(
+    *,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 takes connections from anywhere.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 50051,
+    zoo: Annotated[
+        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
+    ] = None,
+    max_streams: Annotated[int, typer.Option(min=1, help="Streams at a time; one more is told to come back.")] = 64,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, help="Frames a client may have sent and not yet had answered.")
+    ] = 256,
+    max_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet.")] = 1 << 16,
+    max_signals: Annotated[int, typer.Option(min=1, help="Most signals in one packet.")] = 1024,
+    idle_timeout_s: Annotated[float, typer.Option(min=0.1, help="A stream silent for this long is ended.")] = 60.0,
+    grace_s: Annotated[
+        float, typer.Option(min=0.0, help="What live streams get when the cloud is told to end.")
+    ] = 10.0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each network.")] = 1,
+    reflection: Annotated[bool, typer.Option(help="Describe the service to tools such as grpcurl.")] = True,
+    ready_file: Annotated[Path | None, typer.Option(help="Write host:port here once connections are taken.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each stream.")] = False,
+) -> None:
+    """Serve the cloud halves of codecs: decode what edges send, classify, answer."""
+    import asyncio
+    import logging
+
+    from isthmus.cloud.server import ServerConfig, serve
+    from isthmus.common.packet import Limits
+    from isthmus.common.prior import MAX_SYMBOL_COUNT
+    from isthmus.common.wire import StreamLimits
+    from isthmus.common.zoo import find_zoo
+
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    packet_limits = Limits(
+        max_packet_size_bytes=max_packet_bytes, max_symbol_count=MAX_SYMBOL_COUNT, max_signal_count=max_signals
+    )
+    # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
+    message_bytes = max(max_packet_bytes + 64, min(max_in_flight * (max_packet_bytes + 6), 4 << 20))
+    try:
+        config = ServerConfig(
+            zoo=find_zoo(zoo),
+            host=host,
+            port=port,
+            limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
+            max_stream_count=max_streams,
+            grace_s=grace_s,
+            threads=threads,
+            has_reflection=reflection,
+        )
+        asyncio.run(serve(config, lambda ready: _announce(ready, ready_file)))
+    except IsthmusError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+def _announce(ready: Ready, ready_file: Path | None) -> None:
+    """Say on standard output where the cloud listens, in a line that programs can read; and in the file."""
+    if ready_file is not None:
+        # Whole or not at all, for whoever waits for the file.
+        part = ready_file.with_name(ready_file.name + ".part")
+        part.write_text(ready.address + "\n", encoding="utf-8")
+        part.replace(ready_file)
+    print(f"isthmus cloud: listening on {ready.address}, codecs: {' '.join(ready.codecs)}", flush=True)
+
+
+def main() -> None:
+    """Entry point of `python -m isthmus.cloud`."""
+    typer.run(cloud)

@@ -1,0 +1,181 @@
+"""The cloud as a process: one asyncio server, its health, and an orderly end.
+
+Theory of operation. grpc.aio, not the threaded server: measured over loopback with 40 us of work a message on a busy
+machine, both answer in about 0.3 ms, but the threaded one's slowest twentieth takes 0.5 to 4 ms (hops between threads
+that fight for the interpreter lock), the event loop's 0.4 ms.
+
+The end, on SIGTERM or SIGINT: health says NOT_SERVING, new streams are refused, live ones are told and may have the
+frames they sent answered for `grace_s`; then the server stops, and what is still live is cancelled. A second signal
+exits at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from isthmus.cloud.service import SERVICE_NAME, InferenceService
+from isthmus.cloud.zoo import Zoo
+from isthmus.common import packet, wire
+from isthmus.common.errors import InputError, MissingDependencyError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 50051
+
+# How long cancelled streams may take to notice before the process ends without them.
+STOP_TIMEOUT_S = 3.0
+
+_log = logging.getLogger("isthmus.cloud")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """What a cloud serves, where, and within which limits.
+
+    Attributes:
+        zoo: folder of codecs.
+        host, port: where it listens; port 0 takes a free one.
+        limits: of each stream.
+        max_stream_count: streams at a time; one more is told to come back.
+        grace_s: what live streams get at the end.
+        threads: of each network.
+        has_reflection: whether tools such as grpcurl may ask for the service's description.
+    """
+
+    zoo: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    limits: wire.StreamLimits = field(default_factory=lambda: wire.StreamLimits(packet.DEFAULT_LIMITS))
+    max_stream_count: int = 64
+    grace_s: float = 10.0
+    threads: int = 1
+    has_reflection: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a server that takes connections says of itself."""
+
+    host: str
+    port: int
+    codecs: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """ "host:port", an IPv6 host in brackets."""
+        return _address(self.host, self.port)
+
+
+async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyncio.Event | None = None) -> None:
+    """Serve until SIGTERM or SIGINT (or, where the caller gives one, until `stop` is set).
+
+    Args:
+        config: see there.
+        ready: called once connections are taken.
+        stop: for a server inside another program; signals are left alone then.
+
+    Raises:
+        InputError: nothing to serve, or the port is taken.
+        MissingDependencyError: the packages of extra `cloud` are not installed.
+    """
+    try:
+        from grpc_health.v1 import health_pb2_grpc
+        from grpc_health.v1._async import HealthServicer
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
+        ) from error
+    zoo = Zoo(config.zoo, config.limits.packet, config.threads)
+    service = InferenceService(zoo, config.limits, config.max_stream_count)
+    server = grpc.aio.server(options=_options(config))
+    server.add_generic_rpc_handlers((service.handler(),))
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if config.has_reflection:
+        _add_reflection(server)
+    try:
+        port = _bind(server, config)
+        if stop is None:
+            stop = asyncio.Event()
+            _stop_on_signals(stop)
+        await server.start()
+        await health.set(SERVICE_NAME, _serving())
+        ready(Ready(config.host, port, zoo.names))
+        await stop.wait()
+        _log.info("shutting down: %d live streams have %g s", service.stream_count, config.grace_s)
+        await health.enter_graceful_shutdown()
+        if not await service.drain(config.grace_s):
+            _log.warning("%d streams were still live after %g s", service.stream_count, config.grace_s)
+    finally:
+        try:
+            await asyncio.wait_for(server.stop(0.2), STOP_TIMEOUT_S)
+        except TimeoutError:
+            _log.warning("the server did not stop within %g s", STOP_TIMEOUT_S)
+        service.close()
+
+
+def _options(config: ServerConfig) -> list[tuple[str, int]]:
+    return [
+        # Two servers on one port would share its connections without a word.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", config.limits.max_message_size_bytes),
+        # Frees the streams of a client that is gone without a word within 30 s.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Clients ping as often (isthmus.edge.client); less than this between pings gets a GOAWAY.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
+    address = _address(config.host, config.port)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise InputError(
+            f"{address}: expected a free port of this machine, cannot listen there; is another cloud running? "
+            "Choose another port, or take any free one with: --port 0"
+        ) from error
+    return int(port)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _serving() -> int:
+    from grpc_health.v1 import health_pb2
+
+    return int(health_pb2.HealthCheckResponse.SERVING)
+
+
+def _add_reflection(server: grpc.aio.Server) -> None:
+    try:
+        from grpc_reflection.v1alpha import reflection
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'reflection needs {error.name}; install it with: pip install "isthmus[cloud]"'
+        ) from error
+    names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            _log.warning("second signal: exiting at once")
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)

@@ -1,0 +1,113 @@
+"""The gRPC service of `isthmus.v1`: admits streams, answers capabilities, and turns errors into statuses.
+
+Messages pass gRPC as bytes (no serialisers are given to it): `isthmus.common.wire` reads them, so a malformed one has a
+status with a reason instead of gRPC's INTERNAL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import grpc.aio
+
+from isthmus.cloud.stream import Context, Stream
+from isthmus.cloud.zoo import Zoo
+from isthmus.common import status, wire
+from isthmus.common.errors import OverloadedError
+
+SERVICE_NAME = "isthmus.v1.InferenceService"
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_log = logging.getLogger("isthmus.cloud")
+
+
+class InferenceService:
+    """Streams of one server: at most `max_stream_count` at a time, all within `limits`."""
+
+    def __init__(self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int) -> None:
+        self._zoo = zoo
+        self._limits = limits
+        self._max_stream_count = max_stream_count
+        self._streams: set[Stream] = set()
+        self._is_draining = False
+        self._all_done = asyncio.Event()
+        self._all_done.set()
+        # One thread: the networks run on one thread each, and two at once would only take each other's core.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="isthmus-cloud")
+        self._names = (f"{secrets.token_hex(3)}-{n}" for n in itertools.count())
+
+    @property
+    def stream_count(self) -> int:
+        """Streams that are live now."""
+        return len(self._streams)
+
+    def handler(self) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """What `grpc.aio.Server.add_generic_rpc_handlers` takes."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE_NAME,
+            {
+                "GetCapabilities": grpc.unary_unary_rpc_method_handler(self.get_capabilities),
+                "StreamInference": grpc.stream_stream_rpc_method_handler(self.stream_inference),
+            },
+        )
+
+    async def get_capabilities(self, _request: bytes, _context: Context) -> bytes:
+        """The codecs served and the limits; the request has no fields."""
+        return wire.capabilities_response(wire.Capabilities(self._zoo.offers(), self._limits))
+
+    async def stream_inference(self, _requests: object, context: Context) -> None:
+        """One stream, from its first message to its status."""
+        stream_id = next(self._names)
+        try:
+            self._admit()
+            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor)
+            self._streams.add(stream)
+            self._all_done.clear()
+            try:
+                await stream.run()
+            finally:
+                self._streams.discard(stream)
+                if not self._streams:
+                    self._all_done.set()
+        except Exception as error:
+            self._end(stream_id, context, error)
+
+    async def drain(self, grace_s: float) -> bool:
+        """Take no more streams and wait for the live ones; False if some were still live after `grace_s`."""
+        self._is_draining = True
+        for stream in self._streams:
+            stream.drain()
+        try:
+            await asyncio.wait_for(self._all_done.wait(), grace_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release the worker thread; nothing may run any more."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _admit(self) -> None:
+        if self._is_draining:
+            raise OverloadedError("the cloud is shutting down and takes no new streams; try again later")
+        if len(self._streams) >= self._max_stream_count:
+            raise OverloadedError(
+                f"expected at most {self._max_stream_count} streams at a time, got one more; try again later"
+            )
+
+    @staticmethod
+    def _end(stream_id: str, context: Context, error: Exception) -> None:
+        """Set the status that the stream ends with when its handler returns."""
+        if status.is_explained(error):
+            _log.info("stream %s ended: %s: %s", stream_id, type(error).__name__, error)
+        else:
+            _log.error("stream %s failed", stream_id, exc_info=error)
+        told = status.to_status(error)
+        context.set_code(_CODES[told.code])
+        context.set_details(told.message)
+        context.set_trailing_metadata(((status.DETAILS_KEY, told.SerializeToString()),))

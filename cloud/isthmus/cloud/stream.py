@@ -1,0 +1,205 @@
+"""One live inference stream on the cloud: a reader that takes frames in, a worker that answers all that is there.
+
+Theory of operation. Reader and worker are two coroutines of one event loop. The reader takes messages as they come
+and counts frames in flight (a client beyond the bound loses its stream, so the queue is bounded). The worker takes
+everything queued, up to a batch, decodes it, runs the network once, and answers in one message: a client that sends
+faster than the cloud answers is batched without waiting for anyone. Small batches run in the event loop itself,
+because a hop to a thread costs more than they do; what is expected to take longer than `INLINE_BUDGET_S` goes to
+the service's one worker thread, so that health checks are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from concurrent.futures import Executor
+
+import grpc
+import grpc.aio
+
+from isthmus.cloud.zoo import CloudCodec, Zoo
+from isthmus.common import wire
+from isthmus.common.errors import (
+    DeadlineError,
+    FrameOrderError,
+    IsthmusError,
+    StreamNotOpenError,
+    UnsupportedVersionError,
+)
+from isthmus.common.session import Event, Role, Session, State
+from isthmus.common.status import mismatch
+
+INLINE_BUDGET_S = 0.002
+MAX_BATCH_FRAME_COUNT = 128
+
+# Weight of the newest batch in the running estimate of what a frame costs.
+COST_GAIN = 0.2
+
+_log = logging.getLogger("isthmus.cloud")
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Stream:
+    """One stream from its first message to its status. `run` once; `drain` any time."""
+
+    def __init__(
+        self, stream_id: str, context: Context, zoo: Zoo, limits: wire.StreamLimits, executor: Executor
+    ) -> None:
+        self._id = stream_id
+        self._context = context
+        self._zoo = zoo
+        self._limits = limits
+        self._executor = executor
+        self._session = Session(Role.SERVER, limits.max_in_flight_frame_count)
+        self._queue: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._says_goodbye = False
+        self._frame_cost_s = float("inf")  # unknown: the first batch goes to the thread
+        self._last_progress_s = 0.0
+        self._is_computing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def drain(self) -> None:
+        """Ask the client to send no more frames; those it has sent are answered."""
+        self._says_goodbye = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve the stream to its end.
+
+        Raises:
+            IsthmusError: the stream ends with this error's status.
+            asyncio.CancelledError: the client is gone, or the server's grace is over.
+        """
+        self._task = asyncio.current_task()
+        self._last_progress_s = time.monotonic()
+        watch = asyncio.create_task(self._watch_idleness())
+        reader: asyncio.Task[None] | None = None
+        try:
+            codec, opening = await self._open()
+            reader = asyncio.create_task(self._read())
+            await self._answer(codec, opening)
+            self._session.sent(Event.END)
+        except asyncio.CancelledError:
+            if self._failure is None:
+                raise
+            raise self._failure from None
+        finally:
+            for task in (watch, reader):
+                if task is not None:
+                    task.cancel()
+            _log.debug("stream %s: %d frames answered", self._id, self._session.answered_count)
+
+    async def _open(self) -> tuple[CloudCodec, wire.OpenStream]:
+        data = await self._context.read()
+        if not isinstance(data, bytes):
+            raise StreamNotOpenError("expected open as the first message of the stream, got its end")
+        request = wire.read_request(data)
+        if not isinstance(request, wire.OpenStream):
+            raise StreamNotOpenError("expected open as the first message of the stream, got packets")
+        self._session.received(Event.OPEN)
+        self._is_computing = True  # loading a network may take a while; it is not the client's idleness
+        codec = await self._zoo.load(request.codec_id)
+        self._is_computing = False
+        manifest = codec.manifest
+        if request.bitstream_version != manifest.bitstream_version:
+            raise mismatch(
+                UnsupportedVersionError,
+                f"bitstream version of codec {manifest.name}",
+                str(manifest.bitstream_version),
+                str(request.bitstream_version),
+                "install the same release of isthmus on both sides",
+            )
+        words = {task.value: task.word for task in wire.Task}
+        word = words.get(request.task, f"task {request.task}")
+        if request.task != wire.Task.CLASSIFICATION or word not in manifest.tasks:
+            raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)
+        top_k = min(request.top_k, len(manifest.class_names))
+        self._session.sent(Event.OPENED)
+        await self._context.write(wire.opened_response(wire.StreamOpened(self._id, self._limits, top_k)))
+        self._last_progress_s = time.monotonic()
+        return codec, wire.OpenStream(
+            request.codec_id, request.bitstream_version, request.task, top_k, request.wants_timing
+        )
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                data = await self._context.read()
+                if not isinstance(data, bytes):
+                    self._session.received(Event.HALF_CLOSE)
+                    return
+                request = wire.read_request(data)
+                if isinstance(request, wire.OpenStream):
+                    self._session.received(Event.OPEN)  # raises: once is enough
+                    return
+                index = request.first_frame_index
+                if index >= 0 and index != self._session.sent_count:
+                    raise mismatch(FrameOrderError, "first_frame_index", str(self._session.sent_count), str(index))
+                self._session.received(Event.FRAMES, len(request.packets))
+                self._queue.extend(request.packets)
+                self._last_progress_s = time.monotonic()
+                self._wake.set()
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._wake.set()
+
+    async def _answer(self, codec: CloudCodec, opening: wire.OpenStream) -> None:
+        goodbye_said = False
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            if self._says_goodbye and not goodbye_said:
+                goodbye_said = True
+                if self._session.state is State.OPEN:
+                    self._session.sent(Event.GOODBYE)
+                    await self._context.write(wire.goodbye_response())
+            if not self._queue:
+                if self._session.state is State.DRAINING:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            count = min(len(self._queue), MAX_BATCH_FRAME_COUNT)
+            packets = [self._queue.popleft() for _ in range(count)]
+            outcomes, timing = await self._infer(codec, packets, opening.top_k)
+            self._session.sent(Event.RESULTS, count)
+            await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
+            self._last_progress_s = time.monotonic()
+
+    async def _infer(
+        self, codec: CloudCodec, packets: list[bytes], top_k: int
+    ) -> tuple[list[list[int] | IsthmusError], wire.Timing]:
+        if self._frame_cost_s * len(packets) <= INLINE_BUDGET_S:
+            answer = codec.infer(packets, top_k)
+        else:
+            self._is_computing = True
+            answer = await asyncio.get_running_loop().run_in_executor(self._executor, codec.infer, packets, top_k)
+            self._is_computing = False
+        # By the codec's own clock: waiting for the thread, or for a core, is no reason to use the thread again.
+        timing = answer[1]
+        cost_s = (timing.entropy_decode_us + timing.task_us) * 1e-6 / len(packets)
+        known = self._frame_cost_s != float("inf")
+        self._frame_cost_s = self._frame_cost_s + COST_GAIN * (cost_s - self._frame_cost_s) if known else cost_s
+        return answer
+
+    async def _watch_idleness(self) -> None:
+        """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
+        timeout_s = self._limits.idle_timeout_s
+        while True:
+            idle_s = time.monotonic() - self._last_progress_s
+            if self._is_computing:
+                idle_s = 0.0
+            if idle_s >= timeout_s:
+                self._failure = DeadlineError(
+                    f"stream: expected a message within {timeout_s:g} s, got none; open a new stream when there is more"
+                )
+                if self._task is not None:
+                    self._task.cancel()
+                return
+            await asyncio.sleep(timeout_s - idle_s)

@@ -1,0 +1,504 @@
+/* The range coder in C: same bytes as the reference in range_coder.py, which explains how it works.
+ *
+ * Every function that can fail on its data returns a tuple (kind, position) in place of bytes; the Python side turns it
+ * into the error. Buffers are plain memory of int32 (uint32 for frequencies) in native order; table indices and values
+ * are read once and checked when used, so that memory changed by another thread while the GIL is released can give
+ * wrong bytes but never a wrong access. */
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW ((uint64_t)1 << 56)
+#define BOTTOM ((uint64_t)1 << 48)
+#define WINDOW_BYTES 7
+#define MAX_ESCAPE_PREFIX 31
+#define BUCKETS 256
+#define LONGEST_SYMBOL_BYTES 16 /* a 16-bit entry, 32 single bits, a sign and 31 bits: 80 bits, and the tail */
+#define RELEASE_GIL_ABOVE 4096  /* symbols; under this, letting go costs more than the work */
+
+enum { FINE = 0, BAD_TABLE = 1, BAD_VALUE = 2, BAD_CODE = 3, BAD_ESCAPE = 4, BAD_ENDING = 5, NO_MEMORY = 6 };
+
+typedef struct {
+    const uint32_t *cumulative;
+    int32_t offset;
+    int32_t values;      /* entries but the escape */
+    uint32_t likeliest;  /* where the likeliest entry starts: that entry's share comes first in the interval */
+} Table;
+
+typedef struct {
+    int32_t first_table;
+    int32_t parent;        /* -1: none */
+    int32_t parent_offset; /* value of the parent that selects the first table */
+    int32_t last_table;    /* steps from the first table to the last */
+} Channel;
+
+typedef struct {
+    PyObject_HEAD
+    uint32_t *cumulative;
+    Table *tables;
+    Channel *channels;
+    uint16_t *buckets; /* [tables][BUCKETS]: entry in which each 256th of the table starts; made when first needed */
+    Py_ssize_t table_count, channel_count;
+    int precision_bits, has_escape, bucket_shift;
+    uint32_t mask; /* 2**precision_bits - 1 */
+} Coder;
+
+static inline int32_t load_int32(const char *from, Py_ssize_t index) {
+    int32_t value;
+    memcpy(&value, from + 4 * index, 4);
+    return value;
+}
+
+/* Bytes to move up so that range >= BOTTOM again; range is 1 to WINDOW. */
+static inline int settled(uint64_t range) { return (__builtin_clzll(range - (range >> 56)) >> 3) - 1; }
+
+/* ---- encoder ---- */
+
+typedef struct {
+    uint64_t low, range;
+    uint8_t *out;
+    Py_ssize_t size, capacity;
+    uint8_t small[256];
+} Encoder;
+
+static inline void narrow(Encoder *e, uint32_t cumulative, uint32_t frequency, int bits) {
+    uint64_t part = e->range >> bits, low = e->low + part * cumulative, range = part * frequency;
+    if (low >> 56) {
+        low &= WINDOW - 1;
+        for (Py_ssize_t at = e->size - 1; at >= 0 && ++e->out[at] == 0;) at--;
+    }
+    int bytes = settled(range);
+    /* All eight bytes are stored, and only the settled ones kept. */
+    uint64_t top = __builtin_bswap64(low << 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    top = low << 8;
+#endif
+    memcpy(e->out + e->size, &top, 8);
+    e->size += bytes;
+    e->low = low << (8 * bytes) & (WINDOW - 1);
+    e->range = range << (8 * bytes);
+}
+
+static int grow(Encoder *e) {
+    Py_ssize_t capacity = 4 * e->capacity;
+    uint8_t *out = e->out == e->small ? malloc(capacity) : realloc(e->out, capacity);
+    if (!out) return NO_MEMORY;
+    if (e->out == e->small) memcpy(out, e->small, e->size);
+    e->out = out;
+    e->capacity = capacity;
+    return FINE;
+}
+
+static void put_escape(Encoder *e, uint64_t magnitude, int is_below) {
+    int low_bits = 63 - __builtin_clzll(magnitude);
+    for (int i = 0; i < low_bits; i++) narrow(e, 1, 1, 1);
+    narrow(e, 0, 1, 1);
+    narrow(e, (uint32_t)is_below, 1, 1);
+    while (low_bits) {
+        int bits = low_bits < 16 ? low_bits : 16;
+        low_bits -= bits;
+        narrow(e, (uint32_t)(magnitude >> low_bits) & (((uint32_t)1 << bits) - 1), 1, bits);
+    }
+}
+
+static inline int put(Encoder *e, const Coder *c, const Table *t, int32_t value) {
+    int64_t entry = (int64_t)value - t->offset;
+    if (e->capacity - e->size < 2 * LONGEST_SYMBOL_BYTES && grow(e)) return NO_MEMORY;
+    if ((uint64_t)entry < (uint64_t)t->values) {
+        const uint32_t *row = t->cumulative + entry;
+        narrow(e, (row[0] - t->likeliest) & c->mask, row[1] - row[0], c->precision_bits);
+        return FINE;
+    }
+    if (!c->has_escape) return BAD_VALUE;
+    const uint32_t *row = t->cumulative + t->values;
+    narrow(e, (row[0] - t->likeliest) & c->mask, row[1] - row[0], c->precision_bits);
+    put_escape(e, (uint64_t)(entry < 0 ? -entry : entry - t->values + 1), entry < 0);
+    return FINE;
+}
+
+static void finish(Encoder *e) {
+    if (e->low && e->low + e->range > WINDOW) {
+        for (Py_ssize_t at = e->size - 1; at >= 0 && ++e->out[at] == 0;) at--;
+    } else if (e->low) {
+        e->out[e->size++] = (uint8_t)((e->low + BOTTOM - 1) >> 48);
+    }
+    while (e->size && !e->out[e->size - 1]) e->size--;
+}
+
+/* ---- decoder ---- */
+
+typedef struct {
+    uint64_t low, range, code;
+    const uint8_t *data;
+    Py_ssize_t size, settled;
+} Decoder;
+
+static void start(Decoder *d, const uint8_t *data, Py_ssize_t size) {
+    *d = (Decoder){.range = WINDOW, .data = data, .size = size};
+    for (Py_ssize_t i = 0; i < WINDOW_BYTES; i++) d->code = d->code << 8 | (i < size ? data[i] : 0);
+}
+
+static inline void follow(Decoder *d, uint64_t part, uint32_t cumulative, uint32_t frequency) {
+    uint64_t range = part * frequency, code = d->code - part * cumulative;
+    uint64_t low = (d->low + part * cumulative) & (WINDOW - 1);
+    int bytes = settled(range);
+    Py_ssize_t at = WINDOW_BYTES + d->settled;
+    uint64_t next = 0;
+    if (at + 8 <= d->size) {
+        memcpy(&next, d->data + at, 8);
+#if __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__
+        next = __builtin_bswap64(next);
+#endif
+    } else {
+        for (Py_ssize_t i = 0; i < bytes; i++)
+            if (at + i < d->size) next |= (uint64_t)d->data[at + i] << (56 - 8 * i);
+    }
+    d->code = code << (8 * bytes) | (next >> 8) >> (56 - 8 * bytes);
+    d->low = low << (8 * bytes) & (WINDOW - 1);
+    d->range = range << (8 * bytes);
+    d->settled += bytes;
+}
+
+/* A plain number of `bits` bits, or -1 past the last. */
+static int32_t get_bits(Decoder *d, int bits) {
+    uint64_t part = d->range >> bits, target = d->code / part;
+    if (target >> bits) return -1;
+    follow(d, part, (uint32_t)target, 1);
+    return (int32_t)target;
+}
+
+static int get_escape(Decoder *d, const Table *t, int32_t *value) {
+    int low_bits = 0;
+    int32_t bit, is_below, chunk;
+    while ((bit = get_bits(d, 1)) == 1)
+        if (++low_bits > MAX_ESCAPE_PREFIX) return BAD_ESCAPE;
+    if (bit < 0 || (is_below = get_bits(d, 1)) < 0) return BAD_CODE;
+    int64_t magnitude = 1;
+    while (low_bits) {
+        int bits = low_bits < 16 ? low_bits : 16;
+        low_bits -= bits;
+        if ((chunk = get_bits(d, bits)) < 0) return BAD_CODE;
+        magnitude = magnitude << bits | chunk;
+    }
+    int64_t wide = is_below ? t->offset - magnitude : (int64_t)t->offset + t->values - 1 + magnitude;
+    if (wide < INT32_MIN || wide > INT32_MAX) return BAD_ESCAPE;
+    *value = (int32_t)wide;
+    return FINE;
+}
+
+static inline int get(Decoder *d, const Coder *c, int32_t table, int32_t *value) {
+    const Table *t = c->tables + table;
+    uint64_t part = d->range >> c->precision_bits, target = d->code / part;
+    if (target >> c->precision_bits) return BAD_CODE;
+    uint32_t place = ((uint32_t)target + t->likeliest) & c->mask;
+    uint32_t entry = c->buckets[(size_t)table * BUCKETS + (place >> c->bucket_shift)];
+    while (t->cumulative[entry + 1] <= place) entry++;
+    const uint32_t *row = t->cumulative + entry;
+    follow(d, part, (row[0] - t->likeliest) & c->mask, row[1] - row[0]);
+    if ((int32_t)entry == t->values) return get_escape(d, t, value); /* only where there is an escape */
+    *value = (int32_t)(t->offset + (int64_t)entry);
+    return FINE;
+}
+
+/* Whether the encoder would have written these very bytes. */
+static int ends_well(const Decoder *d) {
+    if (d->size && !d->data[d->size - 1]) return 0;
+    if (d->size <= d->settled) return 1;
+    return d->size == d->settled + 1 && d->code < BOTTOM && d->low && d->low + d->range <= WINDOW;
+}
+
+static int make_buckets(Coder *c) {
+    if (c->buckets) return FINE;
+    uint16_t *buckets = malloc(sizeof(uint16_t) * BUCKETS * (size_t)c->table_count);
+    if (!buckets) return NO_MEMORY;
+    for (Py_ssize_t t = 0; t < c->table_count; t++) {
+        uint32_t entry = 0, end = (uint32_t)1 << c->precision_bits;
+        for (uint32_t b = 0; b < BUCKETS; b++) {
+            uint32_t target = b << c->bucket_shift;
+            while (target < end && c->tables[t].cumulative[entry + 1] <= target) entry++;
+            buckets[t * BUCKETS + b] = (uint16_t)entry;
+        }
+    }
+    c->buckets = buckets;
+    return FINE;
+}
+
+/* ---- loops ---- */
+
+/* The table of a channel: with a parent, the one for the parent's value, or the nearest to it. */
+static inline int32_t channel_table(const Channel *ch, int32_t parent_value) {
+    int64_t step = (int64_t)parent_value - ch->parent_offset;
+    return ch->first_table + (int32_t)(step < 0 ? 0 : step > ch->last_table ? ch->last_table : step);
+}
+
+static int encode_listed(const Coder *c, Encoder *e, const char *values, const char *indices, Py_ssize_t n,
+                         Py_ssize_t *at) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int32_t table = load_int32(indices, i);
+        int kind = table < 0 || table >= c->table_count ? BAD_TABLE : put(e, c, c->tables + table, load_int32(values, i));
+        if (kind) return *at = i, kind;
+    }
+    return FINE;
+}
+
+static int encode_tree(const Coder *c, Encoder *e, const char *values, Py_ssize_t signals, Py_ssize_t *at) {
+    for (Py_ssize_t s = 0; s < signals; s++) {
+        const char *row = values + 4 * s * c->channel_count;
+        for (Py_ssize_t j = 0; j < c->channel_count; j++) {
+            const Channel *ch = c->channels + j;
+            int32_t table = ch->parent < 0 ? ch->first_table : channel_table(ch, load_int32(row, ch->parent));
+            int kind = put(e, c, c->tables + table, load_int32(row, j));
+            if (kind) return *at = s * c->channel_count + j, kind;
+        }
+    }
+    return FINE;
+}
+
+static int decode_listed(const Coder *c, Decoder *d, const char *indices, Py_ssize_t n, int32_t *out, Py_ssize_t *at) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int32_t table = load_int32(indices, i);
+        int kind = table < 0 || table >= c->table_count ? BAD_TABLE : get(d, c, table, out + i);
+        if (kind) return *at = i, kind;
+    }
+    return FINE;
+}
+
+static int decode_tree(const Coder *c, Decoder *d, Py_ssize_t signals, int32_t *out, Py_ssize_t *at) {
+    for (Py_ssize_t s = 0; s < signals; s++, out += c->channel_count) {
+        for (Py_ssize_t j = 0; j < c->channel_count; j++) {
+            const Channel *ch = c->channels + j;
+            int32_t table = ch->parent < 0 ? ch->first_table : channel_table(ch, out[ch->parent]);
+            int kind = get(d, c, table, out + j);
+            if (kind) return *at = s * c->channel_count + j, kind;
+        }
+    }
+    return FINE;
+}
+
+/* ---- the Python type ---- */
+
+static PyObject *failure(int kind, Py_ssize_t at) {
+    return kind == NO_MEMORY ? PyErr_NoMemory() : Py_BuildValue("(in)", kind, at);
+}
+
+/* Memory of whole 4-byte numbers, or an exception. */
+static int open_numbers(PyObject *object, Py_buffer *view, const char *name) {
+    if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) return -1;
+    if (view->len % 4 == 0) return 0;
+    PyBuffer_Release(view);
+    PyErr_Format(PyExc_ValueError, "%s: expected a buffer of 4-byte integers", name);
+    return -1;
+}
+
+static PyObject *encode_any(Coder *c, PyObject *values_object, PyObject *indices_object) {
+    Py_buffer values, indices = {0};
+    if (open_numbers(values_object, &values, "values") < 0) return NULL;
+    if (indices_object && open_numbers(indices_object, &indices, "table_indices") < 0) {
+        PyBuffer_Release(&values);
+        return NULL;
+    }
+    PyObject *result = NULL;
+    Py_ssize_t n = values.len / 4, at = 0;
+    int kind = FINE;
+    Encoder e = {.range = WINDOW};
+    e.out = e.small;
+    e.capacity = sizeof e.small;
+    if (indices_object ? indices.len != values.len : !c->channel_count || n % c->channel_count) {
+        PyErr_SetString(PyExc_ValueError, "values: their count does not fit the table indices or channels");
+        goto done;
+    }
+    PyThreadState *thread = n > RELEASE_GIL_ABOVE ? PyEval_SaveThread() : NULL;
+    kind = indices_object ? encode_listed(c, &e, values.buf, indices.buf, n, &at)
+                          : encode_tree(c, &e, values.buf, n / c->channel_count, &at);
+    if (!kind) finish(&e);
+    if (thread) PyEval_RestoreThread(thread);
+    result = kind ? failure(kind, at) : PyBytes_FromStringAndSize((const char *)e.out, e.size);
+done:
+    if (e.out != e.small) free(e.out);
+    PyBuffer_Release(&values);
+    if (indices_object) PyBuffer_Release(&indices);
+    return result;
+}
+
+static PyObject *decode_any(Coder *c, PyObject *data_object, PyObject *indices_object, Py_ssize_t signals) {
+    Py_buffer data, indices = {0};
+    if (make_buckets(c)) return PyErr_NoMemory();
+    if (PyObject_GetBuffer(data_object, &data, PyBUF_SIMPLE) < 0) return NULL;
+    if (indices_object && open_numbers(indices_object, &indices, "table_indices") < 0) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    PyObject *result = NULL;
+    Py_ssize_t at = 0, n = 0;
+    if (indices_object) n = indices.len / 4;
+    else if (!c->channel_count || signals < 0 || signals > PY_SSIZE_T_MAX / 8 / c->channel_count) {
+        PyErr_SetString(PyExc_ValueError, "signals: expected a count that fits in memory, and a coder with channels");
+        goto done;
+    } else n = signals * c->channel_count;
+    if (!(result = PyBytes_FromStringAndSize(NULL, 4 * n))) goto done;
+    int32_t *out = (int32_t *)(void *)PyBytes_AsString(result);
+    PyThreadState *thread = n > RELEASE_GIL_ABOVE ? PyEval_SaveThread() : NULL;
+    Decoder d;
+    start(&d, data.buf, data.len);
+    int kind = indices_object ? decode_listed(c, &d, indices.buf, n, out, &at) : decode_tree(c, &d, signals, out, &at);
+    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = data.len;
+    if (thread) PyEval_RestoreThread(thread);
+    if (kind) {
+        Py_DECREF(result);
+        result = failure(kind, at);
+    }
+done:
+    PyBuffer_Release(&data);
+    if (indices_object) PyBuffer_Release(&indices);
+    return result;
+}
+
+static int takes(Py_ssize_t given, Py_ssize_t expected) {
+    if (given == expected) return 1;
+    PyErr_Format(PyExc_TypeError, "expected %zd arguments, got %zd", expected, given);
+    return 0;
+}
+
+static PyObject *Coder_encode(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    return takes(n, 2) ? encode_any((Coder *)self, args[0], args[1]) : NULL;
+}
+
+static PyObject *Coder_decode(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    return takes(n, 2) ? decode_any((Coder *)self, args[0], args[1], 0) : NULL;
+}
+
+static PyObject *Coder_encode_signals(PyObject *self, PyObject *values) {
+    return encode_any((Coder *)self, values, NULL);
+}
+
+static PyObject *Coder_decode_signals(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    if (!takes(n, 2)) return NULL;
+    Py_ssize_t signals = PyLong_AsSsize_t(args[1]);
+    return signals == -1 && PyErr_Occurred() ? NULL : decode_any((Coder *)self, args[0], NULL, signals);
+}
+
+/* Copies tables and checks everything the loops rely on; 0, or -1 with an exception. */
+static int fill_tables(Coder *c, const Py_buffer *cumulative, const Py_buffer *sizes, const Py_buffer *offsets) {
+    Py_ssize_t count = sizes->len / 4, width = count ? cumulative->len / 4 / count : 0;
+    uint32_t end = (uint32_t)1 << c->precision_bits;
+    if (!count || count > INT32_MAX || offsets->len != sizes->len || cumulative->len != 4 * count * width) goto bad;
+    c->cumulative = malloc(cumulative->len);
+    c->tables = malloc(sizeof(Table) * count);
+    if (!c->cumulative || !c->tables) return PyErr_NoMemory(), -1;
+    memcpy(c->cumulative, cumulative->buf, cumulative->len);
+    c->table_count = count;
+    for (Py_ssize_t t = 0; t < count; t++) {
+        const uint32_t *row = c->cumulative + t * width;
+        int32_t size = load_int32(sizes->buf, t), offset = load_int32(offsets->buf, t);
+        if (size < 1 || size >= width || row[0] != 0 || row[size] != end) goto bad;
+        int32_t likeliest = 0;
+        for (int32_t i = 0; i < size; i++) {
+            if (row[i] >= row[i + 1]) goto bad;
+            if (row[i + 1] - row[i] > row[likeliest + 1] - row[likeliest]) likeliest = i;
+        }
+        c->tables[t] = (Table){row, offset, size - c->has_escape, row[likeliest]};
+        if ((int64_t)offset + c->tables[t].values - 1 > INT32_MAX) goto bad;
+    }
+    return 0;
+bad:
+    PyErr_SetString(PyExc_ValueError, "tables: expected strictly increasing rows of sizes, offsets and precision given");
+    return -1;
+}
+
+static int fill_channels(Coder *c, const Py_buffer *first_table, const Py_buffer *parent) {
+    Py_ssize_t count = parent->len / 4;
+    if (!count || first_table->len != parent->len) goto bad;
+    if (!(c->channels = malloc(sizeof(Channel) * count))) return PyErr_NoMemory(), -1;
+    c->channel_count = count;
+    for (Py_ssize_t j = 0; j < count; j++) {
+        Channel ch = {load_int32(first_table->buf, j), load_int32(parent->buf, j), 0, 0};
+        if (ch.parent >= j || ch.first_table < 0) goto bad;
+        if (ch.parent >= 0) {
+            const Table *t = c->tables + c->channels[ch.parent].first_table;
+            ch.parent_offset = t->offset;
+            ch.last_table = t->values > 0 ? t->values - 1 : 0;
+        } else ch.parent = -1;
+        if ((int64_t)ch.first_table + ch.last_table >= c->table_count) goto bad;
+        c->channels[j] = ch;
+    }
+    return 0;
+bad:
+    PyErr_SetString(PyExc_ValueError, "channels: expected parents before their children, and tables that exist");
+    return -1;
+}
+
+static PyObject *Coder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *objects[5];
+    int precision_bits, has_escape, opened = 0;
+    Py_buffer views[5];
+    static const char *names[] = {"cumulative", "sizes", "offsets", "first_table", "parent"};
+    if (kwargs && PyDict_Size(kwargs)) return PyErr_SetString(PyExc_TypeError, "Coder: no keyword arguments"), NULL;
+    if (!PyArg_ParseTuple(args, "OOOipOO", &objects[0], &objects[1], &objects[2], &precision_bits, &has_escape,
+                          &objects[3], &objects[4]))
+        return NULL;
+    if (precision_bits < 1 || precision_bits > 16)
+        return PyErr_SetString(PyExc_ValueError, "precision_bits: expected 1 to 16"), NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Coder *c = (Coder *)allocate(type, 0);
+    if (!c) return NULL;
+    c->precision_bits = precision_bits;
+    c->has_escape = has_escape;
+    c->bucket_shift = precision_bits > 8 ? precision_bits - 8 : 0;
+    c->mask = ((uint32_t)1 << precision_bits) - 1;
+    int wanted = objects[4] == Py_None ? 3 : 5, status = 0;
+    while (opened < wanted && !(status = open_numbers(objects[opened], &views[opened], names[opened]))) opened++;
+    if (!status) status = fill_tables(c, &views[0], &views[1], &views[2]);
+    if (!status && wanted == 5) status = fill_channels(c, &views[3], &views[4]);
+    while (opened) PyBuffer_Release(&views[--opened]);
+    if (!status) return (PyObject *)c;
+    Py_DECREF((PyObject *)c);
+    return NULL;
+}
+
+static void Coder_dealloc(PyObject *self) {
+    Coder *c = (Coder *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    free(c->cumulative);
+    free(c->tables);
+    free(c->channels);
+    free(c->buckets);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF((PyObject *)type);
+}
+
+static PyMethodDef coder_methods[] = {
+    {"encode", (PyCFunction)(void (*)(void))Coder_encode, METH_FASTCALL, "encode(values, table_indices)"},
+    {"decode", (PyCFunction)(void (*)(void))Coder_decode, METH_FASTCALL, "decode(data, table_indices)"},
+    {"encode_signals", Coder_encode_signals, METH_O, "encode_signals(values)"},
+    {"decode_signals", (PyCFunction)(void (*)(void))Coder_decode_signals, METH_FASTCALL,
+     "decode_signals(data, signals)"},
+    {0},
+};
+
+static PyType_Slot coder_slots[] = {
+    {Py_tp_new, Coder_new}, {Py_tp_dealloc, Coder_dealloc}, {Py_tp_methods, coder_methods}, {0, NULL},
+};
+
+static PyType_Spec coder_spec = {
+    "isthmus.common._range_coder.Coder", sizeof(Coder), 0, Py_TPFLAGS_DEFAULT, coder_slots,
+};
+
+static PyModuleDef module_definition = {
+    .m_base = PyModuleDef_HEAD_INIT, .m_name = "_range_coder", .m_doc = "The range coder in C.", .m_size = -1,
+};
+
+PyMODINIT_FUNC PyInit__range_coder(void) {
+    PyObject *module = PyModule_Create(&module_definition), *type = PyType_FromSpec(&coder_spec);
+    if (module && type && PyModule_AddObjectRef(module, "Coder", type) == 0) {
+        Py_DECREF(type);
+        return module;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+    return NULL;
+}

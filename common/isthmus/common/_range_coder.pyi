@@ -1,0 +1,28 @@
+"""Types of the C coder `_range_coder.c`; `range_coder.py` and `prior.py` are its only callers."""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int32s = NDArray[np.int32]
+
+@final
+class Coder:
+    """Tables in the form the C loops read; with channels also the tree over them."""
+
+    def __new__(
+        cls,
+        cumulative: NDArray[np.uint32],
+        sizes: Int32s,
+        offsets: Int32s,
+        precision_bits: int,
+        has_escape: bool,
+        first_table: Int32s | None,
+        parent: Int32s | None,
+        /,
+    ) -> Coder: ...
+    def encode(self, values: Int32s, table_indices: Int32s, /) -> bytes | tuple[int, int]: ...
+    def decode(self, data: bytes, table_indices: Int32s, /) -> bytes | tuple[int, int]: ...
+    def encode_signals(self, values: Int32s, /) -> bytes | tuple[int, int]: ...
+    def decode_signals(self, data: bytes, signals: int, /) -> bytes | tuple[int, int]: ...

@@ -1,0 +1,284 @@
+"""Rate against accuracy: what a cloud costs, fronts, Bjøntegaard deltas, and the optimum that no codec can beat.
+
+Theory of operation. A *curve* is an array ``[points, 2]`` of (rate in bits a signal, accuracy in percent). Every
+comparison is made on its Pareto front, where rate and accuracy grow together, so that points that share a rate or an
+accuracy, or that a cheaper point beats, do no harm. Between the points of a front a monotone cubic (PCHIP) runs on
+``log10(rate)``; both deltas are differences of its exact integral over the overlap of two fronts.
+
+Sources: Bjøntegaard, VCEG-M33 (2001); PCHIP slopes: Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5 (1984);
+Blahut, IEEE Trans. IT 18 (1972); the closed form for Hamming distortion: Erokhin (1958).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.errors import InputError
+
+Float64 = npt.NDArray[np.float64]
+
+BLAHUT_TOLERANCE_BITS = 1e-5
+BLAHUT_MAX_ITERATIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Mean bits a signal at each layer of the way; from `coded_bits` on, each is at least the one before.
+
+    `estimated_bits` is the ideal length under the prior. It may lie above `coded_bits` by less than a tail's rounding.
+    """
+
+    estimated_bits: float
+    coded_bits: float
+    packet_bits: float
+    message_bits: float
+    wire_bits: float
+
+    def __post_init__(self) -> None:
+        values = (self.estimated_bits, self.coded_bits, self.packet_bits, self.message_bits, self.wire_bits)
+        if not all(np.isfinite(v) and v >= 0 for v in values):
+            raise InputError(f"expected finite rates of 0 bits or more, got {values}")
+        if not values[1] <= values[2] <= values[3] <= values[4]:
+            raise InputError(f"expected coded <= packet <= message <= wire bits, got {values[1:]}")
+
+
+def as_curve(points: npt.ArrayLike, name: str = "curve") -> Float64:
+    """Points as a checked ``[points, 2]`` array of (bits > 0, accuracy)."""
+    curve = np.asarray(points, dtype=np.float64)
+    if curve.ndim != 2 or curve.shape[1] != 2 or len(curve) == 0:
+        raise InputError(f"{name}: expected points [n, 2] of (bits, accuracy) with n >= 1, got shape {curve.shape}")
+    if not np.isfinite(curve).all() or (curve[:, 0] <= 0).any():
+        raise InputError(f"{name}: expected finite points with bits above 0 (rates are compared on a log scale)")
+    return curve
+
+
+def pareto_front(points: npt.ArrayLike, name: str = "curve") -> Float64:
+    """Points that no other point beats at the same rate or less, by growing rate and strictly growing accuracy."""
+    curve = as_curve(points, name)
+    ordered = curve[np.lexsort((-curve[:, 1], curve[:, 0]))]
+    best_before = np.concatenate(([-np.inf], np.maximum.accumulate(ordered[:, 1])[:-1]))
+    return ordered[ordered[:, 1] > best_before]
+
+
+@dataclass(frozen=True, slots=True)
+class MonotoneCubic:
+    """PCHIP through points of strictly growing `x`: a cubic Hermite spline that never overshoots."""
+
+    x: Float64  # [points]
+    y: Float64  # [points]
+    slopes: Float64  # [points]
+
+    @classmethod
+    def through(cls, x: npt.ArrayLike, y: npt.ArrayLike) -> MonotoneCubic:
+        xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < 2 or (np.diff(xs) <= 0).any():
+            raise InputError(f"expected two or more points of strictly growing x, got x {xs.tolist()}")
+        return cls(xs, ys, _pchip_slopes(np.diff(xs), np.diff(ys) / np.diff(xs)))
+
+    def __call__(self, x: npt.ArrayLike) -> Float64:
+        """Values at `x`, which must lie within the points."""
+        at = np.asarray(x, dtype=np.float64)
+        interval = np.clip(np.searchsorted(self.x, at, side="right") - 1, 0, len(self.x) - 2)
+        a, b, c, d = self._coefficients()
+        t = at - self.x[interval]
+        result: Float64 = ((a[interval] * t + b[interval]) * t + c[interval]) * t + d[interval]
+        return result
+
+    def integrate(self, low: float, high: float) -> float:
+        """Integral from `low` to `high`, exact, both within the points."""
+        left, right = np.clip(self.x[:-1], low, high), np.clip(self.x[1:], low, high)
+        a, b, c, d = self._coefficients()
+
+        def antiderivative(x: Float64) -> Float64:
+            t = x - self.x[:-1]
+            value: Float64 = (((a / 4 * t + b / 3) * t + c / 2) * t + d) * t
+            return value
+
+        return float((antiderivative(right) - antiderivative(left)).sum())
+
+    def _coefficients(self) -> tuple[Float64, Float64, Float64, Float64]:
+        step = np.diff(self.x)
+        secant = np.diff(self.y) / step
+        s0, s1 = self.slopes[:-1], self.slopes[1:]
+        return (s0 + s1 - 2 * secant) / step**2, (3 * secant - 2 * s0 - s1) / step, s0, self.y[:-1]
+
+
+def _pchip_slopes(step: Float64, secant: Float64) -> Float64:
+    """Slope at each point: a weighted harmonic mean of its two secants inside, a three-point formula at the ends."""
+    if len(secant) == 1:
+        return np.repeat(secant, 2)
+    slopes = np.zeros(len(secant) + 1)
+    same_sign = secant[:-1] * secant[1:] > 0
+    w0, w1 = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+    m0, m1 = np.where(same_sign, secant[:-1], 1.0), np.where(same_sign, secant[1:], 1.0)
+    slopes[1:-1] = np.where(same_sign, (w0 + w1) / (w0 / m0 + w1 / m1), 0.0)
+    slopes[0] = _end_slope(step[0], step[1], secant[0], secant[1])
+    slopes[-1] = _end_slope(step[-1], step[-2], secant[-1], secant[-2])
+    return slopes
+
+
+def _end_slope(step: float, next_step: float, secant: float, next_secant: float) -> float:
+    slope = ((2 * step + next_step) * secant - step * next_secant) / (step + next_step)
+    if slope * secant <= 0:
+        return 0.0
+    if secant * next_secant <= 0 and abs(slope) > 3 * abs(secant):
+        return 3 * secant
+    return float(slope)
+
+
+def bd_rate(anchor: npt.ArrayLike, test: npt.ArrayLike) -> float:
+    """Mean change of rate from `anchor` to `test` at equal accuracy, in percent; negative: `test` needs fewer bits.
+
+    Integrates over the accuracies that both fronts reach. Raises `InputError` where there are none.
+    """
+    a, t = _fronts(anchor, test)
+    low, high = _overlap(a[:, 1], t[:, 1], "accuracies", "%")
+    integrals = [MonotoneCubic.through(c[:, 1], np.log10(c[:, 0])).integrate(low, high) for c in (a, t)]
+    return float(10 ** ((integrals[1] - integrals[0]) / (high - low)) - 1) * 100
+
+
+def bd_accuracy(anchor: npt.ArrayLike, test: npt.ArrayLike, *, saturated: bool = False) -> float:
+    """Mean change of accuracy from `anchor` to `test` at equal rate (log scale), in percentage points.
+
+    Integrates over the rates that both fronts have. With `saturated`, a front goes on at its best accuracy past its
+    last point (more bits can always be left unused): so the thesis compares codecs that saturate at 100 bits with
+    input codecs that need thousands.
+    """
+    a, t = _fronts(anchor, test)
+    rates = [np.log10(c[:, 0]) for c in (a, t)]
+    if saturated:
+        last = max(r[-1] for r in rates)
+        low, high = _overlap(np.append(rates[0], last), np.append(rates[1], last), "rates", " log10 bits")
+    else:
+        low, high = _overlap(rates[0], rates[1], "rates", " log10 bits")
+    integrals = []
+    for r, c in zip(rates, (a, t), strict=True):
+        cubic = MonotoneCubic.through(r, c[:, 1])
+        within = min(high, r[-1])
+        flat = float(c[-1, 1]) * (high - max(low, r[-1])) if high > r[-1] else 0.0
+        integrals.append((cubic.integrate(low, within) if within > low else 0.0) + flat)
+    return float((integrals[1] - integrals[0]) / (high - low))
+
+
+def rate_at_accuracy(points: npt.ArrayLike, accuracy_percent: float) -> float:
+    """Bits at which the front reaches an accuracy, by the same interpolation; nan outside the front's accuracies."""
+    front = pareto_front(points)
+    if len(front) < 2 or not front[0, 1] <= accuracy_percent <= front[-1, 1]:
+        return float("nan")
+    return float(10 ** MonotoneCubic.through(front[:, 1], np.log10(front[:, 0]))(accuracy_percent))
+
+
+def _fronts(anchor: npt.ArrayLike, test: npt.ArrayLike) -> tuple[Float64, Float64]:
+    fronts = pareto_front(anchor, "anchor"), pareto_front(test, "test")
+    for name, front in zip(("anchor", "test"), fronts, strict=True):
+        if len(front) < 2:
+            raise InputError(f"{name}: expected a front of two or more points, got {front.tolist()}: measure more")
+    return fronts
+
+
+def _overlap(anchor: Float64, test: Float64, what: str, unit: str) -> tuple[float, float]:
+    low, high = max(anchor.min(), test.min()), min(anchor.max(), test.max())
+    if not low < high:
+        raise InputError(
+            f"expected curves that share {what}, got anchor {anchor.min():.3f} to {anchor.max():.3f}{unit} and test "
+            f"{test.min():.3f} to {test.max():.3f}{unit}; measure points in between"
+        )
+    return float(low), float(high)
+
+
+def entropy_bits(probabilities: npt.ArrayLike) -> float:
+    """Entropy of a distribution, in bits."""
+    p = _distribution(probabilities)
+    return float(-(p[p > 0] * np.log2(p[p > 0])).sum())
+
+
+def label_optimum_bits(probabilities: npt.ArrayLike, accuracy_percent: float) -> float:
+    """Fewest bits with which labels of this prior can be told at an accuracy: the closed form.
+
+    The rate-distortion function for Hamming distortion D: labels rarer than a level θ are never answered, and
+    ``R = H(p) - h(1 - D, θ, .., θ, rare p..)`` with θ such that the error adds up to D.
+    """
+    p = np.sort(_distribution(probabilities))[::-1]
+    distortion = 1 - accuracy_percent / 100
+    if not 0 <= distortion <= 1:
+        raise InputError(f"expected an accuracy of 0 to 100 percent, got {accuracy_percent}")
+    for kept in range(2, len(p) + 1):
+        rare = p[kept:]
+        level = (distortion - rare.sum()) / (kept - 1)
+        next_p = p[kept] if kept < len(p) else 0.0
+        if next_p <= level <= p[kept - 1] and level <= 1 - distortion:
+            parts = np.concatenate(([1 - distortion], np.full(kept - 1, level), rare))
+            parts = parts[parts > 0]
+            return max(0.0, entropy_bits(p) + float((parts * np.log2(parts)).sum()))
+    return 0.0 if distortion > 0 else entropy_bits(p)
+
+
+def blahut_arimoto(probabilities: npt.ArrayLike, distortion: npt.ArrayLike, slope: float) -> tuple[float, float]:
+    """One point (rate in bits, mean distortion) of the rate-distortion function, where its slope is ``-slope``.
+
+    `probabilities` ``[inputs]``, `distortion` ``[inputs, outputs]`` of 0 or more; `slope` in nats for a unit of
+    distortion. Stops when Blahut's two bounds on the rate are within `BLAHUT_TOLERANCE_BITS`.
+    """
+    p, d = _distribution(probabilities), np.asarray(distortion, dtype=np.float64)
+    if d.ndim != 2 or len(d) != len(p) or slope < 0:
+        raise InputError(f"expected distortion [{len(p)}, outputs] and slope >= 0, got {d.shape} and {slope}")
+    kernel = np.exp(-slope * d)
+    q = np.full(d.shape[1], 1 / d.shape[1])
+    for _ in range(BLAHUT_MAX_ITERATIONS):
+        partition = kernel @ q
+        gain = (p / partition) @ kernel
+        used = q > 0
+        gap = np.log2(gain.max()) - float((q[used] * gain[used] * np.log2(gain[used])).sum())
+        q = q * gain
+        if gap < BLAHUT_TOLERANCE_BITS:
+            break
+    else:
+        raise InputError(f"expected Blahut-Arimoto to converge in {BLAHUT_MAX_ITERATIONS} steps, gap {gap:.3g} bits")
+    q = q / q.sum()
+    channel = kernel * q / (kernel @ q)[:, None]
+    mean_distortion = float(p @ (channel * d).sum(1))
+    ratio = np.where(channel > 0, channel, 1.0) / np.where(channel > 0, q, 1.0)
+    return float(p @ (channel * np.log2(ratio)).sum(1)), mean_distortion
+
+
+def label_optimum_curve(probabilities: npt.ArrayLike, points: int = 60) -> Float64:
+    """The optimum of a label prior as a curve ``[points, 2]`` of (bits, top-1 percent), by Blahut-Arimoto."""
+    p = _distribution(probabilities)
+    p = p[p > 0]
+    hamming = 1.0 - np.eye(len(p))
+    curve = [blahut_arimoto(p, hamming, slope) for slope in np.geomspace(0.05, 16.0, points - 1)]
+    curve.append((entropy_bits(p), 0.0))
+    return np.array([(rate, 100 * (1 - d)) for rate, d in curve if rate > 1e-6])
+
+
+def label_prior(labels: npt.ArrayLike) -> Float64:
+    """Share of each class that occurs among integer labels."""
+    counts = np.bincount(np.asarray(labels, dtype=np.int64))
+    return _distribution(counts[counts > 0] / counts.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Middle, tail and mean of samples; their unit is the caller's."""
+
+    p50: float
+    p95: float
+    mean: float
+
+    @classmethod
+    def of(cls, samples: npt.ArrayLike) -> Percentiles:
+        values = np.asarray(samples, dtype=np.float64).ravel()
+        if len(values) == 0:
+            raise InputError("expected one or more samples to take percentiles of, got none")
+        p50, p95 = np.percentile(values, (50, 95))
+        return cls(float(p50), float(p95), float(values.mean()))
+
+
+def _distribution(probabilities: npt.ArrayLike) -> Float64:
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.ndim != 1 or len(p) == 0 or (p < 0).any() or not np.isclose(p.sum(), 1, atol=1e-9):
+        raise InputError(f"expected probabilities [n] that add up to 1, got shape {p.shape} with sum {p.sum():.6g}")
+    return p

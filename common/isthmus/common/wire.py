@@ -1,0 +1,361 @@
+"""Messages of `isthmus.v1` to and from the project's own types; the bytes of one stream, checked as they come in.
+
+Theory of operation. Only this module (and `status`) knows the generated classes. Whole messages go in and out as
+bytes: the transport is told to leave them alone, so that a malformed one is an error of ours with a name, and so that
+message bytes can be counted where they are made. What a message of the hot path costs is a few field accesses.
+
+A label travels as one integer, `class_index * 1024 + per mille` (see `inference_service.proto`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError, Message
+
+from isthmus.common import packet, status
+from isthmus.common.errors import IsthmusError, MessageError
+from isthmus.v1 import codec_pb2, inference_service_pb2
+
+LABEL_PROBABILITY_BITS = 10
+PER_MILLE_MAX = 1000
+MAX_CLASS_INDEX = (1 << (32 - LABEL_PROBABILITY_BITS)) - 1
+DIGEST_SIZE_BYTES = 32
+
+
+class Task(IntEnum):
+    """What the cloud does with the decoded symbols; values are those of `isthmus.v1.Task`."""
+
+    CLASSIFICATION = 1
+    RECONSTRUCTION = 2
+    MOTION_COMPENSATED_INFERENCE = 3
+
+    @property
+    def word(self) -> str:
+        """The task as a manifest names it."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What a cloud accepts on each stream, and enforces before it allocates.
+
+    Attributes:
+        packet: limits of one packet.
+        max_in_flight_frame_count: frames sent and not yet answered.
+        max_message_size_bytes: of one request message.
+        idle_timeout_s: a stream with nothing in flight and nothing sent for this long is ended.
+    """
+
+    packet: packet.Limits
+    max_in_flight_frame_count: int = 256
+    max_message_size_bytes: int = 1 << 20
+    idle_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CodecId:
+    """A codec by name and by the SHA-256 of its canonical manifest (32 bytes)."""
+
+    name: str
+    manifest_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """What a client asks for, once for the whole stream. `top_k` is at least 1."""
+
+    codec_id: CodecId
+    bitstream_version: int
+    task: int = Task.CLASSIFICATION
+    top_k: int = 1
+    wants_timing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """What the cloud grants: `top_k` labels for each signal, within `limits`."""
+
+    stream_id: str
+    limits: StreamLimits
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodecOffer:
+    """One codec a cloud decodes."""
+
+    codec_id: CodecId
+    tasks: tuple[int, ...]
+    bitstream_versions: tuple[int, ...]
+    class_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a cloud offers, sorted by codec name, and its limits."""
+
+    codecs: tuple[CodecOffer, ...]
+    limits: StreamLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Packets of one request; `first_frame_index` is -1 where the client did not send it."""
+
+    packets: tuple[bytes, ...]
+    first_frame_index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One class and its probability in per mille, 0 to 1000."""
+
+    class_index: int
+    per_mille: int
+
+    @property
+    def probability(self) -> float:
+        """0.0 to 1.0, to a thousandth."""
+        return self.per_mille / PER_MILLE_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLabels:
+    """Outcome of a decoded frame: its labels as they travel, signal by signal, best first."""
+
+    packed: tuple[int, ...]
+
+    def signals(self, top_k: int) -> tuple[tuple[Label, ...], ...]:
+        """For each signal its `top_k` labels."""
+        labels = [Label(value >> LABEL_PROBABILITY_BITS, value & 1023) for value in self.packed]
+        return tuple(tuple(labels[i : i + top_k]) for i in range(0, len(labels), top_k))
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The cloud is shutting down: send no more frames and half-close."""
+
+
+Outcome = FrameLabels | IsthmusError
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time the cloud spent on the frames of one response, by its own clock, in whole microseconds."""
+
+    entropy_decode_us: int
+    task_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Outcomes of the next frames of a stream; `timing` is zero where it was not asked for."""
+
+    outcomes: tuple[Outcome, ...]
+    timing: Timing = Timing(0, 0)
+
+
+def pack_labels(
+    class_indices: npt.NDArray[np.integer], probabilities: npt.NDArray[np.floating]
+) -> npt.NDArray[np.int64]:
+    """Labels as they travel: int64 of the inputs' shape. Probabilities lie in [0, 1] and are rounded to 0.001."""
+    per_mille = np.rint(probabilities * PER_MILLE_MAX).astype(np.int64)
+    labels: npt.NDArray[np.int64] = (class_indices.astype(np.int64) << LABEL_PROBABILITY_BITS) | per_mille
+    return labels
+
+
+def open_request(opening: OpenStream) -> bytes:
+    """The first message of a stream."""
+    message = inference_service_pb2.OpenStream(
+        codec_id=_codec_id_message(opening.codec_id),
+        task=opening.task,  # type: ignore[arg-type]  # the generated enum is an int alias
+        bitstream_version=opening.bitstream_version,
+        top_k=0 if opening.top_k == 1 else opening.top_k,
+        wants_timing=opening.wants_timing,
+    )
+    return inference_service_pb2.StreamInferenceRequest(open=message).SerializeToString()
+
+
+def frames_request(packets: Sequence[bytes], first_frame_index: int = -1) -> bytes:
+    """A message of one or more frames."""
+    message = inference_service_pb2.StreamInferenceRequest(packets=packets)
+    if first_frame_index >= 0:
+        message.first_frame_index = first_frame_index
+    return message.SerializeToString()
+
+
+def read_request(data: bytes) -> OpenStream | Frames:
+    """A client's message.
+
+    Raises:
+        MessageError: no protocol buffer, both or neither of `open` and `packets`, or an `open` without meaning.
+    """
+    message = _parse(inference_service_pb2.StreamInferenceRequest, data)
+    if message.packets:
+        if message.HasField("open"):
+            raise MessageError("request: expected either open or packets, got both")
+        index = message.first_frame_index if message.HasField("first_frame_index") else -1
+        return Frames(tuple(message.packets), index)
+    if not message.HasField("open"):
+        raise MessageError("request: expected open or at least one packet, got neither")
+    opening = message.open
+    return OpenStream(
+        codec_id=_read_codec_id(opening.codec_id),
+        bitstream_version=opening.bitstream_version,
+        task=opening.task,
+        top_k=opening.top_k or 1,
+        wants_timing=opening.wants_timing,
+    )
+
+
+def opened_response(opened: StreamOpened) -> bytes:
+    """The cloud's answer to `open`."""
+    message = inference_service_pb2.StreamOpened(
+        stream_id=opened.stream_id, limits=_limits_message(opened.limits), top_k=opened.top_k
+    )
+    return inference_service_pb2.StreamInferenceResponse(opened=message).SerializeToString()
+
+
+def results_response(outcomes: Sequence[Sequence[int] | IsthmusError], timing: Timing | None = None) -> bytes:
+    """A message of one or more results: labels as `pack_labels` makes them, or the error of a frame."""
+    message = inference_service_pb2.StreamInferenceResponse()
+    add = message.results.add
+    for outcome in outcomes:
+        if isinstance(outcome, IsthmusError):
+            add().error.CopyFrom(status.to_status(outcome))
+        else:
+            add().labels.extend(outcome)
+    if timing is not None:
+        message.timing.entropy_decode_us = timing.entropy_decode_us
+        message.timing.task_us = timing.task_us
+    return message.SerializeToString()
+
+
+def goodbye_response() -> bytes:
+    """The cloud's request to send no more frames."""
+    return inference_service_pb2.StreamInferenceResponse(goodbye=True).SerializeToString()
+
+
+def read_response(data: bytes, class_count: int = MAX_CLASS_INDEX + 1) -> StreamOpened | Results | Goodbye:
+    """A cloud's message; labels must name one of `class_count` classes.
+
+    Raises:
+        MessageError: no protocol buffer, not exactly one of `opened`, `results` and `goodbye`, or a result without
+            meaning.
+    """
+    message = _parse(inference_service_pb2.StreamInferenceResponse, data)
+    if message.results:
+        if message.HasField("opened") or message.goodbye:
+            raise MessageError("response: expected one of opened, results and goodbye, got two")
+        outcomes = tuple(_read_outcome(result, class_count) for result in message.results)
+        timing = Timing(message.timing.entropy_decode_us, message.timing.task_us)
+        return Results(outcomes, timing)
+    if message.goodbye == message.HasField("opened"):
+        raise MessageError("response: expected one of opened, results and goodbye, got none or two")
+    if message.goodbye:
+        return Goodbye()
+    opened = message.opened
+    if opened.top_k < 1:
+        raise MessageError(f"response: expected opened.top_k of at least 1, got {opened.top_k}")
+    return StreamOpened(opened.stream_id, _read_limits(opened.limits), opened.top_k)
+
+
+def capabilities_response(capabilities: Capabilities) -> bytes:
+    """What GetCapabilities answers."""
+    codecs = [
+        codec_pb2.Codec(
+            id=_codec_id_message(offer.codec_id),
+            tasks=offer.tasks,  # type: ignore[arg-type]
+            bitstream_versions=offer.bitstream_versions,
+            class_count=offer.class_count,
+        )
+        for offer in capabilities.codecs
+    ]
+    limits = _limits_message(capabilities.limits)
+    return inference_service_pb2.GetCapabilitiesResponse(codecs=codecs, limits=limits).SerializeToString()
+
+
+def read_capabilities(data: bytes) -> Capabilities:
+    """What a cloud offers. MessageError if the bytes are not that."""
+    message = _parse(inference_service_pb2.GetCapabilitiesResponse, data)
+    codecs = tuple(
+        CodecOffer(_read_codec_id(c.id), tuple(c.tasks), tuple(c.bitstream_versions), c.class_count)
+        for c in message.codecs
+    )
+    return Capabilities(codecs, _read_limits(message.limits))
+
+
+def _read_outcome(result: inference_service_pb2.FrameResult, class_count: int) -> Outcome:
+    labels = tuple(result.labels)
+    if not labels:
+        if not result.HasField("error"):
+            raise MessageError("result: expected labels or an error, got neither")
+        return status.from_status(result.error)
+    if result.HasField("error"):
+        raise MessageError("result: expected either labels or an error, got both")
+    for value in labels:
+        if value & 1023 > PER_MILLE_MAX or value >> LABEL_PROBABILITY_BITS >= class_count:
+            raise MessageError(
+                f"label {value}: expected a class below {class_count} and at most {PER_MILLE_MAX} per mille, "
+                f"got class {value >> LABEL_PROBABILITY_BITS} and {value & 1023}"
+            )
+    return FrameLabels(labels)
+
+
+_M = TypeVar("_M", bound=Message)
+
+
+def _parse(kind: type[_M], data: bytes) -> _M:
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        name = kind.DESCRIPTOR.full_name
+        raise MessageError(f"expected a {name} message, got {len(data)} bytes that are none") from error
+    return message
+
+
+def _codec_id_message(codec_id: CodecId) -> codec_pb2.CodecId:
+    return codec_pb2.CodecId(name=codec_id.name, manifest_sha256=codec_id.manifest_sha256)
+
+
+def _read_codec_id(message: codec_pb2.CodecId) -> CodecId:
+    if not message.name or len(message.manifest_sha256) != DIGEST_SIZE_BYTES:
+        raise MessageError(
+            f"codec_id: expected a name and {DIGEST_SIZE_BYTES} bytes of manifest_sha256, "
+            f"got {message.name[:80]!r} and {len(message.manifest_sha256)} bytes"
+        )
+    return CodecId(message.name, message.manifest_sha256)
+
+
+def _limits_message(limits: StreamLimits) -> codec_pb2.Limits:
+    return codec_pb2.Limits(
+        max_packet_size_bytes=limits.packet.max_packet_size_bytes,
+        max_symbol_count=limits.packet.max_symbol_count,
+        max_signal_count=limits.packet.max_signal_count,
+        max_in_flight_frame_count=limits.max_in_flight_frame_count,
+        max_message_size_bytes=limits.max_message_size_bytes,
+        idle_timeout_ms=round(limits.idle_timeout_s * 1000),
+    )
+
+
+def _read_limits(message: codec_pb2.Limits) -> StreamLimits:
+    fields = {name: getattr(message, name) for name in message.DESCRIPTOR.fields_by_name}
+    if zero := [name for name, value in fields.items() if value < 1]:
+        raise MessageError(f"limits: expected at least 1 in each field, got 0 in {', '.join(zero)}")
+    return StreamLimits(
+        packet.Limits(
+            max_packet_size_bytes=message.max_packet_size_bytes,
+            max_symbol_count=message.max_symbol_count,
+            max_signal_count=message.max_signal_count,
+        ),
+        max_in_flight_frame_count=message.max_in_flight_frame_count,
+        max_message_size_bytes=message.max_message_size_bytes,
+        idle_timeout_s=message.idle_timeout_ms / 1000,
+    )

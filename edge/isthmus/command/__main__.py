@@ -1,0 +1,5 @@
+"""`python -m isthmus.command` is `isthmus`."""
+
+from isthmus.command.main import main
+
+main()

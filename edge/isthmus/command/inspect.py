@@ -1,0 +1,153 @@
+"""`isthmus inspect`: what is in a codec, a stream file or a packet; without an argument, which codecs there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.common.errors import IsthmusError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MAX_ROWS = 40
+
+
+def inspect(
+    target: Annotated[
+        str, typer.Argument(help="A codec's name or folder, an .isth file, or a packet in hex; nothing: list codecs.")
+    ] = "",
+    codec: Annotated[str, typer.Option(help="Codec of the packet: its symbols are decoded too.")] = "",
+    zoo: Annotated[
+        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
+    ] = None,
+) -> None:
+    """Show what is inside a codec, a stream file or a packet."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    try:
+        if not target:
+            console.print(_zoo_table(zoo))
+        elif Path(target).is_file():
+            console.print(_stream_table(Path(target)))
+        elif _is_hex(target):
+            console.print(_packet_table(bytes.fromhex(target), codec, zoo))
+        else:
+            console.print(_codec_table(target, zoo))
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _is_hex(text: str) -> bool:
+    try:
+        return bool(bytes.fromhex(text))
+    except ValueError:
+        return False
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich.table import Table
+
+    return Table(*columns, title=title, title_justify="left")
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    import json
+
+    path = folder / "training.json"
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def _zoo_table(zoo: Path | None) -> Table:
+    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.zoo import codec_folders, find_zoo
+
+    folder = find_zoo(zoo)
+    table = _table(
+        f"Codecs in {folder}", "codec", "symbols", "points", "validation bits", "validation top-1 %", "KiB", "identity"
+    )
+    for path in codec_folders(folder):
+        manifest = load_codec_folder(path, needed=()).manifest
+        seen = _training(path).get("validation", {})
+        points = manifest.preprocessing.benchmark_points
+        size = sum(f.stat().st_size for f in path.iterdir())
+        table.add_row(
+            path.name, str(manifest.channels), str(points or "any"), _number(seen.get("bits")),
+            _number(seen.get("top1_percent")), f"{size / 1024:.0f}", manifest.identity.hex()[:12],
+        )  # fmt: skip
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _codec_table(name: str, zoo: Path | None) -> Table:
+    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.zoo import find_codec
+
+    folder = load_codec_folder(find_codec(name, zoo))
+    manifest, prior = folder.manifest, folder.manifest.prior
+    table = _table(f"Codec {manifest.name}", "field", "value")
+    table.add_row("identity (SHA-256 of the manifest)", manifest.identity.hex())
+    table.add_row("bitstream version", str(manifest.bitstream_version))
+    table.add_row("signal, tasks", f"{manifest.signal}; {', '.join(manifest.tasks)}")
+    table.add_row("classes", ", ".join(manifest.class_names))
+    p = manifest.preprocessing
+    points = f"{p.min_points} to {p.max_points}" + (f", benchmark {p.benchmark_points}" if p.benchmark_points else "")
+    table.add_row("points", f"{points}; {p.up_axis} up")
+    table.add_row("symbols", f"{manifest.channels} of {', '.join(str(n) for n in prior.value_counts[:16])} values")
+    table.add_row("parent of each symbol in the prior", ", ".join(str(n) for n in prior.parent[:16]))
+    for file, digest in manifest.weights:
+        table.add_row(file, f"{(folder.path / file).stat().st_size} bytes, SHA-256 {digest}")
+    for key, value in sorted(_training(folder.path).items()):
+        table.add_row(f"training: {key}", str(value))
+    return table
+
+
+def _stream_table(path: Path) -> Table:
+    from isthmus.common.stream_file import StreamReader
+
+    with path.open("rb") as file:
+        reader = StreamReader(file)
+        header = reader.header
+        title = f"{path}: stream of {header.codec_name}, manifest {header.identity.hex()[:12]}"
+        table = _table(title, "packet", "type", "signals", "bytes", "sections in hex")
+        count = size = 0
+        for packet in reader:
+            if count < MAX_ROWS:
+                sections = " | ".join(s.hex() for s in packet.sections)
+                table.add_row(
+                    str(count), packet.type.name.lower(), str(packet.signal_count), str(packet.size_bytes), sections
+                )
+            count += 1
+            size += packet.size_bytes
+    table.add_row("all", "", "", str(size), f"{count} packets")
+    return table
+
+
+def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
+    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.packet import Packet
+    from isthmus.common.zoo import find_codec
+
+    packet = Packet.from_bytes(data)
+    table = _table(f"Packet of {len(data)} bytes", "field", "value")
+    table.add_row("type", packet.type.name.lower())
+    table.add_row("signals", str(packet.signal_count))
+    for number, section in enumerate(packet.sections):
+        table.add_row(f"section {number}", f"{len(section)} bytes: {section.hex()}")
+    table.add_row("symbol checksum", packet.checksum.hex() or "none")
+    if codec:
+        prior = load_codec_folder(find_codec(codec, zoo), needed=()).manifest.prior
+        symbols = prior.decode(packet.sections[-1], packet.signal_count)
+        packet.verify(symbols)
+        for row, bits in zip(symbols.values, prior.estimated_bits(symbols), strict=True):
+            table.add_row("symbols", f"{row.tolist()}  ({bits:.2f} bits)")
+    return table

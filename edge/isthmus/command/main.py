@@ -1,0 +1,46 @@
+"""The one command, `isthmus`: what each subcommand needs is imported only when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from isthmus.cloud.command import cloud
+from isthmus.command.demo import demo
+from isthmus.command.inspect import inspect
+from isthmus.edge.command import edge
+from isthmus.measure.command import measure_pointcloud, measure_summary
+from isthmus.training.command import freeze, train_classifiers_command, train_pointcloud
+
+app = typer.Typer(
+    name="isthmus",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Collaborative intelligence: the edge half of a network here, the cloud half there, a few bits between.",
+    epilog="Start with `isthmus demo`; or `isthmus cloud` in one terminal and `isthmus edge FILES` in another.",
+)
+app.command()(edge)
+app.command()(cloud)
+
+measure = typer.Typer(no_args_is_help=True, help="Rate against accuracy of a live cloud, over the real wire.")
+measure.command("pointcloud")(measure_pointcloud)
+measure.command("summary")(measure_summary)
+app.add_typer(measure, name="measure")
+
+train = typer.Typer(no_args_is_help=True, help="Train the networks; needs the extra `train`.")
+train.command("pointcloud")(train_pointcloud)
+train.command("classifiers")(train_classifiers_command)
+app.add_typer(train, name="train")
+
+app.command()(freeze)
+app.command()(inspect)
+app.command()(demo)
+
+
+def main() -> None:
+    """Entry point of `isthmus`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""From a point cloud to a packet: the edge half of a codec, and all that an edge device computes.
+
+Theory of operation. normalize -> edge.onnx -> integer symbols -> range coder -> packet. The graph's arithmetic is
+exact integers held in float32, so any runtime, batch or number of threads gives the same symbols; what is done in
+Python around it is counted in microseconds, because a small network takes no more than thirty of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest import CodecFolder, Manifest, load_codec_folder
+from isthmus.common.packet import Packet
+from isthmus.common.prior import Prior
+from isthmus.common.signals import PointCloud
+from isthmus.common.symbols import Symbols
+from isthmus.data.normalize import choose_points, normalize
+
+EDGE_FILE = "edge.onnx"
+
+# Points in one run of the network: bounds its activations (4 KiB a point in the full PointNet), whatever the batch.
+MAX_RUN_POINT_COUNT = 16_384
+
+# Clouds of more points than the codec takes are thinned the same way everywhere.
+THINNING_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeTiming:
+    """Seconds of each step of one `encode` or `encode_batch`."""
+
+    normalize_s: float
+    network_s: float
+    entropy_encode_s: float
+
+    @property
+    def total_s(self) -> float:
+        """All of it."""
+        return self.normalize_s + self.network_s + self.entropy_encode_s
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One packet, and what it was made of."""
+
+    packet: Packet
+    symbols: Symbols
+    timing: EncodeTiming
+    prior: Prior
+
+    @property
+    def estimated_bits(self) -> npt.NDArray[np.float64]:
+        """Ideal bits of each signal under the codec's prior, float64 `[signals]`; computed when asked for."""
+        return self.prior.estimated_bits(self.symbols)
+
+    @property
+    def payload_bits(self) -> int:
+        """Bits of the coded sections, without what the packet puts around them."""
+        return 8 * sum(map(len, self.packet.sections))
+
+    @property
+    def packet_bits(self) -> int:
+        """Bits of the whole packet."""
+        return 8 * self.packet.size_bytes
+
+
+class Encoder:
+    """Edge half of one codec. Holds nothing between clouds; not to be used by two threads at once.
+
+    Args:
+        codec: the codec, or the path of its folder (only the edge's file is read).
+        threads: threads of one run. One is fastest where edge and cloud share a machine.
+        checksum_size_bytes: of the symbol checksum, 0, 2 or 4; None for what the manifest says.
+
+    Raises:
+        ManifestError: the folder is damaged, or the graph does not fit the manifest.
+    """
+
+    def __init__(
+        self, codec: CodecFolder | str | Path, threads: int = 1, checksum_size_bytes: int | None = None
+    ) -> None:
+        folder = codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(EDGE_FILE,))
+        manifest = folder.manifest
+        self.manifest: Manifest = manifest
+        if manifest.preprocessing.up_axis != "z":
+            raise ManifestError(
+                f"{folder.path}: expected a codec for clouds whose z points up, got {manifest.preprocessing.up_axis}"
+            )
+        if checksum_size_bytes not in (None, 0, 2, 4):
+            raise InputError(f"checksum_size_bytes: expected 0, 2 or 4, got {checksum_size_bytes}")
+        self._checksum_size_bytes = manifest.checksum_size_bytes if checksum_size_bytes is None else checksum_size_bytes
+        self._prior = manifest.prior
+        self._min_points = manifest.preprocessing.min_points
+        self._max_points = manifest.preprocessing.max_points
+        self._session = _session(folder.file(EDGE_FILE), threads)
+        ends = (*self._session.get_inputs(), *self._session.get_outputs())
+        actual = tuple((node.name, node.type, node.shape[1]) for node in ends)
+        expected = ("points", "tensor(float)", 3), ("symbols", "tensor(int32)", manifest.channels)
+        if actual != expected:
+            raise ManifestError(f"{folder.path / EDGE_FILE}: expected a graph {expected}, got {actual}")
+        self._run = self._session.run
+
+    def encode(self, cloud: PointCloud) -> Encoded:
+        """One cloud, one packet.
+
+        Raises:
+            InputError: fewer points than the codec takes.
+            SymbolRangeError: the network gave a symbol that the prior cannot code.
+        """
+        start_s = time.perf_counter()
+        points = normalize(self._fit(cloud.points))
+        normalized_s = time.perf_counter()
+        symbols = Symbols(self._run(None, {"points": points[None]})[0])
+        return self._encoded(symbols, start_s, normalized_s)
+
+    def encode_batch(self, clouds: Sequence[PointCloud]) -> Encoded:
+        """All clouds in one packet, coded together. A batch of one is the packet `encode` makes.
+
+        Raises:
+            InputError: no clouds, or one with fewer points than the codec takes.
+            SymbolRangeError: the network gave a symbol that the prior cannot code.
+        """
+        if not clouds:
+            raise InputError("encode_batch: expected at least one cloud, got none")
+        start_s = time.perf_counter()
+        points = [normalize(self._fit(cloud.points)) for cloud in clouds]
+        normalized_s = time.perf_counter()
+        return self._encoded(Symbols(self._forward(points)), start_s, normalized_s)
+
+    def check(self, cloud: PointCloud) -> None:
+        """Raise the InputError that encoding would raise for this cloud's number of points."""
+        self._fit(cloud.points[: self._max_points])
+
+    def symbols(self, clouds: Sequence[PointCloud]) -> Symbols:
+        """Symbols `[clouds, channels]`, not yet coded."""
+        if not clouds:
+            raise InputError("symbols: expected at least one cloud, got none")
+        return Symbols(self._forward([normalize(self._fit(cloud.points)) for cloud in clouds]))
+
+    def _fit(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        count = len(points)
+        if count < self._min_points:
+            raise InputError(
+                f"point cloud: expected at least {self._min_points} points, the least that codec {self.manifest.name} "
+                f"takes, got {count}"
+            )
+        return points if count <= self._max_points else choose_points(points, self._max_points, THINNING_SEED)
+
+    def _forward(self, points: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.int32]:
+        """Symbols of normalised clouds [3, P]: neighbours of equal size run together."""
+        parts: list[npt.NDArray[np.int32]] = []
+        start = 0
+        while start < len(points):
+            size = points[start].shape[1]
+            most = min(len(points), start + max(1, MAX_RUN_POINT_COUNT // size))
+            stop = start + 1
+            while stop < most and points[stop].shape[1] == size:
+                stop += 1
+            batch = points[start][None] if stop == start + 1 else np.stack(points[start:stop])
+            parts.append(self._run(None, {"points": batch})[0])
+            start = stop
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _encoded(self, symbols: Symbols, start_s: float, normalized_s: float) -> Encoded:
+        ran_s = time.perf_counter()
+        packet = Packet.intra(self._prior.encode(symbols), symbols, self._checksum_size_bytes)
+        timing = EncodeTiming(normalized_s - start_s, ran_s - normalized_s, time.perf_counter() - ran_s)
+        return Encoded(packet, symbols, timing, self._prior)
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # A spinning pool would burn a core between clouds.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ManifestError(f"{path}: expected an ONNX graph that onnxruntime can run: {error}") from error

@@ -1,0 +1,130 @@
+"""`isthmus measure`: its commands, ready to be put into a typer app. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RESULTS = Path("results")
+PIPED_WIDTH = 140  # into a file or a pipe, tables are not cut to a terminal's width
+
+
+def measure_pointcloud(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Labelled set: packed .npz, ModelNet10/40 (OFF, HDF5), ScanObjectNN. "
+                          "Default: ModelNet10 where it lies beside the project, else generated furniture."),
+    ] = None,
+    codecs: Annotated[
+        str, typer.Option(help="Patterns of codec names, comma apart. Default: all that fit --points.")
+    ] = "",
+    points: Annotated[int, typer.Option(min=1, help="Points drawn from each cloud.")] = 1024,
+    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
+    cloud: Annotated[str, typer.Option(help="HOST:PORT of a running cloud. Default: one is started.")] = "",
+    draws: Annotated[int, typer.Option(min=1, help="Draws of points and headings; accuracies are their mean.")] = 1,
+    baselines: Annotated[str, typer.Option(help="Input codecs, comma apart: tmc13, draco; or none.")] = "tmc13,draco",
+    tmc13: Annotated[
+        str, typer.Option(help="TMC13's bits: live (program tmc3), recorded, none; auto takes the first there is.")
+    ] = "auto",
+    tmc13_bits: Annotated[Path | None, typer.Option(help="Recorded bit counts of TMC13 (.npz).")] = None,
+    coalesced: Annotated[int, typer.Option(min=2, help="Clouds a packet of the coalesced pass.")] = 32,
+    timed: Annotated[int, typer.Option(min=1, help="Clouds of the timing pass.")] = 200,
+    limit: Annotated[int, typer.Option(min=0, help="Take only so many clouds of the test set; 0 for all.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the edge's network.")] = 1,
+    published: Annotated[
+        Path | None, typer.Option(help="CSV of published curves on another data set, drawn beside and marked.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
+    page: Annotated[bool, typer.Option(help="Write the HTML page.")] = True,
+) -> None:  # fmt: skip
+    """Rate against accuracy of point-cloud codecs over a live wire, beside G-PCC, Draco and the optimum."""
+    from rich.console import Console
+
+    from isthmus.common.errors import IsthmusError
+    from isthmus.measure.live import LiveOptions
+    from isthmus.measure.pointcloud import SHARED_TMC13, PointCloudOptions, measure, write_outputs
+    from isthmus.measure.progress import tracked
+    from isthmus.measure.tables import all_tables
+
+    console = Console()
+    options = PointCloudOptions(
+        data=data,
+        codecs=codecs,
+        points=points,
+        zoo=zoo,
+        cloud=cloud,
+        draws=draws,
+        baselines=() if baselines == "none" else tuple(name.strip() for name in baselines.split(",")),
+        tmc13=tmc13,
+        tmc13_bits=tmc13_bits or SHARED_TMC13,
+        limit_clouds=limit,
+        published=published,
+        live=LiveOptions(coalesced, timed, threads),
+    )
+    try:
+        with tracked(console) as track:
+            measurement = measure(options, track)
+        written = write_outputs(measurement, command_line(options), out, page=page)
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    for table in all_tables(measurement):
+        console.print(table.to_rich())
+    for note in measurement.notes:
+        console.print(note)
+    console.print("written:", *(str(path) for path in written))
+
+
+def measure_summary(
+    results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
+) -> None:
+    """Gather results/*.json into results/summary.json, one number a key."""
+    from rich.console import Console
+
+    from isthmus.common.errors import IsthmusError
+    from isthmus.common.results import gather_summary
+
+    try:
+        summary = gather_summary(results)
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    for key, number in summary.items():
+        print(f"{key:64} {number:g}")
+
+
+def command_line(options: object) -> str:
+    """The command that measures the same again: options that are not the default, paths by their name alone."""
+    from isthmus.measure.pointcloud import PointCloudOptions
+
+    assert isinstance(options, PointCloudOptions)
+    default = PointCloudOptions()
+    words = ["isthmus measure pointcloud"]
+    if options.data is not None:
+        words.append(f"--data {options.data.name}")
+    if options.codecs:
+        words.append(f"--codecs '{options.codecs}'")
+    for flag, value, usual in (
+        ("--points", options.points, default.points),
+        ("--draws", options.draws, default.draws),
+        ("--baselines", ",".join(options.baselines) or "none", ",".join(default.baselines)),
+        ("--tmc13", options.tmc13, default.tmc13),
+        ("--coalesced", options.live.coalesced_clouds, default.live.coalesced_clouds),
+        ("--timed", options.live.timed_clouds, default.live.timed_clouds),
+        ("--limit", options.limit_clouds, default.limit_clouds),
+        ("--threads", options.live.threads, default.live.threads),
+    ):
+        if value != usual:
+            words.append(f"{flag} {value}")
+    return " ".join(words)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands into a typer app, under their names on the command line."""
+    app.command("pointcloud")(measure_pointcloud)
+    app.command("summary")(measure_summary)

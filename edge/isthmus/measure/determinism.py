@@ -1,0 +1,131 @@
+"""Do symbols and results agree, whichever runtime, thread count, batch or precision made or read the bits?
+
+Every codec's two halves are run by ONNX Runtime, by torch, and by ONNX's reference evaluator (plain NumPy). The
+symbols of each run are compared with those of the first, bit for bit; so are the logits, and the coded bytes are read
+back by every runtime's cloud half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.manifest import load_codec_folder
+from isthmus.common.symbols import Symbols
+from isthmus.data.labelled import LabelledClouds
+from isthmus.data.normalize import normalize
+from isthmus.measure.baselines import draw_order
+
+Runner = Callable[[dict[str, Any]], npt.NDArray[Any]]
+REFERENCE_CLOUDS = 4  # the NumPy evaluator is slow
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to run a graph."""
+
+    runtime: str
+    threads: int
+    batch: int
+    precision: str = "float32"
+
+
+CASES = (
+    *(Case("onnxruntime", threads, batch) for threads in (1, 2) for batch in (1, 4, 32)),
+    *(Case("torch", threads, batch, p) for threads in (1, 2) for batch in (1, 4, 32) for p in ("float32", "float64")),
+    Case("numpy", 1, 4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What was compared, and how much of it differed."""
+
+    codec: str
+    comparisons: int
+    symbol_mismatches: int
+    logit_mismatches: int
+    byte_mismatches: int
+
+    @property
+    def mismatches(self) -> int:
+        """All of them."""
+        return self.symbol_mismatches + self.logit_mismatches + self.byte_mismatches
+
+
+def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence[Case] = CASES) -> Agreement:
+    """Run a codec on normalised clouds ``[clouds, 3, points]`` in every case."""
+    manifest = load_codec_folder(folder).manifest
+    expected_symbols = _batched(_runner(folder / "edge.onnx", CASES[0]), "points", points, 1)
+    expected_logits = _batched(_runner(folder / "cloud.onnx", CASES[0]), "symbols", expected_symbols, 1)
+    section = manifest.prior.encode(Symbols(expected_symbols))
+    compared = symbols_differ = logits_differ = bytes_differ = 0
+    for case in cases:
+        count = REFERENCE_CLOUDS if case.runtime == "numpy" else len(points)
+        symbols = _batched(_runner(folder / "edge.onnx", case), "points", points[:count], case.batch)
+        symbols_differ += int((symbols != expected_symbols[:count]).sum())
+        read = manifest.prior.decode(section, len(points)).values[:count]
+        logits = _batched(_runner(folder / "cloud.onnx", case), "symbols", read, case.batch)
+        logits_differ += int((logits.astype(np.float32) != expected_logits[:count]).sum())
+        if count == len(points):
+            bytes_differ += manifest.prior.encode(Symbols(symbols)) != section
+        compared += symbols.size + logits.size
+    return Agreement(folder.name, compared, symbols_differ, logits_differ, bytes_differ)
+
+
+def trial_points(clouds: LabelledClouds, points: int, count: int) -> npt.NDArray[np.float32]:
+    """`count` clouds spread over the set, drawn and normalised as the edge does, ``[count, 3, points]``."""
+    chosen = np.linspace(0, len(clouds) - 1, count).round().astype(int)
+    stacked = []
+    for index in chosen:
+        cloud = clouds.cloud(int(index))
+        stacked.append(normalize(np.ascontiguousarray(cloud[draw_order(len(cloud))[:points]])))
+    return np.stack(stacked)
+
+
+def _batched(run: Runner, name: str, values: npt.NDArray[Any], batch: int) -> npt.NDArray[Any]:
+    parts = [run({name: np.ascontiguousarray(part)}) for part in _parts(values, batch)]
+    return np.concatenate(parts)
+
+
+def _parts(values: npt.NDArray[Any], batch: int) -> Iterator[npt.NDArray[Any]]:
+    for start in range(0, len(values), batch):
+        yield values[start : start + batch]
+
+
+def _runner(path: Path, case: Case) -> Runner:
+    if case.runtime == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = case.threads
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return lambda feeds: np.asarray(session.run(None, feeds)[0])
+    import onnx
+
+    model = onnx.load(path)
+    if case.runtime == "torch":
+        import torch
+
+        from isthmus.models.onnx_torch import OnnxTorch
+
+        net = OnnxTorch(model, torch.float32 if case.precision == "float32" else torch.float64)
+
+        def run(feeds: dict[str, Any]) -> npt.NDArray[Any]:
+            before = torch.get_num_threads()
+            torch.set_num_threads(case.threads)
+            try:
+                return np.asarray(net.run(feeds)[0])
+            finally:
+                torch.set_num_threads(before)
+
+        return run
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(model)
+    return lambda feeds: np.asarray(evaluator.run(None, feeds)[0])

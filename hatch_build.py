@@ -1,0 +1,85 @@
+"""Compiles the C range coder next to its source, for wheels and editable installs alike.
+
+Without a compiler the package still installs: the range coder then runs in pure Python, same bytes, slower.
+Run `python hatch_build.py` to compile in a checkout that is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import sys_tags
+
+SOURCE = Path("common/isthmus/common/_range_coder.c")
+LIBRARY = SOURCE.with_name("_range_coder.abi3.so")
+FLAGS = ["-O2", "-Wall", "-Wextra", "-std=c11", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000"]
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Hatchling's hook: adds the compiled coder, and with it the platform, to the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compiles; on success the wheel is tagged for CPython 3.11 and later on this platform."""
+        if self.target_name != "wheel" or not compile_coder(Path(self.root)):
+            return
+        build_data["artifacts"].append(f"/{LIBRARY.as_posix()}")
+        build_data["pure_python"] = False
+        if version != "editable":
+            # The plain platform (linux_x86_64): nobody has audited the library for a manylinux name.
+            platform = next(tag.platform for tag in sys_tags() if "linux_" not in tag.platform[1:])
+            build_data["tag"] = f"cp311-abi3-{platform}"
+
+
+def compile_coder(root: Path, extra_flags: tuple[str, ...] = ()) -> bool:
+    """Compiles the C coder under `root`; on failure prints why and removes any older build."""
+    command = _compiler()
+    if command is None:
+        _warn("no C compiler was found", "install one (Debian: apt install gcc libc6-dev)", root)
+        return False
+    include = sysconfig.get_path("include")
+    if sys.platform == "darwin":
+        command += ["-undefined", "dynamic_lookup"]
+    arguments = [*command, *FLAGS, *extra_flags, f"-I{include}", str(root / SOURCE), "-o", str(root / LIBRARY)]
+    try:
+        result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    except OSError as error:
+        _warn(f"{command[0]} does not run: {error}", "install a C compiler", root)
+        return False
+    if result.returncode:
+        _warn(f"{shlex.join(arguments)} failed:\n{result.stderr}", "install the compiler and Python's headers", root)
+        return False
+    if result.stderr:
+        print(result.stderr, file=sys.stderr)
+    return True
+
+
+def _compiler() -> list[str] | None:
+    """The command of the first C compiler there is."""
+    for command in (os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc", "gcc", "clang"):
+        words = shlex.split(command) if command else []
+        if words and shutil.which(words[0]):
+            return words
+    return None
+
+
+def _warn(reason: str, next_step: str, root: Path) -> None:
+    # An older library must not outlive the source it was made from.
+    (root / LIBRARY).unlink(missing_ok=True)
+    print(
+        f"WARNING: isthmus: the C range coder was not built, {reason}\n"
+        "WARNING: isthmus: the pure-Python range coder is used instead: same bytes, much slower\n"
+        f"WARNING: isthmus: to get the fast one, {next_step} and install again",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(0 if compile_coder(Path(__file__).parent, tuple(sys.argv[1:])) else 1)

@@ -1,0 +1,140 @@
+"""`isthmus train` and `isthmus freeze`: one command a curve, from data to codec folders."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataOption = Annotated[
+    Path,
+    typer.Option(help="Labelled clouds: a packed .npz, a ModelNet OFF tree or HDF5 folder, a ScanObjectNN file."),
+]
+RunsOption = Annotated[Path, typer.Option(help="Where checkpoints and finished points go; a killed run resumes here.")]
+ZooOption = Annotated[Path, typer.Option(help="Where codec folders are written.")]
+
+
+class ConfigName(StrEnum):
+    full = "full"
+    lite = "lite"
+    micro = "micro"
+
+
+class VariantName(StrEnum):
+    any = "any"
+    p1024 = "p1024"
+    p256 = "p256"
+
+
+class RecipeName(StrEnum):
+    isthmus = "isthmus"
+    thesis = "thesis"
+
+
+def train_pointcloud(
+    data: DataOption,
+    config: Annotated[ConfigName, typer.Option(help="Width of the edge half.")] = ConfigName.lite,
+    variant: Annotated[
+        VariantName, typer.Option(help="any: any heading, 256 to 2048 points; p1024, p256: aligned benchmark clouds.")
+    ] = VariantName.any,
+    recipe: Annotated[RecipeName, typer.Option(help="isthmus: ours; thesis: the baseline row.")] = RecipeName.isthmus,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    runs: RunsOption = Path("runs"),
+    zoo: Annotated[Path | None, typer.Option(help="Freeze the finished curve into this zoo.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+) -> None:
+    """Train every rate point of one curve, then freeze it into codec folders with --zoo.
+
+    Validation is a stratified tenth cut from train; the test split is never read. Run it again after a kill: it
+    goes on from the last finished epoch.
+    """
+    import torch
+
+    from isthmus.training.curve import EFFORTS, VARIANTS, train_isthmus_curve, train_thesis_curve
+    from isthmus.training.datasets import load_cloud_set, split_validation
+
+    if recipe is RecipeName.thesis and variant is VariantName.any:
+        raise typer.BadParameter("the thesis's recipe knows aligned clouds only: --variant p1024 or p256")
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    train, validation = split_validation(load_cloud_set(data, "train"))
+    if recipe is RecipeName.thesis:
+        points = VARIANTS[variant.value].validation_points
+        folder = runs / f"{config.value}-thesis-{variant.value}"
+        train_thesis_curve(config.value, points, train, validation, folder, seed, device)
+    else:
+        folder = runs / f"{config.value}-{variant.value}"
+        effort = EFFORTS[config.value, variant.value]
+        train_isthmus_curve(config.value, VARIANTS[variant.value], train, validation, folder, seed, effort, device)
+    if zoo is not None:
+        freeze(folder, data, zoo)
+
+
+def freeze(
+    curve: Annotated[Path, typer.Argument(help="A finished curve, such as runs/lite-any.")],
+    data: DataOption,
+    zoo: ZooOption = Path("models/zoo"),
+    views: Annotated[str, typer.Option(help="Points that also get a reconstruction head, such as q4,q8.")] = "",
+) -> None:
+    """Fold, quantise and write the points of a curve as codec folders: two integer ONNX halves, tables, manifest."""
+    from isthmus.training.datasets import load_cloud_set, split_validation
+    from isthmus.training.zoo_writer import Provenance, freeze_isthmus_curve, freeze_thesis_curve
+
+    whole = load_cloud_set(data, "train")
+    train, _ = split_validation(whole)
+    config, _, variant = curve.name.partition("-")
+    is_thesis = variant.startswith("thesis-")
+    recipe = "thesis" if is_thesis else "isthmus"
+    command = (
+        f"isthmus train pointcloud --data {data.name} --config {config} --variant {variant.removeprefix('thesis-')} "
+        f"--recipe {recipe} --zoo models/zoo"
+    )
+    provenance = Provenance(command, whole.name, data_digest(data))
+    if is_thesis:
+        written = freeze_thesis_curve(curve, zoo, train, provenance)
+    else:
+        written = freeze_isthmus_curve(curve, zoo, train, provenance, frozenset(views.split(",")) - {""})
+    for path in written:
+        size = sum(f.stat().st_size for f in path.iterdir())
+        typer.echo(f"{path}  {size / 1024:.0f} KiB")
+    if not written:
+        raise typer.BadParameter(f"expected finished points (q*.pt or lambda*.pt) in {curve}, got none: train first")
+
+
+def train_classifiers_command(
+    data: DataOption,
+    start: Annotated[
+        Path | None, typer.Option(help="A pretrained full network: runs/full-p1024/pretrained.pt.")
+    ] = None,
+    zoo: ZooOption = Path("models/zoo"),
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+) -> None:
+    """Train the PointNets that classify clouds decoded by Draco and G-PCC, one for each number of points."""
+    import torch
+
+    from isthmus.training.classifiers import train_classifiers
+    from isthmus.training.datasets import load_cloud_set, split_validation
+
+    torch.set_num_threads(threads)
+    whole = load_cloud_set(data, "train")
+    provenance = {
+        "command": f"isthmus train classifiers --data {data.name} --start runs/full-p1024/pretrained.pt",
+        "data": whole.name, "data_sha256": data_digest(data),
+    }  # fmt: skip
+    for path in train_classifiers(*split_validation(whole), zoo, provenance, start=start, seed=seed):
+        typer.echo(str(path))
+
+
+def data_digest(path: Path) -> str:
+    """SHA-256 of a data file; of a folder, over its files' names and sizes."""
+    import hashlib
+
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    entries = sorted((str(p.relative_to(path)).replace(os.sep, "/"), p.stat().st_size) for p in path.rglob("*.*"))
+    return hashlib.sha256(repr(entries).encode()).hexdigest()

@@ -1,0 +1,83 @@
+from google.rpc import status_pb2 as _status_pb2
+from isthmus.v1 import codec_pb2 as _codec_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetCapabilitiesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCapabilitiesResponse(_message.Message):
+    __slots__ = ("codecs", "limits")
+    CODECS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    codecs: _containers.RepeatedCompositeFieldContainer[_codec_pb2.Codec]
+    limits: _codec_pb2.Limits
+    def __init__(self, codecs: _Optional[_Iterable[_Union[_codec_pb2.Codec, _Mapping]]] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ...) -> None: ...
+
+class StreamInferenceRequest(_message.Message):
+    __slots__ = ("open", "packets", "first_frame_index")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    open: OpenStream
+    packets: _containers.RepeatedScalarFieldContainer[bytes]
+    first_frame_index: int
+    def __init__(self, open: _Optional[_Union[OpenStream, _Mapping]] = ..., packets: _Optional[_Iterable[bytes]] = ..., first_frame_index: _Optional[int] = ...) -> None: ...
+
+class StreamInferenceResponse(_message.Message):
+    __slots__ = ("opened", "results", "timing", "goodbye")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    opened: StreamOpened
+    results: _containers.RepeatedCompositeFieldContainer[FrameResult]
+    timing: Timing
+    goodbye: bool
+    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., results: _Optional[_Iterable[_Union[FrameResult, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., goodbye: _Optional[bool] = ...) -> None: ...
+
+class OpenStream(_message.Message):
+    __slots__ = ("codec_id", "task", "bitstream_version", "top_k", "wants_timing")
+    CODEC_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    BITSTREAM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    WANTS_TIMING_FIELD_NUMBER: _ClassVar[int]
+    codec_id: _codec_pb2.CodecId
+    task: _codec_pb2.Task
+    bitstream_version: int
+    top_k: int
+    wants_timing: bool
+    def __init__(self, codec_id: _Optional[_Union[_codec_pb2.CodecId, _Mapping]] = ..., task: _Optional[_Union[_codec_pb2.Task, str]] = ..., bitstream_version: _Optional[int] = ..., top_k: _Optional[int] = ..., wants_timing: _Optional[bool] = ...) -> None: ...
+
+class StreamOpened(_message.Message):
+    __slots__ = ("stream_id", "limits", "top_k")
+    STREAM_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    stream_id: str
+    limits: _codec_pb2.Limits
+    top_k: int
+    def __init__(self, stream_id: _Optional[str] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ..., top_k: _Optional[int] = ...) -> None: ...
+
+class FrameResult(_message.Message):
+    __slots__ = ("labels", "error")
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[int]
+    error: _status_pb2.Status
+    def __init__(self, labels: _Optional[_Iterable[int]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class Timing(_message.Message):
+    __slots__ = ("entropy_decode_us", "task_us")
+    ENTROPY_DECODE_US_FIELD_NUMBER: _ClassVar[int]
+    TASK_US_FIELD_NUMBER: _ClassVar[int]
+    entropy_decode_us: int
+    task_us: int
+    def __init__(self, entropy_decode_us: _Optional[int] = ..., task_us: _Optional[int] = ...) -> None: ...

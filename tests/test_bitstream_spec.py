@@ -1,0 +1,205 @@
+"""BITSTREAM.md, executed: its examples, its table of errors with their golden files, and its measured figures."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isthmus.common import errors
+from isthmus.common.errors import IsthmusError
+from isthmus.common.manifest import MAX_MANIFEST_SIZE_BYTES, Manifest
+from isthmus.common.packet import Limits, Packet
+from isthmus.common.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
+from isthmus.common.range_coder import ReferenceEncoder
+from isthmus.common.stream_file import StreamReader
+from isthmus.common.symbols import Symbols
+from isthmus.common.varint import decode_varint, encode_varint
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "proto" / "BITSTREAM.md").read_text(encoding="utf-8")
+ERRORS = sorted((ROOT / "tests" / "golden" / "errors").glob("*.json"))
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced blocks of one kind; a kind that the page lost fails here."""
+    found = re.findall(rf"^```{kind}\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"BITSTREAM.md has no {kind} block"
+    return found
+
+
+def examples(kind: str) -> list[tuple[str, str]]:
+    """The lines `left -> right` of all blocks of one kind."""
+    lines = [line.split(" -> ") for block in blocks(kind) for line in block.splitlines()]
+    return [(left, right) for left, right in lines]
+
+
+def section_of_page(number: int) -> str:
+    return PAGE.split(f"\n## {number}. ")[1].split("\n## ")[0]
+
+
+def golden_manifest(codec: str) -> bytes:
+    return (ROOT / "tests" / "golden" / "codecs" / f"{codec}.json").read_bytes()
+
+
+def golden_prior(codec: str) -> Prior:
+    return Manifest.from_bytes(golden_manifest(codec)).prior
+
+
+def test_the_page_has_its_thirteen_sections() -> None:
+    assert [int(number) for number in re.findall(r"^## (\d+)\. ", PAGE, re.MULTILINE)] == list(range(1, 14))
+
+
+@pytest.mark.parametrize(("data", "value"), examples("varint"))
+def test_varint_examples(data: str, value: str) -> None:
+    assert encode_varint(int(value)) == bytes.fromhex(data)
+    assert decode_varint(bytes.fromhex(data), 0) == (int(value), len(bytes.fromhex(data)))
+
+
+@pytest.mark.parametrize(("data", "fields"), examples("packet"))
+def test_packet_examples(data: str, fields: str) -> None:
+    packet = Packet.from_bytes(bytes.fromhex(data))
+    sections = ",".join(section.hex() for section in packet.sections)
+    assert (
+        f"type={int(packet.type)} signals={packet.signal_count} sections=[{sections}] checksum={packet.checksum.hex()}"
+        == fields
+    )
+    assert packet.to_bytes() == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(("values", "data"), examples("checksum"))
+def test_checksum_examples(values: str, data: str) -> None:
+    assert Symbols(np.array([[int(value) for value in values.split()]])).checksum(4) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(("left", "data"), examples("section"))
+def test_section_examples(left: str, data: str) -> None:
+    codec, values = left.split(": ")
+    prior, symbols = golden_prior(codec), Symbols(np.array([[int(value) for value in values.split()]]))
+    section = b"" if data == "(empty)" else bytes.fromhex(data)
+    assert prior.encode(symbols) == prior.encode_reference(symbols) == section
+    assert prior.decode(section) == prior.decode_reference(section, 1) == symbols
+
+
+def test_the_stream_example() -> None:
+    data = bytes.fromhex(re.sub(r"#.*", "", blocks("stream")[0]))
+    reader = StreamReader(io.BytesIO(data))
+    manifest = Manifest.from_bytes(golden_manifest("golden-tree"))
+    assert (reader.header.codec_name, reader.header.identity) == (manifest.name, manifest.identity)
+    symbols = [manifest.prior.decode(packet.sections[0]).values.tolist() for packet in reader]
+    assert symbols == [[[0, 0, -1, 2]], [[0, 0, -1, 0]]]
+
+
+def test_the_trace_is_what_the_coder_does() -> None:
+    prior = golden_prior("golden-tree")
+    encoder = ReferenceEncoder(prior.tables)
+    for line in blocks("trace")[0].splitlines()[1:]:
+        symbol, table, low, length, *written = line.split()
+        if symbol != "-":
+            assert encoder.put(int(symbol), int(table)) == 0
+        state = (encoder._low, encoder._range, encoder._out.hex())
+        assert state == (int(low, 16), int(length, 16), "".join(written))
+    assert encoder.finish().hex() == "bf90"
+
+
+def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
+    pages = [block.encode() for block in blocks("manifest")]
+    assert pages == [golden_manifest("golden-tree"), golden_manifest("golden-escape")]
+    for data in pages:
+        assert Manifest.from_bytes(data).to_bytes() == data
+
+
+def test_the_limits_of_the_page_are_those_enforced() -> None:
+    numbers = [int(number) for number in re.findall(r"\| (\d+) \|$", section_of_page(10), re.MULTILINE)]
+    limits = Limits()
+    assert numbers == [
+        limits.max_packet_size_bytes,
+        limits.max_symbol_count,
+        limits.max_signal_count,
+        MAX_MANIFEST_SIZE_BYTES,
+        MAX_CHANNELS,
+        MAX_TABLES,
+        MAX_TABLE_CELLS,
+    ]
+
+
+def test_every_row_of_errors_has_its_file_and_every_file_its_row() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| §[\d.]+: .+ \| `(\w+)` \|$", section_of_page(11), re.MULTILINE)
+    assert len(rows) == len({name for name, _ in rows})
+    assert dict(rows) == {path.stem: json.loads(path.read_text())["error"] for path in ERRORS}
+
+
+def malformed_manifest(case: dict[str, Any]) -> bytes:
+    if "bytes" in case:
+        return bytes.fromhex(case["bytes"])
+    if "text" in case:
+        return bytes(case["text"], "utf-8") * case.get("repeat", 1)
+    old, new = case["replace"]
+    row, count = case.get("repeat_row", ["", 0])
+    text = golden_manifest(case["codec"]).decode()
+    assert text.count(old) == 1
+    return text.replace(old, new.replace("@", row * count + row.rstrip(","))).encode()
+
+
+def read_malformed(case: dict[str, Any], is_reference: bool) -> None:
+    """Reads a golden file's bytes as its kind says."""
+    limits = Limits(**case.get("limits", {}))
+    if case["kind"] == "manifest":
+        Manifest.from_bytes(malformed_manifest(case))
+        return
+    data = bytes.fromhex(case["bytes"])
+    if case["kind"] == "packet":
+        Packet.from_bytes(data, limits)
+    elif case["kind"] == "stream":
+        list(StreamReader(io.BytesIO(data), limits))
+    elif case["kind"] == "section":
+        prior = golden_prior(case["codec"])
+        (prior.decode_reference if is_reference else prior.decode)(data, case["signals"])
+    else:
+        assert case["kind"] == "decode"
+        prior, packet = golden_prior(case["codec"]), Packet.from_bytes(data, limits)
+        limits.check_symbol_count(packet.signal_count * prior.channels)
+        packet.verify(prior.decode(packet.sections[0], packet.signal_count))
+
+
+@pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)
+def test_golden_errors(path: Path) -> None:
+    case = json.loads(path.read_text())
+    for is_reference in (False, True):
+        with pytest.raises(IsthmusError) as caught:
+            read_malformed(case, is_reference)
+        assert type(caught.value) is getattr(errors, case["error"])
+        assert case["message"] in str(caught.value)
+
+
+def test_the_overhead_table_is_the_measured_one() -> None:
+    detail = json.loads((ROOT / "results" / "coder.json").read_text())["detail"]
+    lines = [line for line in section_of_page(12).splitlines() if re.match(r"\| \d", line)]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    expected = [
+        [
+            str(row["symbols"]),
+            *(
+                f"{row[key]:.2f}"
+                for key in (
+                    "ideal_bits",
+                    "coded_bits",
+                    "overhead_bits",
+                    "packet_bits",
+                    "constriction_range_bits",
+                    "constriction_ans_bits",
+                )
+            ),
+        ]
+        for row in detail["overhead"]
+    ]
+    assert [row[:7] for row in rows] == expected
+
+
+def test_the_measured_overhead_meets_the_aim() -> None:
+    summary = json.loads((ROOT / "results" / "coder.json").read_text())["summary"]
+    assert summary["coder.overhead_bits_32_symbols"] <= 3.5
+    assert summary["coder.overhead_bits_1024_symbols"] <= 5

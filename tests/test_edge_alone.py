@@ -1,0 +1,70 @@
+"""The edge runs where torch, open3d and the cloud are not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tiny_codec
+
+BLOCKED = ("torch", "open3d", "isthmus.cloud", "isthmus.training", "isthmus.models", "matplotlib", "plotly", "onnx")
+
+SCRIPT = """
+import sys
+
+BLOCKED = {blocked!r}
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if any(name == b or name.startswith(b + ".") for b in BLOCKED):
+            raise ImportError(f"{{name}} is not installed here")
+        return None
+
+sys.meta_path.insert(0, Blocker())
+for name in BLOCKED:
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    sys.exit(f"{{name}} was imported: the blocker does not block")
+
+import runpy
+sys.argv = ["isthmus.edge", *{arguments!r}]
+try:
+    runpy.run_module("isthmus.edge", run_name="__main__")
+except SystemExit as end:
+    code = end.code
+loaded = [n for n in sys.modules if any(n == b or n.startswith(b + ".") for b in BLOCKED)]
+print("LOADED", loaded, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_the_edge_needs_no_torch_open3d_or_cloud(tmp_path: Path) -> None:
+    tiny_codec.write_codec(tmp_path / "zoo")
+    for index, cloud in enumerate(tiny_codec.clouds(3)):
+        np.save(tmp_path / f"c{index}.npy", cloud.points)
+    with tiny_codec.live_cloud(tmp_path / "zoo") as live:
+        arguments = [
+            str(tmp_path),
+            "--cloud",
+            live.address,
+            "--zoo",
+            str(tmp_path / "zoo"),
+            "--codec",
+            "tiny-q1",
+            "--json",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", SCRIPT.format(blocked=BLOCKED, arguments=arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=tiny_codec.child_environment(),
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "LOADED []" in done.stderr
+    assert len(done.stdout.splitlines()) == 3

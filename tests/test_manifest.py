@@ -1,0 +1,177 @@
+"""Manifests: canonical both ways, and codec folders that are checked file by file."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.common.cdf import quantize_pmf
+from isthmus.common.errors import IsthmusError, LimitExceededError, ManifestError, UnsupportedVersionError
+from isthmus.common.manifest import (
+    Manifest,
+    Preprocessing,
+    file_sha256,
+    load_codec_folder,
+    write_codec_manifest,
+)
+from isthmus.common.prior import Prior
+
+CODECS = sorted((Path(__file__).parent / "golden" / "codecs").glob("*.json"))
+IDENTITIES = {
+    "golden-escape": "14834833c2c14097b35ce06bf4db0de5e69616275d6f798a01133f6d070b67c8",
+    "golden-tree": "851eeda807a83b435fda147deff54e64fe6eaac727ac454af8267e3307f32481",
+}
+
+
+@pytest.mark.parametrize("path", CODECS, ids=lambda path: path.stem)
+def test_golden_manifest_both_ways(path: Path) -> None:
+    data = path.read_bytes()
+    manifest = Manifest.from_bytes(data)
+    assert manifest.name == path.stem
+    assert manifest.to_bytes() == data
+    assert manifest.identity.hex() == IDENTITIES[path.stem]
+    assert manifest.identity == hashlib.sha256(data).digest()
+    assert manifest == Manifest.from_bytes(data)
+    assert hash(manifest) == hash(Manifest.from_bytes(data))
+
+
+def small(**changes: Any) -> Manifest:
+    prior = Prior.independent(quantize_pmf([[1, 2], [3, 1, 1]], [0, -1], 8))
+    fields: dict[str, Any] = {
+        "name": "pc-lite-any-q1",
+        "class_names": ("bed", "été"),
+        "prior": prior,
+        "weights": (("cloud.onnx", "0" * 64), ("edge.onnx", "f" * 64)),
+    }
+    return Manifest(**fields | changes)
+
+
+def test_text_is_readable_utf8_with_sorted_keys() -> None:
+    manifest = small()
+    text = manifest.to_bytes().decode()
+    assert "été" in text
+    assert "\n" not in text
+    assert list(json.loads(text)) == sorted(json.loads(text))
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    assert manifest.channels == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "pc-lite-any-q2"},
+        {"class_names": ("été", "bed")},
+        {"checksum_size_bytes": 2},
+        {"preprocessing": Preprocessing(1, 2048)},
+        {"preprocessing": Preprocessing(benchmark_points=1024)},
+        {"tasks": ("classification", "reconstruction")},
+        {"weights": (("edge.onnx", "f" * 64),)},
+        {"prior": Prior.independent(quantize_pmf([[1, 2], [3, 1, 1.1]], [0, -1], 8))},
+    ],
+)
+def test_every_field_is_part_of_the_identity(changes: dict[str, Any]) -> None:
+    assert small(**changes).identity != small().identity
+    assert small(**changes) != small()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Upper"},
+        {"name": "a--b"},
+        {"name": 3},
+        {"class_names": ()},
+        {"class_names": ("a" * 129,)},
+        {"tasks": ("reconstruction", "classification")},
+        {"weights": (("edge.onnx", "f" * 64), ("cloud.onnx", "0" * 64))},
+        {"weights": (("manifest.json", "f" * 64),)},
+        {"checksum_size_bytes": True},
+    ],
+)
+def test_invalid_manifests_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ManifestError, match="expected"):
+        small(**changes)
+
+
+def test_another_version_is_refused_by_its_own_error() -> None:
+    with pytest.raises(UnsupportedVersionError, match="or the release of isthmus that made it"):
+        small(bitstream_version=2)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(ManifestError):
+        Manifest.from_bytes(data)
+
+
+@given(st.data())
+def test_edited_manifests_are_canonical_or_refused(data: st.DataObject) -> None:
+    good = small().to_bytes()
+    at = data.draw(st.integers(0, len(good) - 1))
+    end = data.draw(st.integers(at, min(len(good), at + 3)))
+    edit = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([b"0", b"-", b",", b"null", b"true", b"1e9"])))
+    edited = good[:at] + edit + good[end:]
+    try:
+        assert Manifest.from_bytes(edited).to_bytes() == edited
+    except IsthmusError as error:
+        assert isinstance(error, ManifestError | LimitExceededError | UnsupportedVersionError)  # noqa: PT017
+
+
+def test_a_large_prior_loads_fast() -> None:
+    rng = np.random.default_rng(0)
+    prior = Prior.independent(quantize_pmf([rng.random(30) for _ in range(1024)], np.zeros(1024, dtype=int), 12))
+    data = small(prior=prior).to_bytes()
+    start = time.process_time()
+    assert Manifest.from_bytes(data).channels == 1024
+    assert time.process_time() - start < 1.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("edge.onnx", "cloud.onnx"):
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+    weights = tuple((name, file_sha256(tmp_path / name)) for name in ("cloud.onnx", "edge.onnx"))
+    write_codec_manifest(dataclasses.replace(small(), weights=weights), tmp_path)
+    return tmp_path
+
+
+def test_a_folder_loads(folder: Path) -> None:
+    codec = load_codec_folder(str(folder))
+    assert codec.manifest.name == "pc-lite-any-q1"
+    assert codec.file("edge.onnx") == folder / "edge.onnx"
+    assert codec.has_file("cloud.onnx")
+    assert not codec.has_file("view.onnx")
+    with pytest.raises(ManifestError, match=r"has no file 'view.onnx'"):
+        codec.file("view.onnx")
+
+
+def test_an_edge_needs_its_own_file_only(folder: Path) -> None:
+    (folder / "cloud.onnx").unlink()
+    assert load_codec_folder(folder, needed=["edge.onnx"]).manifest.channels == 2
+    with pytest.raises(ManifestError, match=r"cloud.onnx: the manifest names this file, cannot read it.*; restore "):
+        load_codec_folder(folder)
+    with pytest.raises(ManifestError, match=r"has no file 'view\.onnx'"):
+        load_codec_folder(folder, needed=["view.onnx"])
+
+
+def test_a_damaged_file_is_found(folder: Path) -> None:
+    data = bytearray((folder / "edge.onnx").read_bytes())
+    data[500] ^= 1
+    (folder / "edge.onnx").write_bytes(data)
+    with pytest.raises(ManifestError, match=r"edge.onnx: expected SHA-256 .* or train the codec again"):
+        load_codec_folder(folder)
+
+
+def test_a_missing_or_damaged_manifest_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="give the path of a codec folder"):
+        load_codec_folder(tmp_path / "nowhere")
+    (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes() + b"\n")
+    with pytest.raises(ManifestError, match=r"manifest.json: .*canonical JSON.*; restore"):
+        load_codec_folder(folder)

@@ -1,0 +1,64 @@
+"""isthmus.common.signals"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.common.errors import InputError
+from isthmus.common.signals import MAX_COORDINATE, PointCloud
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint16, np.int64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_real_array_becomes_a_contiguous_float32_copy(dtype, order):
+    given_points = np.array([[1, 2, 3], [4, 5, 6]], dtype=dtype, order=order)
+    cloud = PointCloud(given_points)
+    assert cloud.points.dtype == np.float32
+    assert cloud.points.flags.c_contiguous
+    assert cloud.points.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert len(cloud) == 2
+
+
+def test_what_is_given_can_change_and_the_cloud_does_not():
+    given_points = np.zeros((4, 3), np.float32)
+    cloud = PointCloud(given_points)
+    given_points[:] = 1
+    assert not cloud.points.any()
+    with pytest.raises(ValueError, match="read-only"):
+        cloud.points[0, 0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cloud.points = given_points  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        cloud.other = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.zeros((0, 3)), "at least one point, got none"),
+        (np.zeros(3), r"\[points, 3\], got shape \[3\]"),
+        (np.zeros((5, 4)), r"got shape \[5, 4\]"),
+        (np.zeros((2, 5, 3)), r"got shape \[2, 5, 3\]"),
+        ([[1, 2, 3], [4, 5]], "different lengths"),
+        (np.zeros((2, 3), np.complex64), "got elements of type complex64"),
+        (np.array([["a", "b", "c"]]), "got elements of type <U1"),
+        (np.array([[None, 1, 2]]), "got elements of type object"),
+        (np.zeros((2, 3), bool), "got elements of type bool"),
+        (np.array([[0, 0, 0], [0, np.nan, 0]]), "got nan in point 1, column y"),
+        (np.array([[0, 0, -np.inf]]), "got -inf in point 0, column z"),
+        (np.array([[1e300, 0, 0]]), "got 1e[+]300 in point 0, column x"),
+        (np.array([[2 * MAX_COORDINATE, 0, 0]]), "got 2e[+]15 in point 0, column x|got 2000000000000000.0"),
+    ],
+)
+def test_each_malformation_is_refused_with_what_and_where(points, message):
+    with pytest.raises(InputError, match=message):
+        PointCloud(points)
+
+
+@given(st.lists(st.tuples(*[st.floats(-999999986991104.0, 999999986991104.0, width=32)] * 3), min_size=1, max_size=20))
+def test_finite_points_come_back_bit_for_bit(rows):
+    expected = np.array(rows, np.float32)
+    assert PointCloud(expected).points.tobytes() == expected.tobytes()
