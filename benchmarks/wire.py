@@ -1,6 +1,6 @@
 """What the wire costs: a cloud in memory on the edge, to its class back on the edge, over loopback gRPC.
 
-    python benchmarks/wire.py [--codec pc-lite-any-q3] [--zoo DIR] [--points 1024] [--seconds 5]
+    python benchmarks/wire.py [--codec pc-lite-p1024-q3] [--zoo DIR] [--points 1024] [--seconds 5]
 
 Starts a cloud as a process of its own and measures, edge encoding included:
 - ping-pong: one cloud at a time, p50 and p95 of the time from `encode` to the class;
@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -34,12 +32,14 @@ import numpy as np
 
 import isthmus
 from isthmus.common.packet import Packet
+from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.encoder import Encoder
 
 GROUP = 32
+SEED = 0
 IN_FLIGHT = 1024
 ECHO_METHOD = "/isthmus.benchmarks.Echo/Echo"
 START_TIMEOUT_S = 60.0
@@ -48,28 +48,27 @@ START_TIMEOUT_S = 60.0
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--codec", default="pc-lite-any-q3")
+    parser.add_argument("--codec", default="pc-lite-p1024-q3")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--out", type=Path, default=Path("results/wire.json"))
+    parser.add_argument("--output", type=Path, default=Path("results"), help="folder; wire.json goes there")
     parser.add_argument("--echo-server", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.echo_server:
         asyncio.run(echo_server())
         return 0
     zoo = find_zoo(arguments.zoo)
-    result = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2, sort_keys=True))
+    results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    print(write_results(arguments.output, results).read_text(encoding="utf-8"))
     return 0
 
 
-def measure(codec: Path, zoo: Path, points: int, seconds: float) -> dict[str, object]:
-    """All measurements of one codec folder, as results/wire.json holds them."""
+def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
+    """All measurements of one codec folder."""
     encoder = Encoder(codec)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(SEED)
     clouds = [PointCloud(rng.standard_normal((points, 3)).astype(np.float32)) for _ in range(256)]
     packet = encoder.encode(clouds[0]).packet
     with cloud_process(zoo) as address, echo_process() as echo_address:
@@ -82,11 +81,19 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> dict[str, ob
         message_bytes = traffic(address, encoder, clouds)
     ours, echo = np.percentile(ours_ms, [50, 95]), np.percentile(echo_ms, [50, 95])
     coalesced = max(framed, batched)
-    return {
-        "wire.ping_pong_ms_p50": round(float(ours[0]), 4),
-        "wire.clouds_per_s": round(single, 1),
-        "wire.clouds_per_s_coalesced": round(coalesced, 1),
-        "detail": {
+    command = f"python benchmarks/wire.py --codec {encoder.manifest.name} --points {points} --seconds {seconds:g}"
+    return Results(
+        name="wire",
+        provenance=Provenance.of(command, "random clouds", SEED, ("grpcio", "numpy", "onnxruntime", "protobuf")),
+        summary={
+            "wire.ping_pong_ms_p50": round(float(ours[0]), 4),
+            "wire.clouds_per_s": round(single, 1),
+            "wire.clouds_per_s_coalesced": round(coalesced, 1),
+            "wire.ping_pong_ratio_to_grpc_echo": round(float(ours[0] / echo[0]), 3),
+            "wire.clouds_per_s_ratio_to_grpc_echo": round(single / echo_rate, 3),
+            "wire.clouds_per_s_coalesced_ratio_to_grpc_echo": round(coalesced / echo_rate, 3),
+        },
+        detail={
             "codec": encoder.manifest.name,
             "points": points,
             "packet_bytes": packet.size_bytes,
@@ -95,23 +102,19 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> dict[str, ob
             "clouds_per_s_32_frames_a_message": round(framed, 1),
             "clouds_per_s_32_clouds_a_packet": round(batched, 1),
             "message_bytes_per_cloud": message_bytes,
-            "cpu_count": os.cpu_count(),
-            "load_average_1_min": round(os.getloadavg()[0], 2),
-            "platform": f"{platform.machine()}, Python {platform.python_version()}, grpc {grpc.__version__}",
+            "reference": {
+                "grpc_echo_ping_pong_ms_p50": round(float(echo[0]), 4),
+                "grpc_echo_ping_pong_ms_p95": round(float(echo[1]), 4),
+                "grpc_echo_messages_per_s": round(echo_rate, 1),
+                "encoder_alone_clouds_per_s": round(encode_rate, 1),
+            },
+            "conditions": {
+                "cpu_count": os.cpu_count(),
+                "load_average_1_min": round(os.getloadavg()[0], 2),
+                "edge_and_cloud": "two processes of one machine, loopback",
+            },
         },
-        "reference": {
-            "grpc_echo_ping_pong_ms_p50": round(float(echo[0]), 4),
-            "grpc_echo_ping_pong_ms_p95": round(float(echo[1]), 4),
-            "grpc_echo_messages_per_s": round(echo_rate, 1),
-            "encoder_alone_clouds_per_s": round(encode_rate, 1),
-        },
-        "ratio": {
-            "ping_pong_to_grpc_echo": round(float(ours[0] / echo[0]), 3),
-            "clouds_per_s_to_grpc_echo": round(single / echo_rate, 3),
-            "clouds_per_s_coalesced_to_grpc_echo": round(coalesced / echo_rate, 3),
-            "clouds_per_s_coalesced_to_encoder_alone": round(coalesced / encode_rate, 3),
-        },
-    }
+    )
 
 
 def ping_pongs(

@@ -165,7 +165,7 @@ def test_a_damaged_file_is_found(folder: Path) -> None:
     data = bytearray((folder / "edge.onnx").read_bytes())
     data[500] ^= 1
     (folder / "edge.onnx").write_bytes(data)
-    with pytest.raises(ManifestError, match=r"edge.onnx: expected SHA-256 .* or train the codec again"):
+    with pytest.raises(ManifestError, match=r"edge.onnx: expected SHA-256 .* or make it again with"):
         load_codec_folder(folder)
 
 

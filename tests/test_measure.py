@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +15,10 @@ import onnx
 import pytest
 import typer
 from onnx import TensorProto, helper, numpy_helper
-from tiny_codec import CLASS_NAMES, CLASSES, WEIGHTS, expected_symbols, write_codec
+from tiny_codec import CLASS_NAMES, CLASSES, WEIGHTS, child_environment, expected_symbols, write_codec
 from typer.testing import CliRunner
 
-from isthmus.common.errors import CloudUnreachableError, InputError
+from isthmus.common.errors import CloudUnreachableError, InputError, MissingDependencyError
 from isthmus.common.results import read_results, read_summary
 from isthmus.data.labelled import LabelledClouds, load_labelled
 from isthmus.data.normalize import normalize
@@ -23,7 +26,7 @@ from isthmus.measure.baselines import Float64, draw_order, quantize_to_grid
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.command import add_commands, command_line
 from isthmus.measure.live import LiveOptions, clouds_to_send, measure_codec
-from isthmus.measure.pointcloud import PointCloudOptions, choose_codecs, measure
+from isthmus.measure.pointcloud import PointCloudOptions, choose_codecs, measure, require_packages
 from isthmus.measure.trial_clouds import TrialClouds, turn
 
 POINTS, STORED, CLOUDS = 16, 48, 50
@@ -239,6 +242,26 @@ def test_the_command_fails_with_the_next_step(zoo: Path, data: Path, tmp_path: P
     done = CliRunner().invoke(app, ["summary", str(tmp_path)])
     assert done.exit_code == 1
     assert "isthmus measure pointcloud" in done.stderr
+
+
+def test_missing_packages_are_named_before_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_packages(PointCloudOptions())
+    monkeypatch.setattr(
+        "isthmus.measure.pointcloud.find_spec", lambda name: None if name in {"plotly", "DracoPy"} else 1
+    )
+    with pytest.raises(MissingDependencyError, match=r"needs plotly, DracoPy: pip install 'isthmus\[measure\]'"):
+        require_packages(PointCloudOptions())
+    require_packages(PointCloudOptions(baselines=("tmc13",)), page=False)
+
+
+def test_importing_the_commands_is_cheap() -> None:
+    """`isthmus --help` must not pay for numpy, grpc, onnxruntime or matplotlib."""
+    code = "import sys, isthmus.measure.command; print(sorted({m.partition('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout))
+    assert not loaded & {"numpy", "grpc", "onnxruntime", "matplotlib", "plotly", "torch"}
 
 
 def test_command_lines_name_what_was_not_default() -> None:

@@ -277,14 +277,14 @@ def load_codec_folder(path: str | Path, needed: Collection[str] | None = None) -
         ManifestError: the folder, its manifest or a file is missing or damaged; the message says what to do.
     """
     folder = Path(path)
-    restore = f"restore {folder} from where it came, or train the codec again with `isthmus train`"
+    restore = f"restore {folder} from where it came, or make it again with `isthmus train` and `isthmus freeze`"
     try:
         with (folder / MANIFEST_FILE).open("rb") as stream:
             data = stream.read(MAX_MANIFEST_SIZE_BYTES + 1)
     except OSError as error:
         raise ManifestError(
             f"{folder / MANIFEST_FILE}: expected a codec's manifest, cannot read it: {error.strerror}; give the path "
-            "of a codec folder (`isthmus codecs` lists those that ship)"
+            "of a codec folder, for example one of models/zoo"
         ) from error
     try:
         manifest = Manifest.from_bytes(data)

@@ -13,18 +13,27 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MAX_ROWS = 40
+DEFAULT_CODEC = "pc-lite-any-q8"
 
 
 def inspect(
     target: Annotated[
-        str, typer.Argument(help="A codec's name or folder, an .isth file, or a packet in hex; nothing: list codecs.")
+        str,
+        typer.Argument(
+            help="A codec's name or folder, an .isth file, a packet in hex, or a cloud file; nothing: list codecs."
+        ),
     ] = "",
-    codec: Annotated[str, typer.Option(help="Codec of the packet: its symbols are decoded too.")] = "",
+    codec: Annotated[
+        str, typer.Option(help="Codec of the packet (its symbols are decoded too), or the one to encode the cloud by.")
+    ] = "",
+    picture: Annotated[
+        Path | None, typer.Option(help="Of a cloud: draw it, its critical points and what the bits still know.")
+    ] = None,
     zoo: Annotated[
         Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
     ] = None,
 ) -> None:
-    """Show what is inside a codec, a stream file or a packet."""
+    """Show what is inside a codec, a stream file, a packet, or a cloud as a codec sees it."""
     from rich.console import Console
 
     console = Console()
@@ -33,8 +42,10 @@ def inspect(
     try:
         if not target:
             console.print(_zoo_table(zoo))
-        elif Path(target).is_file():
+        elif Path(target).suffix == ".isth":
             console.print(_stream_table(Path(target)))
+        elif Path(target).is_file():
+            console.print(_cloud_table(Path(target), codec or DEFAULT_CODEC, zoo, picture))
         elif _is_hex(target):
             console.print(_packet_table(bytes.fromhex(target), codec, zoo))
         else:
@@ -150,4 +161,34 @@ def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
         packet.verify(symbols)
         for row, bits in zip(symbols.values, prior.estimated_bits(symbols), strict=True):
             table.add_row("symbols", f"{row.tolist()}  ({bits:.2f} bits)")
+    return table
+
+
+def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None) -> Table:
+    from isthmus.command.cloud_picture import draw_cloud, reconstruct
+    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.signals import PointCloud
+    from isthmus.common.zoo import find_codec
+    from isthmus.data.cloud_files import read_cloud
+    from isthmus.data.normalize import choose_points, normalize
+    from isthmus.edge.encoder import THINNING_SEED, Encoder
+    from isthmus.models.critical import critical_points
+
+    folder = load_codec_folder(find_codec(codec, zoo))
+    kept = folder.manifest.preprocessing
+    thinned = choose_points(read_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
+    encoded = Encoder(folder).encode(PointCloud(thinned))
+    symbols, points = encoded.symbols, normalize(thinned)
+    critical = critical_points(folder.file("edge.onnx"), points)
+    table = _table(f"{path} through {codec}", "field", "value")
+    table.add_row("points", str(points.shape[1]))
+    table.add_row("symbols", str(symbols.values[0].tolist()))
+    table.add_row("estimated bits", f"{encoded.estimated_bits[0]:.2f}")
+    table.add_row("payload", f"{encoded.payload_bits} bits: {encoded.packet.sections[-1].hex() or '(empty)'}")
+    table.add_row("packet", f"{encoded.packet_bits} bits: {encoded.packet.to_bytes().hex()}")
+    table.add_row("critical points", f"{len(critical)}: they alone give the same bits")
+    if picture is not None:
+        title = f"{path.name}, {codec}: {encoded.packet_bits} bits on the wire"
+        draw_cloud(picture, points, critical, reconstruct(folder, symbols), title)
+        table.add_row("picture", str(picture))
     return table

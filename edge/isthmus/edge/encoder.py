@@ -26,8 +26,9 @@ from isthmus.data.normalize import choose_points, normalize
 
 EDGE_FILE = "edge.onnx"
 
-# Points in one run of the network: bounds its activations (4 KiB a point in the full PointNet), whatever the batch.
-MAX_RUN_POINT_COUNT = 16_384
+# Points in one run of the network. Bounds its activations whatever the batch, and keeps them in the second-level cache:
+# measured on the lite codec, 32 clouds of 1,024 points take 165, 132, 115, 220 us each in runs of 1, 2, 4, 8 clouds.
+MAX_RUN_POINT_COUNT = 4096
 
 # Clouds of more points than the codec takes are thinned the same way everywhere.
 THINNING_SEED = 0

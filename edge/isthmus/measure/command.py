@@ -45,7 +45,7 @@ def measure_pointcloud(
 
     from isthmus.common.errors import IsthmusError
     from isthmus.measure.live import LiveOptions
-    from isthmus.measure.pointcloud import SHARED_TMC13, PointCloudOptions, measure, write_outputs
+    from isthmus.measure.pointcloud import SHARED_TMC13, PointCloudOptions, measure, require_packages, write_outputs
     from isthmus.measure.progress import tracked
     from isthmus.measure.tables import all_tables
 
@@ -65,6 +65,7 @@ def measure_pointcloud(
         live=LiveOptions(coalesced, timed, threads),
     )
     try:
+        require_packages(options, page=page)
         with tracked(console) as track:
             measurement = measure(options, track)
         written = write_outputs(measurement, command_line(options), out, page=page)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.common.errors import InputError
+from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.metrics import label_prior
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import codec_folders, find_zoo
@@ -111,6 +112,16 @@ def choose_codecs(zoo: Path, options: PointCloudOptions) -> list[Path]:
             "name others with --codecs, or train them with `isthmus train pointcloud`"
         )
     return sorted(chosen, key=lambda f: (CodecName.parse(f.name).family, CodecName.parse(f.name).step))
+
+
+def require_packages(options: PointCloudOptions, *, page: bool = True) -> None:
+    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+    needed = ["matplotlib", *(["plotly"] if page else []), *(["DracoPy"] if "draco" in options.baselines else [])]
+    if options.cloud == "":
+        needed.append("grpc_health")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure]'")
 
 
 def results_name(measurement: Measurement) -> str:

@@ -39,6 +39,9 @@ _KINDS = {
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
 
+Column = npt.NDArray[Any] | list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
     """A number of every row, or a list of them where `length_kind` is not empty."""
@@ -69,7 +72,7 @@ def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float32]:
     if not order:
         order, elements, data, at = "<", [_as_doubles(element) for element in elements], _text_as_doubles(data[at:]), 0
     vertices = np.empty((0, 3))
-    faces: list[list[int]] = []
+    faces: npt.NDArray[np.int64] | list[list[int]] = []
     for element in elements:
         if not element.rows or not element.properties:
             continue
@@ -86,6 +89,8 @@ def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float32]:
             faces = _whole_numbers(columns[listed[0]])
     if not len(vertices):
         raise InputError("expected vertices, got a PLY without them")
+    if isinstance(faces, np.ndarray):
+        return Mesh(vertices, faces)
     return mesh_or_points(vertices, faces, max_count)
 
 
@@ -132,7 +137,7 @@ def _as_doubles(element: Element) -> Element:
     return replace(element, properties=doubles)
 
 
-def _read(element: Element, data: bytes, at: int, order: str) -> tuple[list[list[Any]], int]:
+def _read(element: Element, data: bytes, at: int, order: str) -> tuple[list[Column], int]:
     """One column a property, and the byte after them. A column has a number, or a list of them, for each row."""
     first, _ = _read_row(element, data, at, order, 0)
     lengths = [len(value) if isinstance(value, tuple) else -1 for value in first]
@@ -145,13 +150,13 @@ def _read(element: Element, data: bytes, at: int, order: str) -> tuple[list[list
     if len(data) - at >= element.rows * row.itemsize:
         table = np.frombuffer(data, row, element.rows, at)
         if all((table[f"length{k}"] == length).all() for k, length in enumerate(lengths) if length >= 0):
-            return [table[f"{k}"].tolist() for k in range(len(lengths))], at + element.rows * row.itemsize
+            return [table[f"{k}"] for k in range(len(lengths))], at + element.rows * row.itemsize
     columns: list[list[Any]] = [[] for _ in lengths]
     for number in range(element.rows):
         values, at = _read_row(element, data, at, order, number)
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    return columns, at
+    return list(columns), at
 
 
 def _read_row(element: Element, data: bytes, at: int, order: str, number: int) -> tuple[list[Any], int]:
@@ -178,7 +183,10 @@ def _read_row(element: Element, data: bytes, at: int, order: str, number: int) -
     return values, at
 
 
-def _whole_numbers(rows: list[Any]) -> list[list[int]]:
+def _whole_numbers(rows: Column) -> npt.NDArray[np.int64] | list[list[int]]:
+    """Faces as triangles [T, 3] where all are, otherwise as lists of corners."""
+    if isinstance(rows, np.ndarray) and rows.shape[1] == 3 and rows.dtype.kind in "iu":
+        return rows.astype(np.int64)
     try:
         faces = [[int(value) for value in row] for row in rows]
     except (ValueError, OverflowError) as error:  # NaN or infinity in a text

@@ -26,9 +26,11 @@ FEATURE_VIEWS = 16
 CPU = torch.device("cpu")
 
 # The thesis trains every lambda from scratch. So do we for lite and micro; the full width would take a day on two
-# cores, so its largest lambda is trained from scratch and each smaller one goes on from the one before.
+# cores, so its largest lambda is trained from scratch (at 1,024 points; fewer points go on from there) and each smaller
+# one goes on from the one before.
 FULL_FIRST = replace(SCHEDULE, epochs=40, patience=7, early_stop=10)
-FULL_NEXT = Schedule(epochs=8, kind="cosine", learning_rate=1e-3, batch_size=32)
+FULL_FEWER_POINTS = Schedule(epochs=12, kind="cosine", learning_rate=1e-3, batch_size=32)
+FULL_NEXT = Schedule(epochs=5, kind="cosine", learning_rate=1e-3, batch_size=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +88,19 @@ class Effort:
     pretrain: int
     symbols: int
     cached: bool
-    batch_size: int = 32
+    start_from: str = ""  # variant whose pretrained network this one's pretraining goes on from, if it is there
 
 
 EFFORTS = {
-    ("full", "p1024"): Effort(30, 50, cached=True),
-    ("full", "p256"): Effort(40, 50, cached=True),
-    ("full", "any"): Effort(36, 50, cached=True),
+    ("full", "p1024"): Effort(24, 30, cached=True),
+    ("full", "p256"): Effort(12, 30, cached=True, start_from="p1024"),
+    ("full", "any"): Effort(16, 30, cached=True, start_from="p1024"),
     ("lite", "p1024"): Effort(100, 25, cached=False),
-    ("lite", "p256"): Effort(100, 30, cached=False),
-    ("lite", "any"): Effort(100, 24, cached=False),
-    ("micro", "p1024"): Effort(100, 30, cached=False),
+    ("lite", "p256"): Effort(100, 20, cached=False),
+    ("lite", "any"): Effort(100, 18, cached=False),
+    ("micro", "p1024"): Effort(100, 25, cached=False),
     ("micro", "p256"): Effort(100, 30, cached=False),
-    ("micro", "any"): Effort(100, 24, cached=False),
+    ("micro", "any"): Effort(100, 18, cached=False),
 }
 
 
@@ -132,6 +134,9 @@ def train_isthmus_curve(
     backbone = Backbone(CONFIGS[config_name], dtype)
     pretraining = Pretraining(backbone, classes, variant.augmentation).to(device)
     start = folder / "pretrained.pt"
+    before = folder.parent / f"{config_name}-{effort.start_from}" / "pretrained.pt"
+    if effort.start_from and before.exists():
+        pretraining.load_state_dict(torch.load(before, weights_only=False, map_location=device)["state"])
     if not start.exists():
         schedule = Schedule(effort.pretrain, learning_rate=4e-3, ema_decay=0.998, weight_decay=1e-3)
         history = fit(
@@ -208,10 +213,14 @@ def train_thesis_curve(
     dtype = torch.bfloat16 if anneal else torch.float32
     done: list[Path] = []
     previous: dict[str, Tensor] | None = None
+    first = FULL_FIRST
+    larger = folder.parent / f"{config_name}-thesis-p1024" / "lambda0.pt"
+    if anneal and points < 1024 and larger.exists():
+        previous, first = torch.load(larger, weights_only=False, map_location=device)["state"], FULL_FEWER_POINTS
     for i, trade_off in enumerate(LAMBDAS):
         path = folder / f"lambda{i}.pt"
         done.append(path)
-        schedule = (FULL_FIRST if i == 0 else FULL_NEXT) if anneal else SCHEDULE
+        schedule = (first if i == 0 else FULL_NEXT) if anneal else SCHEDULE
         torch.manual_seed(seed + i)
         recipe = ThesisRecipe(CONFIGS[config_name], len(train.class_names), points, trade_off, dtype).to(device)
         if path.exists():
