@@ -67,8 +67,8 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
     import numpy as np
 
     from isthmus.measure.live import LiveOptions
-    from isthmus.measure.pointcloud import PointCloudOptions, default_test_set, measure
     from isthmus.measure.plots import draw_png
+    from isthmus.measure.pointcloud import PointCloudOptions, default_test_set, measure
     from isthmus.measure.progress import tracked
     from isthmus.measure.report import write_page
     from isthmus.measure.tables import rates_table

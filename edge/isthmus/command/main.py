@@ -8,7 +8,7 @@ from isthmus.cloud.command import cloud
 from isthmus.command.demo import demo
 from isthmus.command.inspect import inspect
 from isthmus.edge.command import edge
-from isthmus.measure.command import measure_pointcloud, measure_summary
+from isthmus.measure.command import measure_determinism, measure_pointcloud, measure_summary
 from isthmus.training.command import freeze, train_classifiers_command, train_pointcloud
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(cloud)
 
 measure = typer.Typer(no_args_is_help=True, help="Rate against accuracy of a live cloud, over the real wire.")
 measure.command("pointcloud")(measure_pointcloud)
+measure.command("determinism")(measure_determinism)
 measure.command("summary")(measure_summary)
 app.add_typer(measure, name="measure")
 

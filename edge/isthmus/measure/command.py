@@ -81,6 +81,40 @@ def measure_pointcloud(
     console.print("written:", *(str(path) for path in written))
 
 
+def measure_determinism(
+    *,
+    data: Annotated[Path | None, typer.Option(help="Labelled set. Default: as `isthmus measure pointcloud`.")] = None,
+    codecs: Annotated[str, typer.Option(help="Patterns of codec names, comma apart.")] = "pc-*",
+    clouds: Annotated[int, typer.Option(min=1, help="Clouds, spread over the test split.")] = 40,
+    points: Annotated[int, typer.Option(min=1, help="Points drawn from each cloud.")] = 1024,
+    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
+) -> None:
+    """Compare symbols, bytes and logits over runtimes, threads, batches and precisions; needs the extra `train`."""
+    from rich.console import Console
+
+    from isthmus.common.errors import IsthmusError
+    from isthmus.measure.determinism import CASES, compare_all
+    from isthmus.measure.progress import tracked
+
+    console = Console()
+    try:
+        with tracked(console) as track:
+            agreements = compare_all(data, codecs, clouds, points, zoo, out, track)
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    mismatches = sum(a.mismatches for a in agreements)
+    console.print(
+        f"{len(agreements)} codecs, {len(CASES)} ways to run each, {sum(a.comparisons for a in agreements)} numbers "
+        f"compared: {mismatches} mismatches"
+    )
+    for agreement in agreements:
+        if agreement.mismatches:
+            console.print(agreement)
+    raise typer.Exit(1 if mismatches else 0)
+
+
 def measure_summary(
     results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
 ) -> None:

@@ -8,7 +8,7 @@ back by every runtime's cloud half.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.manifest import load_codec_folder
+from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.symbols import Symbols
+from isthmus.common.zoo import find_zoo
 from isthmus.data.labelled import LabelledClouds
 from isthmus.data.normalize import normalize
-from isthmus.measure.baselines import draw_order
+from isthmus.measure.baselines import DRAW_SEED, draw_order
+from isthmus.measure.pointcloud import PointCloudOptions, Track, choose_codecs, default_test_set, no_track
 
 Runner = Callable[[dict[str, Any]], npt.NDArray[Any]]
 REFERENCE_CLOUDS = 4  # the NumPy evaluator is slow
@@ -78,6 +81,31 @@ def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence
     return Agreement(folder.name, compared, symbols_differ, logits_differ, bytes_differ)
 
 
+def compare_all(
+    data: Path | None, codecs: str, count: int, points: int, zoo: Path | None, out: Path, track: Track = no_track
+) -> list[Agreement]:
+    """Compare every codec that fits the patterns, and write `determinism.json`."""
+    clouds = default_test_set(data)
+    folders = choose_codecs(find_zoo(zoo), PointCloudOptions(codecs=codecs))
+    drawn = trial_points(clouds, points, count)
+    advance = track("codecs, in every runtime", len(folders))
+    agreements = []
+    for folder in folders:
+        agreements.append(compare_codec(folder, drawn))
+        advance(1)
+    summary = {
+        "determinism.pointcloud_mismatches": sum(a.mismatches for a in agreements),
+        "determinism.pointcloud_comparisons": sum(a.comparisons for a in agreements),
+        "determinism.pointcloud_codecs": len(agreements),
+        "determinism.pointcloud_cases": len(CASES),
+    }
+    command = f"isthmus measure determinism --clouds {count} --points {points}"
+    provenance = Provenance.of(command, clouds.name, DRAW_SEED, ("numpy", "onnxruntime", "torch", "onnx"))
+    detail = {"cases": [asdict(case) for case in CASES], "codecs": [asdict(a) for a in agreements]}
+    write_results(out, Results("determinism", provenance, summary, detail))
+    return agreements
+
+
 def trial_points(clouds: LabelledClouds, points: int, count: int) -> npt.NDArray[np.float32]:
     """`count` clouds spread over the set, drawn and normalised as the edge does, ``[count, 3, points]``."""
     chosen = np.linspace(0, len(clouds) - 1, count).round().astype(int)
@@ -128,4 +156,9 @@ def _runner(path: Path, case: Case) -> Runner:
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(model)
-    return lambda feeds: np.asarray(evaluator.run(None, feeds)[0])
+
+    def evaluate(feeds: dict[str, Any]) -> npt.NDArray[Any]:
+        outputs: Any = evaluator.run(None, feeds)
+        return np.asarray(outputs[0])
+
+    return evaluate

@@ -152,12 +152,17 @@ def write_outputs(measurement: Measurement, command: str, folder: Path, *, page:
     return tuple(written)
 
 
+def default_test_set(data: Path | None) -> LabelledClouds:
+    """The test split of `data`; without it ModelNet10 where it lies beside the project, else generated furniture."""
+    if data is not None or SHARED_DATA.is_file():
+        return load_labelled(data or SHARED_DATA, "test")
+    return generate_set(FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED)
+
+
 def _test_set(options: PointCloudOptions) -> tuple[LabelledClouds, list[str]]:
+    test_set = default_test_set(options.data)
     notes = []
-    if options.data is not None or SHARED_DATA.is_file():
-        test_set = load_labelled(options.data or SHARED_DATA, "test")
-    else:
-        test_set = generate_set(FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED)
+    if options.data is None and not SHARED_DATA.is_file():
         notes.append("The clouds are generated furniture, as no data set was given (--data) or found.")
     if options.limit_clouds and options.limit_clouds < len(test_set):
         chosen = np.linspace(0, len(test_set) - 1, options.limit_clouds).round().astype(np.int64)
