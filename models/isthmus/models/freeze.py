@@ -32,16 +32,18 @@ from isthmus.models.pointnet import BATCH_NORM_EPS, PointEncoder
 HIDDEN_TOP = 1023
 WIDE_POOL_TOP = 255  # a thousand pooled channels leave less of the 2**24 for each
 WIDE_POOL = 256
+NARROW = 64  # widest layer for which a compiled loop over points beats a library's matrix product
 HEADROOM = 1.25
 INT8_TOP = 127  # the cloud half's hidden weights are stored as int8
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenHalves:
-    """Both graphs; for scalar symbols also which channels are alive, and the values of their tables."""
+    """Both graphs, and the values of each channel's table."""
 
     edge: onnx.ModelProto
     cloud: onnx.ModelProto
+    plan: dict[str, Int32]  # the edge half as plain arrays, for the compiled engine; empty where it has none
     low: Int32  # [channels] smallest symbol
     sizes: Int32  # [channels] number of values
 
@@ -96,9 +98,25 @@ def freeze_categorical(
     seen = codec.symbols(standard(g_a(points)))
     cloud = _categorical_cloud(codec, seen)
     return FrozenHalves(
-        edge_graph([*layers, last], CategoricalSymbols(heads, count)), cloud,
+        edge_graph([*layers, last], CategoricalSymbols(heads, count)), cloud, _plan([*layers, last], heads, count),
         np.zeros(count, np.int32), np.full(count, size, np.int32),
     )  # fmt: skip
+
+
+def _plan(layers: list[IntegerLinear], heads: IntegerLinear, count: int) -> dict[str, Int32]:
+    """A narrow edge half as named int32 arrays, the form that `isthmus.edge.pointwise` runs."""
+    if max(len(layer.bias) for layer in layers) > NARROW:
+        return {}
+    plan = {
+        "input_bits": np.array(INPUT_BITS, np.int32),
+        "head_count": np.array(count, np.int32),
+        "head_weight": heads.weight,
+        "head_bias": heads.bias,
+    }
+    for number, layer in enumerate(layers):
+        plan[f"weight{number}"], plan[f"bias{number}"] = layer.weight, layer.bias
+        plan[f"shift{number}"], plan[f"top{number}"] = layer.shift, np.array(layer.top, np.int32)
+    return plan
 
 
 def _folded_head(sequence: nn.Module) -> list[tuple[Float64, Float64]]:
@@ -220,7 +238,7 @@ def freeze_scalar(
     first, hidden_scale = quantize_hidden(w, b, np.ones(len(alive)), top, _expected_maximum(h), HIDDEN_TOP, INT8_TOP)
     cloud_layers, logit_shift = _cloud_tail(first, rest, hidden_scale, h)
     halves = FrozenHalves(
-        edge_graph([*layers, last], scalar), cloud_graph(cloud_layers, logit_shift, None, len(alive)),
+        edge_graph([*layers, last], scalar), cloud_graph(cloud_layers, logit_shift, None, len(alive)), {},
         low, (high - low + 1).astype(np.int32),
     )  # fmt: skip
     return halves, alive

@@ -33,6 +33,7 @@ from isthmus.training.view_head import train_view
 
 CALIBRATION_CLOUDS = 256
 PRIOR_VIEWS = 6
+PLAN_FILE = "edge.npz"
 MIN_POINTS = 16
 MAX_POINTS = 2048
 
@@ -93,7 +94,7 @@ def freeze_isthmus_curve(
         graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
         if path.stem in views_of:
             graphs["view.onnx"] = train_view(backbone, codec, variant, train, seed=saved["seed"])
-        write_codec(target, graphs, prior, train.class_names, preprocessing, history)
+        write_codec(target, graphs, prior, train.class_names, preprocessing, history, halves.plan)
         out.append(target)
     return out
 
@@ -174,14 +175,18 @@ def write_codec(
     class_names: tuple[str, ...],
     preprocessing: Preprocessing,
     history: dict[str, Any],
+    plan: dict[str, npt.NDArray[np.int32]] | None = None,
 ) -> None:
-    """Write one codec folder whole."""
+    """Write one codec folder whole; `plan` is the edge half for the compiled engine, where it has one."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs.items():
         (folder / name).write_bytes(graph.SerializeToString(deterministic=True))
+    if plan:
+        np.savez_compressed(folder / PLAN_FILE, allow_pickle=False, **plan)
+    files = sorted([*graphs, PLAN_FILE] if plan else graphs)
     manifest = Manifest(
         name=folder.name, class_names=class_names, prior=prior, preprocessing=preprocessing,
-        weights=tuple((name, file_sha256(folder / name)) for name in sorted(graphs)),
+        weights=tuple((name, file_sha256(folder / name)) for name in files),
     )  # fmt: skip
     write_codec_manifest(manifest, folder)
     history = {**history, "manifest_sha256": manifest.identity.hex()}
