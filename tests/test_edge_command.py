@@ -125,7 +125,7 @@ def test_up_and_points(files: Path, zoo: Path, address: str, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--codec", "tiny-q7"), "expected one of those in"),
+        (("--codec", "tiny-q7"), "expected one of the"),
         (("--cloud", "nowhere"), "expected host:port"),
         (("--cloud", "127.0.0.1:1"), "start one with: isthmus cloud"),
         (("--zoo", "/none/such"), "expected a folder of codecs"),
@@ -150,7 +150,7 @@ def test_zoos(zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert find_codec("tiny-q1") == zoo / "tiny-q1"
     assert codec_folders(zoo) == (zoo / "tiny-q1",)
     assert find_zoo(tmp_path) == tmp_path
-    with pytest.raises(InputError, match=r"expected one of those in .*: none"):
+    with pytest.raises(InputError, match=r"expected one of the 0 in .*none"):
         find_codec("tiny-q1", tmp_path)
     with pytest.raises(InputError, match="expected a codec folder"):
         find_codec(tmp_path)

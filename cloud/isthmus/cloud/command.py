@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Exit status of a command that could not do its work at all, as of one called with wrong options.
 EXIT_FAILED = 2
+# More names than these only get in the way.
+MAX_NAMES = 8
 
 
 def cloud(
@@ -44,7 +46,10 @@ def cloud(
     """Serve the cloud halves of codecs: decode what edges send, classify, answer."""
     import asyncio
     import logging
+    import os
 
+    # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.cloud.server import ServerConfig, serve
     from isthmus.common.packet import Limits
     from isthmus.common.prior import MAX_SYMBOL_COUNT
@@ -83,7 +88,8 @@ def _announce(ready: Ready, ready_file: Path | None) -> None:
         part = ready_file.with_name(ready_file.name + ".part")
         part.write_text(ready.address + "\n", encoding="utf-8")
         part.replace(ready_file)
-    print(f"isthmus cloud: listening on {ready.address}, codecs: {' '.join(ready.codecs)}", flush=True)
+    shown = " ".join(ready.codecs) if len(ready.codecs) <= MAX_NAMES else f"{len(ready.codecs)} (`isthmus inspect` lists)"
+    print(f"isthmus cloud: listening on {ready.address}, codecs: {shown}", flush=True)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def find_codec(name: str | Path, zoo: str | Path | None = None) -> Path:
     folder = find_zoo(zoo)
     known = {p.name: p for p in codec_folders(folder)}
     if text not in known:
-        names = ", ".join(known) or "none"
-        raise InputError(f"codec {text!r}: expected one of those in {folder}: {names}")
+        near = difflib.get_close_matches(text, known, n=3, cutoff=0.0) or ["none"]
+        raise InputError(
+            f"codec {text!r}: expected one of the {len(known)} in {folder}, such as {', '.join(near)}; "
+            "`isthmus inspect` lists them"
+        )
     check_codec_name(text)
     return known[text]
