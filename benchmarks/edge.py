@@ -104,6 +104,7 @@ def measure(folder: Path, rounds: int) -> Results:
         },
         {
             "codec": folder.name,
+            "engine": encoder.engine,
             "points": POINTS,
             "threads": 1,
             "clouds_each_side": len(ours_ms),

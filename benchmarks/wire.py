@@ -95,6 +95,7 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
         },
         detail={
             "codec": encoder.manifest.name,
+            "engine": encoder.engine,
             "points": points,
             "packet_bytes": packet.size_bytes,
             "ping_pong_ms_p95": round(float(ours[1]), 4),

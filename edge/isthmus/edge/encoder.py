@@ -1,30 +1,37 @@
 """From a point cloud to a packet: the edge half of a codec, and all that an edge device computes.
 
-Theory of operation. normalize -> edge.onnx -> integer symbols -> range coder -> packet. The graph's arithmetic is
-exact integers held in float32, so any runtime, batch or number of threads gives the same symbols; what is done in
-Python around it is counted in microseconds, because a small network takes no more than thirty of them.
+Theory of operation. normalize -> edge half -> integer symbols -> range coder -> packet. The edge half's arithmetic is
+exact integers held in float32, so any engine, batch or number of threads gives the same symbols: narrow codecs, which
+have their edge half as `edge.npz` too, run compiled (pointwise.py) where that was built, the others `edge.onnx` in
+onnxruntime, which is imported only then. What is done in Python around it is counted in microseconds, because a small
+network takes no more than ten of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
 from isthmus.common.manifest import CodecFolder, Manifest, load_codec_folder
 from isthmus.common.packet import Packet
 from isthmus.common.prior import Prior
 from isthmus.common.signals import PointCloud
 from isthmus.common.symbols import Symbols
 from isthmus.data.normalize import choose_points, normalize
+from isthmus.edge import pointwise
+from isthmus.edge.pointwise import PLAN_FILE, PointwiseEngine, load_plan
 
 EDGE_FILE = "edge.onnx"
+
+Engine = Literal["auto", "compiled", "onnxruntime"]
+Run = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int32]]
 
 # Points in one run of the network. Bounds its activations whatever the batch, and keeps them in the second-level cache:
 # measured on the lite codec, 32 clouds of 1,024 points take 165, 132, 115, 220 us each in runs of 1, 2, 4, 8 clouds.
@@ -77,18 +84,30 @@ class Encoder:
     """Edge half of one codec. Holds nothing between clouds; not to be used by two threads at once.
 
     Args:
-        codec: the codec, or the path of its folder (only the edge's file is read).
-        threads: threads of one run. One is fastest where edge and cloud share a machine.
+        codec: the codec, or the path of its folder (only the file that the engine runs is read).
+        threads: threads of one run in onnxruntime. One is fastest where edge and cloud share a machine.
         checksum_size_bytes: of the symbol checksum, 0, 2 or 4; None for what the manifest says.
+        engine: what runs the edge half; `auto` is `compiled` for codecs that have `edge.npz` where the engine was
+            built, else `onnxruntime`. The symbols are the same.
+
+    Attributes:
+        engine: the one in use.
 
     Raises:
-        ManifestError: the folder is damaged, or the graph does not fit the manifest.
+        ManifestError: the folder is damaged, or the edge half does not fit the manifest, or has no form that the
+            engine asked for runs.
+        MissingDependencyError: the engine asked for was not built.
+        InputError: no such engine or checksum.
     """
 
     def __init__(
-        self, codec: CodecFolder | str | Path, threads: int = 1, checksum_size_bytes: int | None = None
+        self,
+        codec: CodecFolder | str | Path,
+        threads: int = 1,
+        checksum_size_bytes: int | None = None,
+        engine: Engine = "auto",
     ) -> None:
-        folder = codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(EDGE_FILE,))
+        folder = codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=())
         manifest = folder.manifest
         self.manifest: Manifest = manifest
         if manifest.preprocessing.up_axis != "z":
@@ -101,13 +120,11 @@ class Encoder:
         self._prior = manifest.prior
         self._min_points = manifest.preprocessing.min_points
         self._max_points = manifest.preprocessing.max_points
-        self._session = _session(folder.file(EDGE_FILE), threads)
-        ends = (*self._session.get_inputs(), *self._session.get_outputs())
-        actual = tuple((node.name, node.type, node.shape[1]) for node in ends)
-        expected = ("points", "tensor(float)", 3), ("symbols", "tensor(int32)", manifest.channels)
-        if actual != expected:
-            raise ManifestError(f"{folder.path / EDGE_FILE}: expected a graph {expected}, got {actual}")
-        self._run = self._session.run
+        self.engine = _choose_engine(folder, engine)
+        file = PLAN_FILE if self.engine == "compiled" else EDGE_FILE
+        # Also for a folder that is open: whoever opened it may have checked other files.
+        path = load_codec_folder(folder.path, needed=(file,)).file(file)
+        self._run = _compiled(path, manifest) if self.engine == "compiled" else _onnxruntime(path, manifest, threads)
 
     def encode(self, cloud: PointCloud) -> Encoded:
         """One cloud, one packet.
@@ -119,7 +136,7 @@ class Encoder:
         start_s = time.perf_counter()
         points = normalize(self._fit(cloud.points))
         normalized_s = time.perf_counter()
-        symbols = Symbols(self._run(None, {"points": points[None]})[0])
+        symbols = Symbols(self._run(points[None]))
         return self._encoded(symbols, start_s, normalized_s)
 
     def encode_batch(self, clouds: Sequence[PointCloud]) -> Encoded:
@@ -166,7 +183,7 @@ class Encoder:
             while stop < most and points[stop].shape[1] == size:
                 stop += 1
             batch = points[start][None] if stop == start + 1 else np.stack(points[start:stop])
-            parts.append(self._run(None, {"points": batch})[0])
+            parts.append(self._run(batch))
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -177,7 +194,33 @@ class Encoder:
         return Encoded(packet, symbols, timing, self._prior)
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _choose_engine(folder: CodecFolder, asked: str) -> Literal["compiled", "onnxruntime"]:
+    if asked not in get_args(Engine):
+        raise InputError(f"engine: expected one of {', '.join(get_args(Engine))}, got {asked!r}")
+    if asked == "compiled":
+        if not folder.has_file(PLAN_FILE):
+            raise ManifestError(
+                f"{folder.path}: codec {folder.manifest.name} has no {PLAN_FILE}, which the compiled engine runs (only "
+                "narrow codecs have one): use the engine auto or onnxruntime"
+            )
+        if not pointwise.IS_COMPILED:
+            raise MissingDependencyError(pointwise.NOT_BUILT)
+        return "compiled"
+    # A device may hold one of both files only.
+    has_plan = folder.has_file(PLAN_FILE) and (folder.path / PLAN_FILE).is_file()
+    return "compiled" if asked == "auto" and has_plan and pointwise.IS_COMPILED else "onnxruntime"
+
+
+def _compiled(path: Path, manifest: Manifest) -> Run:
+    plan = load_plan(path)
+    if plan.head_count != manifest.channels:
+        raise ManifestError(f"{path}: expected {manifest.channels} heads as the manifest says, got {plan.head_count}")
+    return PointwiseEngine(plan).run
+
+
+def _onnxruntime(path: Path, manifest: Manifest, threads: int) -> Run:
+    import onnxruntime  # takes longer to import than all the rest
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -187,6 +230,18 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ManifestError(f"{path}: expected an ONNX graph that onnxruntime can run: {error}") from error
+    ends = (*session.get_inputs(), *session.get_outputs())
+    actual = tuple((node.name, node.type, node.shape[1]) for node in ends)
+    expected = ("points", "tensor(float)", 3), ("symbols", "tensor(int32)", manifest.channels)
+    if actual != expected:
+        raise ManifestError(f"{path}: expected a graph {expected}, got {actual}")
+    session_run = session.run
+
+    def run(points: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+        symbols: npt.NDArray[np.int32] = session_run(None, {"points": points})[0]
+        return symbols
+
+    return run

@@ -1,8 +1,8 @@
 """Do symbols and results agree, whichever runtime, thread count, batch or precision made or read the bits?
 
-Every codec's two halves are run by ONNX Runtime, by torch, and by ONNX's reference evaluator (plain NumPy). The
-symbols of each run are compared with those of the first, bit for bit; so are the logits, and the coded bytes are read
-back by every runtime's cloud half.
+Every codec's two halves are run by ONNX Runtime, by torch, and by ONNX's reference evaluator (plain NumPy); the edge
+halves of narrow codecs also by the compiled engine, where it was built. The symbols of each run are compared with those
+of the first, bit for bit; so are the logits, and the coded bytes are read back by every runtime's cloud half.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from isthmus.common.symbols import Symbols
 from isthmus.common.zoo import find_zoo
 from isthmus.data.labelled import LabelledClouds
 from isthmus.data.normalize import normalize
+from isthmus.edge.pointwise import IS_COMPILED, PLAN_FILE, PointwiseEngine, load_plan
 from isthmus.measure.baselines import DRAW_SEED, draw_order
 from isthmus.measure.pointcloud import PointCloudOptions, Track, choose_codecs, default_test_set, no_track
 
@@ -43,6 +44,8 @@ CASES = (
     *(Case("torch", threads, batch, p) for threads in (1, 2) for batch in (1, 4, 32) for p in ("float32", "float64")),
     Case("numpy", 1, 4),
 )
+# Of the edge half alone, for codecs that have a plan.
+COMPILED_CASES = tuple(Case("compiled", 1, batch) for batch in (1, 4, 32)) if IS_COMPILED else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Agreement:
 
 def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence[Case] = CASES) -> Agreement:
     """Run a codec on normalised clouds ``[clouds, 3, points]`` in every case."""
-    manifest = load_codec_folder(folder).manifest
+    codec = load_codec_folder(folder)
+    manifest = codec.manifest
     expected_symbols = _batched(_runner(folder / "edge.onnx", CASES[0]), "points", points, 1)
     expected_logits = _batched(_runner(folder / "cloud.onnx", CASES[0]), "symbols", expected_symbols, 1)
     section = manifest.prior.encode(Symbols(expected_symbols))
@@ -78,6 +82,11 @@ def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence
         if count == len(points):
             bytes_differ += manifest.prior.encode(Symbols(symbols)) != section
         compared += symbols.size + logits.size
+    for case in COMPILED_CASES if codec.has_file(PLAN_FILE) else ():
+        symbols = _batched(_runner(codec.file(PLAN_FILE), case), "points", points, case.batch)
+        symbols_differ += int((symbols != expected_symbols).sum())
+        bytes_differ += manifest.prior.encode(Symbols(symbols)) != section
+        compared += symbols.size
     return Agreement(folder.name, compared, symbols_differ, logits_differ, bytes_differ)
 
 
@@ -101,7 +110,8 @@ def compare_all(
     }
     command = f"isthmus measure determinism --clouds {count} --points {points}"
     provenance = Provenance.of(command, clouds.name, DRAW_SEED, ("numpy", "onnxruntime", "torch", "onnx"))
-    detail = {"cases": [asdict(case) for case in CASES], "codecs": [asdict(a) for a in agreements]}
+    cases = [asdict(case) for case in (*CASES, *COMPILED_CASES)]
+    detail = {"cases": cases, "codecs": [asdict(a) for a in agreements]}
     write_results(out, Results("determinism", provenance, summary, detail))
     return agreements
 
@@ -127,6 +137,9 @@ def _parts(values: npt.NDArray[Any], batch: int) -> Iterator[npt.NDArray[Any]]:
 
 
 def _runner(path: Path, case: Case) -> Runner:
+    if case.runtime == "compiled":
+        engine = PointwiseEngine(load_plan(path))
+        return lambda feeds: engine.run(feeds["points"])
     if case.runtime == "onnxruntime":
         import onnxruntime
 
