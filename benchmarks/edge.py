@@ -1,6 +1,6 @@
 """What an edge pays for a cloud: 1,024 points in memory to a packet, one thread; and beside it, the thesis's way.
 
-    python benchmarks/edge.py [--codec pc-lite-any-q4] [--zoo DIR] [--rounds 40] [--out results]
+    python benchmarks/edge.py [--codec pc-lite-any-q10] [--zoo DIR] [--rounds 40] [--out results]
 
 Ours is `isthmus.edge.encoder.Encoder.encode`, then the packet's bytes. The comparison is the same network as the
 thesis's code runs it: torch eager, Conv1d + BatchNorm1d + ReLU modules with channel shuffles between groups, a max, a
@@ -48,7 +48,7 @@ Encode = Callable[[PointCloud], object]
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--codec", default="pc-lite-any-q4", help="a lite codec of the zoo")
+    parser.add_argument("--codec", default="pc-lite-any-q10", help="a lite codec of the zoo")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--rounds", type=int, default=40, help=f"turns of {TURN} clouds for each side")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for edge.json")

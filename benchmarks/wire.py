@@ -1,6 +1,6 @@
 """What the wire costs: a cloud in memory on the edge, to its class back on the edge, over loopback gRPC.
 
-    python benchmarks/wire.py [--codec pc-lite-p1024-q3] [--zoo DIR] [--points 1024] [--seconds 5]
+    python benchmarks/wire.py [--codec pc-lite-any-q10] [--zoo DIR] [--points 1024] [--seconds 5]
 
 Starts a cloud as a process of its own and measures, edge encoding included:
 - ping-pong: one cloud at a time, p50 and p95 of the time from `encode` to the class;
@@ -48,7 +48,7 @@ START_TIMEOUT_S = 60.0
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--codec", default="pc-lite-p1024-q3")
+    parser.add_argument("--codec", default="pc-lite-any-q10")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")

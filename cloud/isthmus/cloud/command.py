@@ -88,7 +88,8 @@ def _announce(ready: Ready, ready_file: Path | None) -> None:
         part = ready_file.with_name(ready_file.name + ".part")
         part.write_text(ready.address + "\n", encoding="utf-8")
         part.replace(ready_file)
-    shown = " ".join(ready.codecs) if len(ready.codecs) <= MAX_NAMES else f"{len(ready.codecs)} (`isthmus inspect` lists)"
+    count = len(ready.codecs)
+    shown = " ".join(ready.codecs) if count <= MAX_NAMES else f"{count} (`isthmus inspect` lists them)"
     print(f"isthmus cloud: listening on {ready.address}, codecs: {shown}", flush=True)
 
 

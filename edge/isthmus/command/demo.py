@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN_PER_CLASS = 1
-DEMO_CODEC = "pc-lite-any-q6"
-DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
+DEMO_CODEC = "pc-lite-any-q10"
+DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q10*,pc-micro-any-q*"
 CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MAX_ROWS = 40
-DEFAULT_CODEC = "pc-lite-any-q8"
+DEFAULT_CODEC = "pc-lite-any-q10"
 
 
 def inspect(

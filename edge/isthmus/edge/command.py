@@ -22,7 +22,7 @@ def edge(
     ],
     *,
     cloud: Annotated[str, typer.Option(help="Where the cloud listens, host:port.")] = "127.0.0.1:50051",
-    codec: Annotated[str, typer.Option(help="A codec's name, or the path of its folder.")] = "pc-lite-any-q3",
+    codec: Annotated[str, typer.Option(help="A codec's name, or the path of its folder.")] = "pc-lite-any-q10",
     zoo: Annotated[
         Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
     ] = None,

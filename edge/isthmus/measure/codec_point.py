@@ -28,7 +28,7 @@ class CodecName:
     def parse(cls, name: str) -> CodecName:
         match = _NAME.fullmatch(name)
         if match is None:
-            raise InputError(f"expected a codec name like pc-lite-any-q4, got {name!r}")
+            raise InputError(f"expected a codec name like pc-lite-any-q10, got {name!r}")
         return cls(match["config"], match["variant"], int(match["step"]))
 
     @property

@@ -24,7 +24,7 @@ from isthmus.measure.curves import (
     to_json,
 )
 
-WIRE_CODEC = "pc-lite-any-q4"  # the codec whose wire bytes are quoted, where it was measured
+WIRE_CODEC = "pc-lite-any-q10"  # the codec whose wire bytes are quoted, where it was measured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
