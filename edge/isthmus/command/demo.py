@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_PER_CLASS = 1
 DEMO_CODEC = "pc-lite-any-q10"
-DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q10*,pc-micro-any-q*"
+DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
 CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
 
 
@@ -81,7 +82,8 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
             for index in np.flatnonzero(test_set.labels == label)[:SHOWN_PER_CLASS]:
                 paths.append(Path(folder) / f"{name}_{index}.npy")
                 np.save(paths[-1], test_set.cloud(int(index)))
-        _classify_files(console, [str(p) for p in paths], codec)
+        with contextlib.chdir(folder):  # short names in the table
+            _classify_files(console, [p.name for p in paths], codec)
     console.print("\n[bold]Rate against accuracy[/bold] of the codecs for any heading, every bit over the wire:")
     options = PointCloudOptions(
         data=data, codecs=DEMO_CURVES, baselines=(), limit_clouds=clouds, live=LiveOptions(timed_clouds=50)

@@ -188,7 +188,7 @@ def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None)
     table.add_row("packet", f"{encoded.packet_bits} bits: {encoded.packet.to_bytes().hex()}")
     table.add_row("critical points", f"{len(critical)}: they alone give the same bits")
     if picture is not None:
-        title = f"{path.name}, {codec}: {encoded.packet_bits} bits on the wire"
+        title = f"{path.name}, {codec}: a packet of {encoded.packet_bits} bits"
         draw_cloud(picture, points, critical, reconstruct(folder, symbols), title)
         table.add_row("picture", str(picture))
     return table

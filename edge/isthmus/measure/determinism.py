@@ -108,7 +108,7 @@ def compare_all(
         "determinism.pointcloud_codecs": len(agreements),
         "determinism.pointcloud_cases": len(CASES),
     }
-    command = f"isthmus measure determinism --clouds {count} --points {points}"
+    command = f"isthmus measure determinism --codecs '{codecs}' --clouds {count} --points {points}"
     provenance = Provenance.of(command, clouds.name, DRAW_SEED, ("numpy", "onnxruntime", "torch", "onnx"))
     cases = [asdict(case) for case in (*CASES, *COMPILED_CASES)]
     detail = {"cases": cases, "codecs": [asdict(a) for a in agreements]}
