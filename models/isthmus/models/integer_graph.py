@@ -42,6 +42,14 @@ class CategoricalSymbols:
     count: int
 
 
+def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
+    """A graph as a model of our operator set, refused here rather than by a runtime if it is unsound."""
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="isthmus")
+    model.ir_version = IR_VERSION
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
 class _Graph:
     """Nodes and constants under construction."""
 
@@ -78,11 +86,7 @@ class _Graph:
     def model(
         self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
-        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="isthmus")
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model, full_check=True)
-        return model
+        return checked_model(helper.make_graph(self.nodes, name, inputs, outputs, self.constants))
 
 
 def edge_graph(layers: Sequence[IntegerLinear], symbols: ScalarSymbols | CategoricalSymbols) -> onnx.ModelProto:

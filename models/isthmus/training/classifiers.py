@@ -17,6 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from isthmus.models.freeze import float_layers
+from isthmus.models.integer_graph import checked_model
 from isthmus.models.pointnet import CONFIGS
 from isthmus.training.augment import Augmentation
 from isthmus.training.curve import views
@@ -90,7 +91,4 @@ def classifier_graph(recipe: Pretraining) -> onnx.ModelProto:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(head[-1][1])])],
         constants,
     )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], producer_name="isthmus")
-    model.ir_version = 9
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return checked_model(graph)

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from isthmus.models.categorical import CategoricalCodec
+from isthmus.models.integer_graph import checked_model
 from isthmus.training.curve import Variant, views
 from isthmus.training.datasets import CloudSet
 from isthmus.training.isthmus_recipe import Backbone
@@ -106,7 +107,4 @@ def _graph(head: nn.Sequential, codec: CategoricalCodec) -> onnx.ModelProto:
         [helper.make_tensor_value_info("points", TensorProto.FLOAT, ["batch", VIEW_POINTS, 3])],
         constants,
     )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], producer_name="isthmus")
-    model.ir_version = 9
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return checked_model(graph)
