@@ -3,18 +3,27 @@
 import io
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from golden_images import golden_image_coder
 
-from isthmus.common import errors
+from isthmus.common import context, errors, range_coder
+from isthmus.common.cdf import CdfTables
 from isthmus.common.errors import IsthmusError
-from isthmus.common.manifest import MAX_MANIFEST_SIZE_BYTES, Manifest
+from isthmus.common.image_coder import IMAGE_LIMITS, Adaptation
+from isthmus.common.image_tables import MAX_FILE_CELLS, ImageTables
+from isthmus.common.integer_softmax import synthesized_tables
+from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest
+from isthmus.common.manifest_fields import MAX_MANIFEST_SIZE_BYTES
 from isthmus.common.packet import Limits, Packet
 from isthmus.common.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
 from isthmus.common.range_coder import ReferenceEncoder
+from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.stream_file import StreamReader
 from isthmus.common.symbols import Symbols
 from isthmus.common.varint import decode_varint, encode_varint
@@ -46,7 +55,7 @@ def golden_manifest(codec: str) -> bytes:
 
 
 def golden_prior(codec: str) -> Prior:
-    return Manifest.from_bytes(golden_manifest(codec)).prior
+    return PointCloudManifest.from_bytes(golden_manifest(codec)).prior
 
 
 def test_the_page_has_its_thirteen_sections() -> None:
@@ -87,7 +96,7 @@ def test_section_examples(left: str, data: str) -> None:
 def test_the_stream_example() -> None:
     data = bytes.fromhex(re.sub(r"#.*", "", blocks("stream")[0]))
     reader = StreamReader(io.BytesIO(data))
-    manifest = Manifest.from_bytes(golden_manifest("golden-tree"))
+    manifest = PointCloudManifest.from_bytes(golden_manifest("golden-tree"))
     assert (reader.header.codec_name, reader.header.identity) == (manifest.name, manifest.identity)
     symbols = [manifest.prior.decode(packet.sections[0]).values.tolist() for packet in reader]
     assert symbols == [[[0, 0, -1, 2]], [[0, 0, -1, 0]]]
@@ -107,9 +116,70 @@ def test_the_trace_is_what_the_coder_does() -> None:
 
 def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
     pages = [block.encode() for block in blocks("manifest")]
-    assert pages == [golden_manifest("golden-tree"), golden_manifest("golden-escape")]
-    for data in pages:
-        assert Manifest.from_bytes(data).to_bytes() == data
+    names = ("golden-tree", "golden-escape", "golden-image-q1", "golden-hyper-q1", "golden-context-q1")
+    assert pages == [golden_manifest(name) for name in names]
+    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3, strict=True):
+        manifest = Manifest.from_bytes(data)
+        assert type(manifest) is kind
+        assert manifest.to_bytes() == data
+
+
+def test_the_tables_of_the_page_are_the_golden_ones() -> None:
+    pages = [json.loads(block) for block in blocks("tables")]
+    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1")
+    assert pages == [golden_arrays(name) for name in names]
+
+
+def golden_arrays(codec: str) -> dict[str, Any]:
+    with np.load(ROOT / "tests" / "golden" / "codecs" / f"{codec}.npz", allow_pickle=False) as arrays:
+        assert {arrays[name].dtype for name in arrays} == {np.dtype(np.int32)}
+        return {name: arrays[name].tolist() for name in arrays}
+
+
+@pytest.mark.parametrize(("left", "data"), examples("image"))
+def test_image_examples(left: str, data: str) -> None:
+    codec, size, adaptation, q, z, y = re.fullmatch(r"(\S+): (\S+) (\w+) q=(.*) z=(.*) y=(.*)", left).groups()  # type: ignore[union-attr]
+    coder, (height, width) = golden_image_coder(codec), map(int, size.split("x"))
+    packet = bytes.fromhex(data)
+    symbols = coder.decode(packet)
+    assert (symbols.height, symbols.width, symbols.adaptation) == (height, width, Adaptation(adaptation))
+    for part, expected in ((symbols.q, q), (symbols.z, z), (symbols.y, y)):
+        assert (part.ravel().tolist() if part is not None else []) == [int(value) for value in expected.split()]
+    again = coder.encode(
+        symbols.y, height, width, adaptation=symbols.adaptation, q=symbols.q, z=symbols.z,
+        checksum_size_bytes=len(Packet.from_bytes(packet).checksum),
+    )  # fmt: skip
+    assert again.packet.to_bytes() == packet
+
+
+def test_the_trace_of_contexts_is_what_the_model_does() -> None:
+    coder = golden_image_coder("golden-context-q1")
+    packet = next(right for left, right in examples("image") if left.startswith("golden-context-q1"))
+    y, model = coder.decode(bytes.fromhex(packet)).y, coder.tables.context
+    assert model is not None
+    tables, magnitudes = model.table_indices(y), np.minimum(np.abs(y.astype(np.int64)), 15)
+    lines, order = [], model.order.tolist()
+    for place, channel in enumerate(order):
+        planes = {-1: magnitudes[order[:place]].sum(0)} | dict(enumerate(magnitudes))
+        for row, column in np.ndindex(*y.shape[1:]):
+            activity = 0
+            for source, down, right, weight in model.taps[slice(*model.first_tap[channel : channel + 2])].tolist():
+                at = (row + down, column + right)
+                is_inside = 0 <= at[0] < y.shape[1] and 0 <= at[1] < y.shape[2]
+                activity += weight * int(planes[source][at]) if is_inside else 0
+            cell = (channel, row, column)
+            lines.append([*cell, int(y[cell]), activity, int(tables[cell])])
+    assert [[int(word) for word in line.split()] for line in blocks("context")[0].splitlines()[1:]] == lines
+
+
+@pytest.mark.parametrize(("left", "frequencies"), examples("softmax"))
+def test_softmax_examples(left: str, frequencies: str) -> None:
+    support, logits = left.split(": ")
+    first, last = map(int, support.split(".."))
+    size = last - first + 2
+    like = CdfTables.from_frequencies([[65536 - size + 1] + [1] * (size - 1)], np.array([first]), 16, has_escape=True)
+    tables = synthesized_tables(np.array([[int(logit) for logit in logits.split()]], np.int32), like)
+    assert tables.frequencies(0).tolist() == [int(frequency) for frequency in frequencies.split()]
 
 
 def test_the_limits_of_the_page_are_those_enforced() -> None:
@@ -123,6 +193,11 @@ def test_the_limits_of_the_page_are_those_enforced() -> None:
         MAX_CHANNELS,
         MAX_TABLES,
         MAX_TABLE_CELLS,
+        IMAGE_LIMITS.max_packet_size_bytes,
+        IMAGE_LIMITS.max_symbol_count,
+        IMAGE_LIMITS.max_signal_count,
+        MAX_PIXELS,
+        MAX_FILE_CELLS,
     ]
 
 
@@ -144,11 +219,25 @@ def malformed_manifest(case: dict[str, Any]) -> bytes:
     return text.replace(old, new.replace("@", row * count + row.rstrip(","))).encode()
 
 
-def read_malformed(case: dict[str, Any], is_reference: bool) -> None:
+def malformed_tables(case: dict[str, Any]) -> bytes:
+    if "bytes" in case:
+        return bytes.fromhex(case["bytes"])
+    arrays = golden_arrays(case["codec"]) | case["change"]
+    kept = {name: np.array(entries) for name, entries in arrays.items() if entries is not None}
+    file = io.BytesIO()
+    np.savez(file, **{name: a.astype(np.int32) if a.dtype.kind == "i" else a for name, a in kept.items()})
+    return file.getvalue()
+
+
+def read_malformed(case: dict[str, Any], is_reference: bool, folder: Path) -> None:
     """Reads a golden file's bytes as its kind says."""
     limits = Limits(**case.get("limits", {}))
     if case["kind"] == "manifest":
         Manifest.from_bytes(malformed_manifest(case))
+        return
+    if case["kind"] == "tables":
+        (folder / "entropy.npz").write_bytes(malformed_tables(case))
+        ImageTables.load(folder / "entropy.npz")
         return
     data = bytes.fromhex(case["bytes"])
     if case["kind"] == "packet":
@@ -158,6 +247,12 @@ def read_malformed(case: dict[str, Any], is_reference: bool) -> None:
     elif case["kind"] == "section":
         prior = golden_prior(case["codec"])
         (prior.decode_reference if is_reference else prior.decode)(data, case["signals"])
+    elif case["kind"] == "image":
+        coder = golden_image_coder(case["codec"])
+        with ExitStack() as stack:
+            for module in (range_coder, context) if is_reference else ():
+                stack.enter_context(patch.object(module, "compiled", None))
+            coder.decode(data, limits)
     else:
         assert case["kind"] == "decode"
         prior, packet = golden_prior(case["codec"]), Packet.from_bytes(data, limits)
@@ -166,11 +261,11 @@ def read_malformed(case: dict[str, Any], is_reference: bool) -> None:
 
 
 @pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)
-def test_golden_errors(path: Path) -> None:
+def test_golden_errors(path: Path, tmp_path: Path) -> None:
     case = json.loads(path.read_text())
     for is_reference in (False, True):
         with pytest.raises(IsthmusError) as caught:
-            read_malformed(case, is_reference)
+            read_malformed(case, is_reference, tmp_path)
         assert type(caught.value) is getattr(errors, case["error"])
         assert case["message"] in str(caught.value)
 

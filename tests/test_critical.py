@@ -13,7 +13,7 @@ from isthmus.data.furniture import generate_set
 from isthmus.data.normalize import normalize
 from isthmus.models.critical import critical_points
 
-SHIPPED = [f for f in codec_folders(find_zoo()) if f.name.endswith(("-q6", "-q9"))]
+SHIPPED = [f for f in codec_folders(find_zoo()) if f.match("pc-*-q[69]")]
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda f: f.name)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import tiny_codec
+import tiny_image_codec
+
+from isthmus.data.image_files import write_image
 
 BLOCKED = ("torch", "open3d", "isthmus.cloud", "isthmus.training", "isthmus.models", "matplotlib", "plotly", "onnx")
 
@@ -42,29 +45,38 @@ sys.exit(code)
 """
 
 
+def edge(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT.format(blocked=BLOCKED, arguments=arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=tiny_codec.child_environment(),
+        check=False,
+    )
+
+
 def test_the_edge_needs_no_torch_open3d_or_cloud(tmp_path: Path) -> None:
-    tiny_codec.write_codec(tmp_path / "zoo")
+    zoo = tmp_path / "zoo"
+    tiny_codec.write_codec(zoo)
     for index, cloud in enumerate(tiny_codec.clouds(3)):
         np.save(tmp_path / f"c{index}.npy", cloud.points)
-    with tiny_codec.live_cloud(tmp_path / "zoo") as live:
-        arguments = [
-            str(tmp_path),
-            "--cloud",
-            live.address,
-            "--zoo",
-            str(tmp_path / "zoo"),
-            "--codec",
-            "tiny-q1",
-            "--json",
-        ]
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", SCRIPT.format(blocked=BLOCKED, arguments=arguments)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=tiny_codec.child_environment(),
-            check=False,
-        )
+    with tiny_codec.live_cloud(zoo) as live:
+        done = edge(str(tmp_path), "--cloud", live.address, "--zoo", str(zoo), "--codec", "tiny-q1", "--json")
     assert done.returncode == 0, done.stderr
     assert "LOADED []" in done.stderr
     assert len(done.stdout.splitlines()) == 3
+
+
+def test_nor_does_it_for_images(tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    tiny_image_codec.write_image_codec(zoo)
+    for index in range(3):
+        write_image(tiny_image_codec.photo(40, 50, seed=index), tmp_path / f"p{index}.png")
+    with tiny_codec.live_cloud(zoo) as live:
+        common = ("--cloud", live.address, "--zoo", str(zoo), "--json")
+        done = edge(str(tmp_path), *common, "--codec", "image-test", "--save", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "LOADED []" in done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 3

@@ -11,7 +11,7 @@ import tiny_codec
 from isthmus.cloud.decoder import Decoder
 from isthmus.common.cdf import CdfTables
 from isthmus.common.errors import InputError, ManifestError, SymbolRangeError
-from isthmus.common.manifest import Manifest
+from isthmus.common.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.data.normalize import choose_points, normalize
 from isthmus.edge.encoder import Encoder
@@ -135,5 +135,5 @@ def test_only_the_edges_file_is_needed(codec: Path, tmp_path: Path) -> None:
     for name in ("manifest.json", "edge.onnx"):
         (tmp_path / name).write_bytes((codec / name).read_bytes())
     encoder = Encoder(tmp_path)
-    assert isinstance(encoder.manifest, Manifest)
+    assert isinstance(encoder.manifest, PointCloudManifest)
     encoder.encode(tiny_codec.clouds(1)[0])

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_image_coder
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from isthmus.command.main import app
 from isthmus.common.cdf import quantize_pmf
 from isthmus.common.errors import IsthmusError, LimitExceededError, ManifestError, UnsupportedVersionError
 from isthmus.common.manifest import (
+    ImageManifest,
     Manifest,
+    PointCloudManifest,
     Preprocessing,
     file_sha256,
     load_codec_folder,
@@ -25,7 +30,10 @@ from isthmus.common.prior import Prior
 
 CODECS = sorted((Path(__file__).parent / "golden" / "codecs").glob("*.json"))
 IDENTITIES = {
+    "golden-context-q1": "f7caac828f10e10ddc8e1f40910cea702ed8dc4e87b5b0fbdaf6b34a27047465",
     "golden-escape": "14834833c2c14097b35ce06bf4db0de5e69616275d6f798a01133f6d070b67c8",
+    "golden-hyper-q1": "f874b86c66349f8128ffd6343e94f31c1f6c5628911fa8a87dcc2f3a3a7cc894",
+    "golden-image-q1": "aad71b852cb48721754fe9fa87ab469e44f90ce0506deda6d26f1d30c630c113",
     "golden-tree": "851eeda807a83b435fda147deff54e64fe6eaac727ac454af8267e3307f32481",
 }
 
@@ -42,7 +50,7 @@ def test_golden_manifest_both_ways(path: Path) -> None:
     assert hash(manifest) == hash(Manifest.from_bytes(data))
 
 
-def small(**changes: Any) -> Manifest:
+def small(**changes: Any) -> PointCloudManifest:
     prior = Prior.independent(quantize_pmf([[1, 2], [3, 1, 1]], [0, -1], 8))
     fields: dict[str, Any] = {
         "name": "pc-lite-any-q1",
@@ -50,7 +58,7 @@ def small(**changes: Any) -> Manifest:
         "prior": prior,
         "weights": (("cloud.onnx", "0" * 64), ("edge.onnx", "f" * 64)),
     }
-    return Manifest(**fields | changes)
+    return PointCloudManifest(**fields | changes)
 
 
 def test_text_is_readable_utf8_with_sorted_keys() -> None:
@@ -59,7 +67,7 @@ def test_text_is_readable_utf8_with_sorted_keys() -> None:
     assert "été" in text
     assert "\n" not in text
     assert list(json.loads(text)) == sorted(json.loads(text))
-    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    assert PointCloudManifest.from_bytes(manifest.to_bytes()) == manifest
     assert manifest.channels == 2
 
 
@@ -108,7 +116,7 @@ def test_another_version_is_refused_by_its_own_error() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ManifestError):
-        Manifest.from_bytes(data)
+        PointCloudManifest.from_bytes(data)
 
 
 @given(st.data())
@@ -119,7 +127,7 @@ def test_edited_manifests_are_canonical_or_refused(data: st.DataObject) -> None:
     edit = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([b"0", b"-", b",", b"null", b"true", b"1e9"])))
     edited = good[:at] + edit + good[end:]
     try:
-        assert Manifest.from_bytes(edited).to_bytes() == edited
+        assert PointCloudManifest.from_bytes(edited).to_bytes() == edited
     except IsthmusError as error:
         assert isinstance(error, ManifestError | LimitExceededError | UnsupportedVersionError)  # noqa: PT017
 
@@ -129,7 +137,7 @@ def test_a_large_prior_loads_fast() -> None:
     prior = Prior.independent(quantize_pmf([rng.random(30) for _ in range(1024)], np.zeros(1024, dtype=int), 12))
     data = small(prior=prior).to_bytes()
     start = time.process_time()
-    assert Manifest.from_bytes(data).channels == 1024
+    assert PointCloudManifest.from_bytes(data).channels == 1024
     assert time.process_time() - start < 1.0
 
 
@@ -175,3 +183,102 @@ def test_a_missing_or_damaged_manifest_says_what_to_do(folder: Path, tmp_path: P
     (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes() + b"\n")
     with pytest.raises(ManifestError, match=r"manifest.json: .*canonical JSON.*; restore"):
         load_codec_folder(folder)
+
+
+# ---- images ----
+
+
+def test_an_image_manifest_both_ways() -> None:
+    manifest = tiny_image_coder.manifest(160, hyper=True)
+    read = Manifest.from_bytes(manifest.to_bytes())
+    assert isinstance(read, ImageManifest)
+    assert read == manifest == ImageManifest.from_bytes(manifest.to_bytes())
+    assert (read.signal, read.tasks, read.checksum_size_bytes) == ("image", ("reconstruction",), 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "image-other-q1", "family": "image-other"},
+        {"name": "image-test-q2", "quality": 2},
+        {"latent_channels": 5},
+        {"stride": 8},
+        {"hyper_channels": 1, "hyper_stride": 32},
+        {"halo_pixels": 48},
+        {"halo_latents": 3},
+        {"bins": 8},
+        {"checksum_size_bytes": 4},
+    ],
+)
+def test_every_field_of_images_is_part_of_the_identity(changes: dict[str, Any]) -> None:
+    assert tiny_image_coder.manifest(**changes).identity != tiny_image_coder.manifest().identity
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "y", "z"),
+    [
+        ({}, (1, 1), (4, 1, 1), (0, 1, 1)),
+        ({}, (512, 768), (4, 32, 48), (0, 32, 48)),
+        ({}, (513, 769), (4, 33, 49), (0, 33, 49)),
+        ({"stride": 8}, (17, 8), (4, 3, 1), (0, 3, 1)),
+        ({"hyper_channels": 2, "hyper_stride": 64}, (1, 65), (4, 4, 8), (2, 1, 2)),
+        ({"hyper_channels": 2, "hyper_stride": 16}, (16, 17), (4, 1, 2), (2, 1, 2)),
+    ],
+)
+def test_shapes_of_latents(
+    changes: dict[str, Any], size: tuple[int, int], y: tuple[int, ...], z: tuple[int, ...]
+) -> None:
+    manifest = tiny_image_coder.manifest(**changes)
+    assert manifest.latent_shape(*size) == y
+    assert manifest.hyper_shape(*size) == z
+
+
+@given(st.data())
+def test_edited_image_manifests_are_canonical_or_refused(data: st.DataObject) -> None:
+    good = tiny_image_coder.manifest().to_bytes()
+    at = data.draw(st.integers(0, len(good) - 1))
+    end = data.draw(st.integers(at, min(len(good), at + 3)))
+    edit = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([b"0", b"-", b",", b"null", b"true", b"1e9"])))
+    edited = good[:at] + edit + good[end:]
+    try:
+        assert Manifest.from_bytes(edited).to_bytes() == edited
+    except IsthmusError as error:
+        assert isinstance(error, ManifestError | LimitExceededError | UnsupportedVersionError)  # noqa: PT017
+
+
+def test_a_codec_of_another_signal_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "edge.onnx").write_bytes(b"edge")
+    weights = (("edge.onnx", file_sha256(image / "edge.onnx")),)
+    write_codec_manifest(tiny_image_coder.manifest(weights=weights), image)
+    assert load_codec_folder(image).manifest == load_codec_folder(image, kind=ImageManifest).manifest
+    assert load_codec_folder(folder, kind=PointCloudManifest).manifest.channels == 2
+    with pytest.raises(
+        ManifestError, match=r"signal 'point-cloud', got image-test-q1, which is for the signal 'image'"
+    ):
+        load_codec_folder(image, kind=PointCloudManifest)
+    with pytest.raises(
+        ManifestError, match=r"signal 'image', got pc-lite-any-q1, which is for the signal 'point-cloud'"
+    ):
+        load_codec_folder(folder, kind=ImageManifest)
+    with pytest.raises(ManifestError, match="signal 'image'"):
+        ImageManifest.from_bytes(small().to_bytes())
+
+
+def test_inspect_lists_and_shows_codecs_of_both_signals(tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    for name, manifest in (("image-test-q1", tiny_image_coder.manifest(160, bins=64)), ("pc-lite-any-q1", small())):
+        (zoo / name).mkdir(parents=True)
+        (zoo / name / "edge.onnx").write_bytes(b"edge")
+        weights = (("edge.onnx", file_sha256(zoo / name / "edge.onnx")),)
+        write_codec_manifest(dataclasses.replace(manifest, weights=weights), zoo / name)
+    listed = CliRunner().invoke(app, ["inspect", "--zoo", str(zoo)])
+    assert listed.exit_code == 0, listed.output
+    assert "image-test-q1" in listed.output
+    assert "pc-lite-any-q1" in listed.output
+    shown = CliRunner().invoke(app, ["inspect", "image-test-q1", "--zoo", str(zoo)])
+    assert shown.exit_code == 0, shown.output
+    assert "160 channels" in shown.output
+    refused = CliRunner().invoke(app, ["inspect", "0011", "--codec", "image-test-q1", "--zoo", str(zoo)])
+    assert refused.exit_code == 1

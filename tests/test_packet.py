@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden_images import golden_image_coder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, PacketError, SymbolMismatchError
-from isthmus.common.manifest import Manifest
+from isthmus.common.manifest import PointCloudManifest
 from isthmus.common.packet import Limits, Packet, PacketType
 from isthmus.common.symbols import Symbols
 
@@ -19,7 +20,7 @@ PACKETS = sorted((GOLDEN / "packets").glob("*.json"))
 
 
 def golden_prior(codec: str) -> Any:
-    return Manifest.from_bytes((GOLDEN / "codecs" / f"{codec}.json").read_bytes()).prior
+    return PointCloudManifest.from_bytes((GOLDEN / "codecs" / f"{codec}.json").read_bytes()).prior
 
 
 @pytest.mark.parametrize("path", PACKETS, ids=lambda path: path.stem)
@@ -35,7 +36,21 @@ def test_golden_packet_both_ways(path: Path) -> None:
     )
     assert packet.to_bytes() == data
     assert packet.size_bytes == len(data)
-    if "codec" in expected:
+    if "image" in expected:
+        image, coder = expected["image"], golden_image_coder(expected["codec"])
+        symbols = coder.decode(data)
+        assert (symbols.height, symbols.width, symbols.adaptation) == tuple(
+            image[name] for name in ("height", "width", "adaptation")
+        )
+        for name in ("q", "z", "y"):
+            part = getattr(symbols, name)
+            assert (None if part is None else part.ravel().tolist()) == image[name]
+        coded = coder.encode(
+            symbols.y, symbols.height, symbols.width, adaptation=symbols.adaptation, q=symbols.q, z=symbols.z,
+            checksum_size_bytes=len(packet.checksum),
+        )  # fmt: skip
+        assert coded.packet.to_bytes() == data
+    elif "codec" in expected:
         prior, symbols = golden_prior(expected["codec"]), Symbols(np.array(expected["symbols"]))
         for decode in (prior.decode, prior.decode_reference):
             assert decode(packet.sections[0], packet.signal_count) == symbols
@@ -45,7 +60,7 @@ def test_golden_packet_both_ways(path: Path) -> None:
 
 
 def test_there_are_golden_packets() -> None:
-    assert len(PACKETS) >= 18
+    assert len(PACKETS) >= 27
 
 
 packets = st.builds(

@@ -21,7 +21,13 @@ from hypothesis import strategies as st
 
 from isthmus.common.cdf import CdfTables
 from isthmus.common.errors import InputError, IsthmusError, ManifestError, MissingDependencyError
-from isthmus.common.manifest import Manifest, Preprocessing, file_sha256, load_codec_folder, write_codec_manifest
+from isthmus.common.manifest import (
+    PointCloudManifest,
+    Preprocessing,
+    file_sha256,
+    load_codec_folder,
+    write_codec_manifest,
+)
 from isthmus.common.prior import Prior
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge import pointwise
@@ -470,7 +476,10 @@ def codec(tmp_path_factory: pytest.TempPathFactory, plan: PointwisePlan) -> Path
 def write_manifest(folder: Path, prior: Prior) -> None:
     names = ("cloud.onnx", "edge.npz", "edge.onnx")
     weights = tuple((name, file_sha256(folder / name)) for name in names)
-    write_codec_manifest(Manifest("narrow-q1", ("a", "b"), prior, weights, Preprocessing(4, 64)), folder)
+    manifest = PointCloudManifest(
+        name="narrow-q1", class_names=("a", "b"), prior=prior, weights=weights, preprocessing=Preprocessing(4, 64)
+    )
+    write_codec_manifest(manifest, folder)
 
 
 @needs_compiler

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError
-from isthmus.common.signals import MAX_COORDINATE, PointCloud
+from isthmus.common.signals import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE, Image, PointCloud
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint16, np.int64])
@@ -62,3 +62,41 @@ def test_each_malformation_is_refused_with_what_and_where(points, message):
 def test_finite_points_come_back_bit_for_bit(rows):
     expected = np.array(rows, np.float32)
     assert PointCloud(expected).points.tobytes() == expected.tobytes()
+
+
+def test_an_image_is_a_contiguous_copy_that_does_not_change():
+    given_pixels = np.asfortranarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3))
+    image = Image(given_pixels)
+    given_pixels[:] = 0
+    assert (image.height, image.width) == (2, 4)
+    assert image.pixels.ravel().tolist() == list(range(24))
+    assert image.pixels.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        image.pixels[0, 0, 0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        image.pixels = given_pixels
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((2, 2), np.uint8),
+        np.zeros((2, 2, 4), np.uint8),
+        np.zeros((1, 2, 2, 3), np.uint8),
+        np.zeros((2, 2, 3), np.float32),
+        np.zeros((2, 2, 3), np.int8),
+        [[1, 2, 3]],
+    ],
+)
+def test_what_is_no_image_is_refused(pixels):
+    with pytest.raises(InputError, match=r"image: expected uint8 pixels \[height, width, 3\], got"):
+        Image(pixels)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (8193, 8192)])
+def test_images_of_sizes_that_no_codec_takes_are_refused(size):
+    pixels = np.broadcast_to(np.zeros(3, np.uint8), (*size, 3))
+    with pytest.raises(InputError, match=f"at most, got {size[0]} x {size[1]}"):
+        Image(pixels)
+    assert MAX_SIDE == 65_535
+    assert MAX_PIXELS == 8192 * 8192

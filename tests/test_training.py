@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
-from isthmus.common.manifest import load_codec_folder
+from isthmus.common.manifest import PointCloudManifest, load_codec_folder
 from isthmus.common.symbols import Symbols
 from isthmus.data.furniture import generate_set
 from isthmus.models.bottleneck import EntropyBottleneck
@@ -115,7 +115,7 @@ def test_our_curve_trains_and_freezes(
     history = json.loads((folder / "q1.json").read_text())
     assert history["top1_percent"] > 40  # ten classes: chance is 10
     (codec,) = freeze_isthmus_curve(folder, tmp_path / "zoo", clouds, PROVENANCE, frozenset({"q1"}))
-    loaded = load_codec_folder(codec)
+    loaded = load_codec_folder(codec, kind=PointCloudManifest)
     assert loaded.manifest.name == "pc-micro-p256-q1"
     assert loaded.manifest.channels == 3
     points, labels = views(clouds, 128, random_heading=False)
@@ -136,7 +136,7 @@ def test_thesis_curve_trains_and_freezes(clouds: CloudSet, tmp_path: Path, monke
     monkeypatch.setattr(curves, "SCHEDULE", Schedule(30, kind="plateau", batch_size=16))
     train_thesis_curve("micro", 128, clouds, clouds, tmp_path / "micro-thesis-p128", 0)
     (codec,) = freeze_thesis_curve(tmp_path / "micro-thesis-p128", tmp_path / "zoo", clouds, PROVENANCE)
-    manifest = load_codec_folder(codec).manifest
+    manifest = load_codec_folder(codec, kind=PointCloudManifest).manifest
     points, labels = views(clouds, 128, random_heading=False)
     feed = np.ascontiguousarray(points.permute(1, 0, 2).numpy())
     symbols = onnxruntime.InferenceSession(codec / "edge.onnx").run(None, {"points": feed})[0]

@@ -22,6 +22,7 @@ openings = st.builds(
     st.integers(0, 3),
     st.integers(1, 1000),
     st.booleans(),
+    st.booleans(),
 )
 labels = st.lists(
     st.builds(lambda c, p: (c << 10) | p, st.integers(0, 999), st.integers(0, 1000)), min_size=1, max_size=20
@@ -69,6 +70,23 @@ def test_results_keep_errors_in_their_place() -> None:
     assert isinstance(results.outcomes[1], PacketError)
     assert [type(o).__name__ for o in results.outcomes] == ["FrameLabels", "PacketError", "FrameLabels"]
     assert results.timing == wire.Timing(0, 0)
+
+
+@given(st.integers(1, 65535), st.integers(1, 65535), st.integers(0, 2**32 - 1), st.binary(max_size=20))
+def test_reconstructions(height: int, width: int, crc: int, png: bytes) -> None:
+    found = wire.FrameReconstruction(height, width, crc, png)
+    results = wire.read_response(wire.results_response([found, PacketError("cut")]), 0)
+    assert isinstance(results, wire.Results)
+    assert results.outcomes[0] == found
+    assert isinstance(results.outcomes[1], PacketError)
+
+
+def test_a_classification_keeps_its_bytes() -> None:
+    """What was added for images is not on the wire of a stream of clouds."""
+    codec_id = wire.CodecId("x", DIGEST)
+    opening = bytes.fromhex("0a2b") + b"\x0a\x25\x0a\x01x\x12\x20" + DIGEST + bytes.fromhex("10011801")
+    assert wire.open_request(wire.OpenStream(codec_id, 1)) == opening
+    assert wire.results_response([[5 << 10 | 900]]) == bytes.fromhex("12040a02842f")
 
 
 def test_capabilities() -> None:
@@ -143,6 +161,10 @@ def test_malformed_requests(data: bytes, says: str) -> None:
         (response(goodbye=True, results=[{"labels": [1]}]), "got two"),
         (response(results=[{}]), "got neither"),
         (response(results=[{"labels": [1], "error": {"code": 3}}]), "got both"),
+        (response(results=[{"labels": [1], "reconstruction": {"height": 1, "width": 1}}]), "got both"),
+        (response(results=[{"error": {"code": 3}, "reconstruction": {"height": 1, "width": 1}}]), "or two"),
+        (response(results=[{"reconstruction": {"width": 1}}]), "sides of 1 to 65535 pixels, got 1 x 0"),
+        (response(results=[{"reconstruction": {"width": 1, "height": 65536}}]), "got 1 x 65536"),
         (response(results=[{"labels": [1001]}]), "1000 per mille"),
         (response(results=[{"labels": [40 << 10]}]), "class below 40"),
         (response(opened=pb.StreamOpened(stream_id="s", limits=OPENED.limits)), "top_k"),

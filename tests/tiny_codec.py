@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from onnx import TensorProto, helper
 import isthmus
 from isthmus.cloud.server import Ready, ServerConfig, serve
 from isthmus.common.cdf import CdfTables
-from isthmus.common.manifest import Manifest, Preprocessing, file_sha256, write_codec_manifest
+from isthmus.common.manifest import PointCloudManifest, Preprocessing, file_sha256, write_codec_manifest
 from isthmus.common.packet import Limits
 from isthmus.common.prior import Prior
 from isthmus.common.signals import PointCloud
@@ -49,7 +50,7 @@ def write_codec(
         CLASSES,
         TensorProto.FLOAT,
     )
-    manifest = Manifest(
+    manifest = PointCloudManifest(
         name=name,
         class_names=CLASS_NAMES,
         prior=Prior.independent(tables if tables is not None else default_tables()),
@@ -93,8 +94,10 @@ LIMITS = StreamLimits(Limits(max_packet_size_bytes=64, max_symbol_count=192, max
 
 
 @contextmanager
-def live_cloud(zoo: Path, limits: StreamLimits = LIMITS, *, max_stream_count: int = 8) -> Iterator[LiveCloud]:
-    """Serve `zoo` on a free port of the loopback interface while the block runs."""
+def live_cloud(
+    zoo: Path, limits: StreamLimits = LIMITS, *, max_stream_count: int = 8, **changes: Any
+) -> Iterator[LiveCloud]:
+    """Serve `zoo` on a free port of the loopback interface while the block runs; `changes` are of `ServerConfig`."""
     is_ready, stopped = threading.Event(), threading.Event()
     found: list[Ready | BaseException] = []
 
@@ -113,7 +116,8 @@ def live_cloud(zoo: Path, limits: StreamLimits = LIMITS, *, max_stream_count: in
         watcher = threading.Thread(target=wait)
         watcher.start()
         try:
-            config = ServerConfig(zoo, port=0, limits=limits, max_stream_count=max_stream_count, grace_s=1.0)
+            fields = {"grace_s": 1.0, **changes}
+            config = ServerConfig(zoo, port=0, limits=limits, max_stream_count=max_stream_count, **fields)
             await serve(config, ready, stop)
         finally:
             stopped.set()
@@ -184,7 +188,7 @@ def _save(
 
 def rewrite_manifest(folder: Path) -> None:
     """Make the manifest name the files as they are now."""
-    old = Manifest.from_bytes((folder / "manifest.json").read_bytes())
+    old = PointCloudManifest.from_bytes((folder / "manifest.json").read_bytes())
     weights = tuple((name, file_sha256(folder / name)) for name, _ in old.weights)
     fields = {name: getattr(old, name) for name in ("name", "class_names", "prior", "preprocessing")}
-    write_codec_manifest(Manifest(weights=weights, **fields), folder)
+    write_codec_manifest(PointCloudManifest(weights=weights, **fields), folder)

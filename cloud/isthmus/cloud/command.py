@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import InputError, IsthmusError
 
 if TYPE_CHECKING:
     from isthmus.cloud.server import Ready
@@ -32,8 +33,12 @@ def cloud(
     max_in_flight: Annotated[
         int, typer.Option(min=1, help="Frames a client may have sent and not yet had answered.")
     ] = 256,
-    max_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet.")] = 1 << 16,
+    max_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of point clouds.")] = 1 << 16,
+    max_image_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of an image.")] = 16 << 20,
     max_signals: Annotated[int, typer.Option(min=1, help="Most signals in one packet.")] = 1024,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder (made if need be) for a PNG of every image that comes in.")
+    ] = None,
     idle_timeout_s: Annotated[float, typer.Option(min=0.1, help="A stream silent for this long is ended.")] = 60.0,
     grace_s: Annotated[
         float, typer.Option(min=0.0, help="What live streams get when the cloud is told to end.")
@@ -43,13 +48,14 @@ def cloud(
     ready_file: Annotated[Path | None, typer.Option(help="Write host:port here once connections are taken.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each stream.")] = False,
 ) -> None:
-    """Serve the cloud halves of codecs: decode what edges send, classify, answer."""
+    """Serve the cloud halves of codecs: decode what edges send, classify clouds, reconstruct images, answer."""
     import asyncio
     import logging
     import os
 
     # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from isthmus.cloud.images import IMAGE_STREAM_LIMITS
     from isthmus.cloud.server import ServerConfig, serve
     from isthmus.common.packet import Limits
     from isthmus.common.prior import MAX_SYMBOL_COUNT
@@ -64,13 +70,23 @@ def cloud(
     )
     # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
     message_bytes = max(max_packet_bytes + 64, min(max_in_flight * (max_packet_bytes + 6), 4 << 20))
+    image_limits = replace(
+        IMAGE_STREAM_LIMITS,
+        packet=replace(IMAGE_STREAM_LIMITS.packet, max_packet_size_bytes=max_image_packet_bytes),
+        max_message_size_bytes=max_image_packet_bytes + 64,
+        idle_timeout_s=idle_timeout_s,
+    )
     try:
+        if save is not None:
+            _make_folder(save)
         config = ServerConfig(
             zoo=find_zoo(zoo),
             host=host,
             port=port,
             limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
             max_stream_count=max_streams,
+            image_limits=image_limits,
+            save=save,
             grace_s=grace_s,
             threads=threads,
             has_reflection=reflection,
@@ -79,6 +95,13 @@ def cloud(
     except IsthmusError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED) from None
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: expected a folder, or a place to make it: {error.strerror or error}") from error
 
 
 def _announce(ready: Ready, ready_file: Path | None) -> None:

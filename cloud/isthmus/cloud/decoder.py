@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.common.errors import InputError, PacketError
-from isthmus.common.manifest import Manifest
+from isthmus.common.manifest import PointCloudManifest
 from isthmus.common.packet import DEFAULT_LIMITS, Limits, Packet, PacketType
 from isthmus.common.symbols import Symbols
 
@@ -16,7 +16,7 @@ class Decoder:
         limits: what is refused before anything is allocated for it.
     """
 
-    def __init__(self, manifest: Manifest, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, manifest: PointCloudManifest, limits: Limits = DEFAULT_LIMITS) -> None:
         if manifest.channels > limits.max_symbol_count:
             raise InputError(
                 f"codec {manifest.name}: expected at most {limits.max_symbol_count} symbols a signal, as the limits "

@@ -22,6 +22,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
+from isthmus.cloud.images import IMAGE_STREAM_LIMITS, ImageDesk
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
 from isthmus.cloud.zoo import Zoo
 from isthmus.common import packet, wire
@@ -43,8 +44,11 @@ class ServerConfig:
     Attributes:
         zoo: folder of codecs.
         host, port: where it listens; port 0 takes a free one.
-        limits: of each stream.
+        limits: of each stream of point clouds.
         max_stream_count: streams at a time; one more is told to come back.
+        image_limits: of each stream of images.
+        max_image_stream_count: of those streams, how many may be of images.
+        save: folder for a PNG of every reconstruction; None keeps none.
         grace_s: what live streams get at the end.
         threads: of each network.
         has_reflection: whether tools such as grpcurl may ask for the service's description.
@@ -55,6 +59,9 @@ class ServerConfig:
     port: int = DEFAULT_PORT
     limits: wire.StreamLimits = field(default_factory=lambda: wire.StreamLimits(packet.DEFAULT_LIMITS))
     max_stream_count: int = 64
+    image_limits: wire.StreamLimits = IMAGE_STREAM_LIMITS
+    max_image_stream_count: int = 8
+    save: Path | None = None
     grace_s: float = 10.0
     threads: int = 1
     has_reflection: bool = True
@@ -83,7 +90,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         stop: for a server inside another program; signals are left alone then.
 
     Raises:
-        InputError: nothing to serve, or the port is taken.
+        InputError: nothing to serve, no folder to save in, or the port is taken.
         MissingDependencyError: the packages of extra `cloud` are not installed.
     """
     try:
@@ -93,9 +100,10 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         raise MissingDependencyError(
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
-    zoo = Zoo(config.zoo, config.limits.packet, config.threads)
-    service = InferenceService(zoo, config.limits, config.max_stream_count)
-    server = grpc.aio.server(options=_options(config))
+    zoo = Zoo(config.zoo, config.limits.packet, config.threads, config.image_limits.packet)
+    images = ImageDesk(config.image_limits, config.max_image_stream_count, config.save)
+    service = InferenceService(zoo, config.limits, config.max_stream_count, images)
+    server = grpc.aio.server(options=_options(config, zoo))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -122,11 +130,12 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         service.close()
 
 
-def _options(config: ServerConfig) -> list[tuple[str, int]]:
+def _options(config: ServerConfig, zoo: Zoo) -> list[tuple[str, int]]:
+    image_bytes = config.image_limits.max_message_size_bytes if zoo.has_images else 0
     return [
         # Two servers on one port would share its connections without a word.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", config.limits.max_message_size_bytes),
+        ("grpc.max_receive_message_length", max(config.limits.max_message_size_bytes, image_bytes)),
         # Frees the streams of a client that is gone without a word within 30 s.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),

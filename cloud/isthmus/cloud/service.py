@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import grpc.aio
 
+from isthmus.cloud.images import ImageDesk
 from isthmus.cloud.stream import Context, Stream
 from isthmus.cloud.zoo import Zoo
 from isthmus.common import status, wire
@@ -27,12 +28,13 @@ _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, all within `limits`."""
+    """Streams of one server: at most `max_stream_count` at a time, all within `limits`, or those of `images`."""
 
-    def __init__(self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int) -> None:
+    def __init__(self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int, images: ImageDesk) -> None:
         self._zoo = zoo
         self._limits = limits
         self._max_stream_count = max_stream_count
+        self._images = images
         self._streams: set[Stream] = set()
         self._is_draining = False
         self._all_done = asyncio.Event()
@@ -65,7 +67,7 @@ class InferenceService:
         stream_id = next(self._names)
         try:
             self._admit()
-            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor)
+            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor, self._images)
             self._streams.add(stream)
             self._all_done.clear()
             try:
@@ -89,7 +91,9 @@ class InferenceService:
         return True
 
     def close(self) -> None:
-        """Release the worker thread; nothing may run any more."""
+        """Release the worker threads; no stream may be live any more."""
+        self._zoo.close()
+        self._images.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _admit(self) -> None:

@@ -6,6 +6,10 @@ everything queued, up to a batch, decodes it, runs the network once, and answers
 faster than the cloud answers is batched without waiting for anyone. Small batches run in the event loop itself,
 because a hop to a thread costs more than they do; what is expected to take longer than `INLINE_BUDGET_S` goes to
 the service's one worker thread, so that health checks are answered meanwhile.
+
+Images take another way through the worker: one at a time, always in a thread, and the service's own for images, since
+a large one may take seconds that no classification should wait for. Their packets are large, so the reader takes no
+further message while more than `MAX_QUEUED_BYTES` are queued, and HTTP/2 holds the client back.
 """
 
 from __future__ import annotations
@@ -14,17 +18,21 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
 import grpc
 import grpc.aio
 
-from isthmus.cloud.zoo import CloudCodec, Zoo
+from isthmus.cloud.images import CloudImageCodec, ImageDesk
+from isthmus.cloud.zoo import CloudCodec, Zoo, task_of
 from isthmus.common import wire
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
     IsthmusError,
+    LimitExceededError,
     StreamNotOpenError,
     UnsupportedVersionError,
 )
@@ -33,6 +41,7 @@ from isthmus.common.status import mismatch
 
 INLINE_BUDGET_S = 0.002
 MAX_BATCH_FRAME_COUNT = 128
+MAX_QUEUED_BYTES = 16 << 20
 
 # Weight of the newest batch in the running estimate of what a frame costs.
 COST_GAIN = 0.2
@@ -40,21 +49,32 @@ COST_GAIN = 0.2
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
+_Answer = tuple[Sequence[list[int] | wire.FrameReconstruction | IsthmusError], wire.Timing]
 
 
 class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
     def __init__(
-        self, stream_id: str, context: Context, zoo: Zoo, limits: wire.StreamLimits, executor: Executor
+        self,
+        stream_id: str,
+        context: Context,
+        zoo: Zoo,
+        limits: wire.StreamLimits,
+        executor: Executor,
+        images: ImageDesk,
     ) -> None:
         self._id = stream_id
         self._context = context
         self._zoo = zoo
         self._limits = limits
         self._executor = executor
+        self._images = images
+        self._is_counted_image = False
         self._session = Session(Role.SERVER, limits.max_in_flight_frame_count)
         self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._has_room = asyncio.Event()
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
@@ -92,9 +112,11 @@ class Stream:
             for task in (watch, reader):
                 if task is not None:
                     task.cancel()
+            if self._is_counted_image:
+                self._images.leave()
             _log.debug("stream %s: %d frames answered", self._id, self._session.answered_count)
 
-    async def _open(self) -> tuple[CloudCodec, wire.OpenStream]:
+    async def _open(self) -> tuple[CloudCodec | CloudImageCodec, wire.OpenStream]:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
@@ -116,23 +138,35 @@ class Stream:
             )
         words = {task.value: task.word for task in wire.Task}
         word = words.get(request.task, f"task {request.task}")
-        if request.task != wire.Task.CLASSIFICATION or word not in manifest.tasks:
+        if request.task != task_of(manifest) or word not in manifest.tasks:
             raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)
-        top_k = min(request.top_k, len(manifest.class_names))
+        top_k = 1
+        if isinstance(codec, CloudCodec):
+            top_k = min(request.top_k, len(codec.manifest.class_names))
+        else:
+            self._images.enter()
+            self._is_counted_image = True
+            self._limits = self._images.limits
+            self._session.bound_in_flight(self._limits.max_in_flight_frame_count)
         self._session.sent(Event.OPENED)
         await self._context.write(wire.opened_response(wire.StreamOpened(self._id, self._limits, top_k)))
         self._last_progress_s = time.monotonic()
-        return codec, wire.OpenStream(
-            request.codec_id, request.bitstream_version, request.task, top_k, request.wants_timing
-        )
+        return codec, replace(request, top_k=top_k)
 
     async def _read(self) -> None:
         try:
             while True:
+                while self._queued_bytes > MAX_QUEUED_BYTES:
+                    self._has_room.clear()
+                    await self._has_room.wait()
                 data = await self._context.read()
                 if not isinstance(data, bytes):
                     self._session.received(Event.HALF_CLOSE)
                     return
+                if len(data) > self._limits.max_message_size_bytes:  # gRPC's own bound is that of the largest stream
+                    raise LimitExceededError(
+                        f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
+                    )
                 request = wire.read_request(data)
                 if isinstance(request, wire.OpenStream):
                     self._session.received(Event.OPEN)  # raises: once is enough
@@ -142,6 +176,7 @@ class Stream:
                     raise mismatch(FrameOrderError, "first_frame_index", str(self._session.sent_count), str(index))
                 self._session.received(Event.FRAMES, len(request.packets))
                 self._queue.extend(request.packets)
+                self._queued_bytes += sum(map(len, request.packets))
                 self._last_progress_s = time.monotonic()
                 self._wake.set()
         except Exception as error:
@@ -149,7 +184,7 @@ class Stream:
         finally:
             self._wake.set()
 
-    async def _answer(self, codec: CloudCodec, opening: wire.OpenStream) -> None:
+    async def _answer(self, codec: CloudCodec | CloudImageCodec, opening: wire.OpenStream) -> None:
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -165,16 +200,32 @@ class Stream:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            count = min(len(self._queue), MAX_BATCH_FRAME_COUNT)
+            count = min(len(self._queue), MAX_BATCH_FRAME_COUNT) if isinstance(codec, CloudCodec) else 1
             packets = [self._queue.popleft() for _ in range(count)]
-            outcomes, timing = await self._infer(codec, packets, opening.top_k)
+            self._queued_bytes -= sum(map(len, packets))
+            self._has_room.set()
+            outcomes, timing = (
+                await self._infer(codec, packets, opening.top_k)
+                if isinstance(codec, CloudCodec)
+                else await self._reconstruct(codec, packets[0], opening.wants_pixels)
+            )
             self._session.sent(Event.RESULTS, count)
             await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
             self._last_progress_s = time.monotonic()
 
-    async def _infer(
-        self, codec: CloudCodec, packets: list[bytes], top_k: int
-    ) -> tuple[list[list[int] | IsthmusError], wire.Timing]:
+    async def _reconstruct(self, codec: CloudImageCodec, data: bytes, wants_pixels: bool) -> _Answer:
+        self._is_computing = True
+        outcome, timing = await asyncio.get_running_loop().run_in_executor(
+            self._images.executor,
+            codec.reconstruct,
+            data,
+            wants_pixels,
+            self._images.file_of(self._id, self._session.answered_count),
+        )
+        self._is_computing = False
+        return [outcome], timing
+
+    async def _infer(self, codec: CloudCodec, packets: list[bytes], top_k: int) -> _Answer:
         if self._frame_cost_s * len(packets) <= INLINE_BUDGET_S:
             answer = codec.infer(packets, top_k)
         else:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from isthmus.common import wire
-from isthmus.common.errors import ManifestError
-from isthmus.common.manifest import CodecFolder, load_codec_folder
+from isthmus.common.manifest import CodecFolder, PointCloudManifest, load_codec_folder
+from isthmus.runtime.session import End, open_session
 
 CLOUD_FILE = "cloud.onnx"
 
@@ -29,14 +28,18 @@ class Classifier:
         ManifestError: the folder is damaged, or the graph does not fit the manifest.
     """
 
-    def __init__(self, codec: CodecFolder | str | Path, threads: int = 1) -> None:
-        folder = codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(CLOUD_FILE,))
+    def __init__(self, codec: CodecFolder[PointCloudManifest] | str | Path, threads: int = 1) -> None:
+        folder = (
+            codec
+            if isinstance(codec, CodecFolder)
+            else load_codec_folder(codec, needed=(CLOUD_FILE,), kind=PointCloudManifest)
+        )
         self.manifest = folder.manifest
-        self._session = _session(folder.file(CLOUD_FILE), threads)
-        expected = ("symbols", "tensor(int32)", self.manifest.channels), ("logits", "tensor(float)", self.class_count)
-        actual = tuple((node.name, node.type, node.shape[-1]) for node in _ends(self._session))
-        if actual != expected:
-            raise ManifestError(f"{folder.path / CLOUD_FILE}: expected a graph {expected}, got {actual}")
+        ends = (
+            End("symbols", "int32", self.manifest.channels, axis=-1),
+            End("logits", "float", self.class_count, axis=-1),
+        )
+        self._session = open_session(folder.file(CLOUD_FILE), ends, threads)
 
     @property
     def class_count(self) -> int:
@@ -72,22 +75,3 @@ def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     out: npt.NDArray[np.float32] = powers / powers.sum(-1, keepdims=True)
     return out
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # A spinning pool would burn the core that the edge, or the event loop, needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ManifestError(f"{path}: expected an ONNX graph that onnxruntime can run: {error}") from error
-
-
-def _ends(session: onnxruntime.InferenceSession) -> tuple[onnxruntime.NodeArg, ...]:
-    return (*session.get_inputs(), *session.get_outputs())

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.cloud.decoder import Decoder
+from isthmus.cloud.images import CloudImageCodec
 from isthmus.cloud.tasks import CLOUD_FILE, Classifier
 from isthmus.common import wire
 from isthmus.common.errors import (
@@ -21,7 +22,8 @@ from isthmus.common.errors import (
     RemoteError,
     UnknownCodecError,
 )
-from isthmus.common.manifest import Manifest, load_codec_folder
+from isthmus.common.image_coder import IMAGE_LIMITS
+from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest, load_codec_folder
 from isthmus.common.packet import Limits
 from isthmus.common.status import mismatch
 from isthmus.common.symbols import Symbols
@@ -35,11 +37,11 @@ class CloudCodec:
 
     def __init__(self, folder: Path, limits: Limits, threads: int = 1) -> None:
         """Raises ManifestError if the folder is damaged."""
-        self._classifier = Classifier(load_codec_folder(folder, needed=(CLOUD_FILE,)), threads)
+        self._classifier = Classifier(load_codec_folder(folder, needed=(CLOUD_FILE,), kind=PointCloudManifest), threads)
         self._decoder = Decoder(self.manifest, limits)
 
     @property
-    def manifest(self) -> Manifest:
+    def manifest(self) -> PointCloudManifest:
         """The codec's manifest."""
         return self._classifier.manifest
 
@@ -76,19 +78,21 @@ class Zoo:
 
     Args:
         folder: one folder a codec.
-        limits: of one packet.
+        limits: of one packet of point clouds.
         threads: of each network.
+        image_limits: of one packet of an image.
 
     Raises:
         InputError: no codec in the folder can be served.
     """
 
-    def __init__(self, folder: Path, limits: Limits, threads: int = 1) -> None:
+    def __init__(self, folder: Path, limits: Limits, threads: int = 1, image_limits: Limits = IMAGE_LIMITS) -> None:
         self._limits = limits
+        self._image_limits = image_limits
         self._threads = threads
         self._folders: dict[str, Path] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._loaded: dict[str, CloudCodec] = {}
+        self._loaded: dict[str, CloudCodec | CloudImageCodec] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         for path in codec_folders(folder):
             try:
@@ -108,19 +112,24 @@ class Zoo:
         """Names of the codecs, sorted."""
         return tuple(sorted(self._manifests))
 
+    @property
+    def has_images(self) -> bool:
+        """Whether one of the codecs is of images."""
+        return any(isinstance(manifest, ImageManifest) for manifest in self._manifests.values())
+
     def offers(self) -> tuple[wire.CodecOffer, ...]:
         """What GetCapabilities says of each codec."""
         return tuple(
             wire.CodecOffer(
                 wire.CodecId(name, manifest.identity),
-                (wire.Task.CLASSIFICATION,),
+                (task_of(manifest),),
                 (manifest.bitstream_version,),
-                len(manifest.class_names),
+                len(manifest.class_names) if isinstance(manifest, PointCloudManifest) else 0,
             )
             for name, manifest in sorted(self._manifests.items())
         )
 
-    async def load(self, codec_id: wire.CodecId) -> CloudCodec:
+    async def load(self, codec_id: wire.CodecId) -> CloudCodec | CloudImageCodec:
         """The codec a client named, loaded in a thread the first time.
 
         Raises:
@@ -147,8 +156,24 @@ class Zoo:
                 _log.info("loaded %s", manifest.name)
         return self._loaded[manifest.name]
 
-    def _load(self, manifest: Manifest) -> CloudCodec:
-        codec = CloudCodec(self._folders[manifest.name], self._limits, self._threads)
+    def close(self) -> None:
+        """Let images that are under way go: the process is to end."""
+        for codec in self._loaded.values():
+            if isinstance(codec, CloudImageCodec):
+                codec.stop()
+
+    def _load(self, manifest: Manifest) -> CloudCodec | CloudImageCodec:
+        folder = self._folders[manifest.name]
+        codec = (
+            CloudImageCodec(folder, self._image_limits, self._threads)
+            if isinstance(manifest, ImageManifest)
+            else CloudCodec(folder, self._limits, self._threads)
+        )
         if codec.manifest != manifest:
-            raise CodecError(f"{self._folders[manifest.name]}: the manifest has changed since the start; start again")
+            raise CodecError(f"{folder}: the manifest has changed since the start; start again")
         return codec
+
+
+def task_of(manifest: Manifest) -> wire.Task:
+    """What this cloud does with the symbols of a codec."""
+    return wire.Task.RECONSTRUCTION if isinstance(manifest, ImageManifest) else wire.Task.CLASSIFICATION

@@ -48,6 +48,26 @@ typedef struct {
     uint32_t mask; /* 2**precision_bits - 1 */
 } Coder;
 
+/* Which table codes a latent, given those already coded: see context.py, which explains how it works. */
+typedef struct {
+    PyObject_HEAD
+    int32_t *memory;          /* all arrays below lie in it */
+    const int32_t *order;     /* [channels] */
+    const int32_t *first_tap; /* [channels + 1] */
+    const int32_t *taps;      /* [taps][4]: channel (-1: the sum), dy, dx, weight */
+    const int32_t *first_threshold; /* [channels + 1] */
+    const int32_t *thresholds;
+    const int32_t *first_table; /* [channels] */
+    Py_ssize_t channels;
+} Context;
+
+#define REACH 2         /* largest |dy| and |dx| of a tap */
+#define LARGEST 15      /* magnitudes are clipped to this */
+#define MOST_CHANNELS 4096
+#define MOST_CLASSES 64 /* of a channel */
+#define BLOCK 16        /* thresholds compared at once */
+#define SUM_CHANNEL -1
+
 static inline int32_t load_int32(const char *from, Py_ssize_t index) {
     int32_t value;
     memcpy(&value, from + 4 * index, 4);
@@ -280,7 +300,169 @@ static int decode_tree(const Coder *c, Decoder *d, Py_ssize_t signals, int32_t *
     return FINE;
 }
 
-/* ---- the Python type ---- */
+/* ---- contexts ---- */
+
+typedef struct {
+    uint8_t *planes;   /* [channels][h + 2 REACH][w + 2 REACH], clipped magnitudes, zero around */
+    uint16_t *sum;     /* [h + 2 REACH][w + 2 REACH], over the channels coded before */
+    int32_t *activity; /* the same, of one channel; what lies around has no meaning */
+    int32_t *table;    /* the same */
+    Py_ssize_t height, width, stride, area, first, last; /* cells that hold the channel, and what is between its rows */
+} Field;
+
+static void close_field(Field *f) {
+    free(f->planes);
+    free(f->sum);
+    free(f->activity);
+    free(f->table);
+}
+
+static int open_field(Field *f, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width) {
+    *f = (Field){.height = height, .width = width, .stride = width + 2 * REACH};
+    f->area = (height + 2 * REACH) * f->stride;
+    f->first = REACH * f->stride + REACH;
+    f->last = f->first + (height - 1) * f->stride + width;
+    f->planes = calloc((size_t)(channels * f->area), 1);
+    f->sum = calloc((size_t)f->area, sizeof(uint16_t));
+    f->activity = malloc(sizeof(int32_t) * (size_t)f->area);
+    f->table = malloc(sizeof(int32_t) * (size_t)f->area);
+    return f->planes && f->sum && f->activity && f->table ? FINE : NO_MEMORY;
+}
+
+static inline uint8_t magnitude_of(int32_t value) {
+    uint32_t magnitude = value < 0 ? -(uint32_t)value : (uint32_t)value;
+    return (uint8_t)(magnitude < LARGEST ? magnitude : LARGEST);
+}
+
+/* Adds what one tap gives the cells from `start` to `end`. */
+static void add_tap(const Field *f, const int32_t *tap, Py_ssize_t start, Py_ssize_t end) {
+    int32_t *restrict activity = f->activity + start;
+    Py_ssize_t count = end - start, from = start + tap[1] * f->stride + tap[2];
+    int32_t weight = tap[3];
+    if (tap[0] == SUM_CHANNEL) {
+        const uint16_t *restrict source = f->sum + from;
+        for (Py_ssize_t i = 0; i < count; i++) activity[i] += weight * source[i];
+    } else {
+        const uint8_t *restrict source = f->planes + tap[0] * f->area + from;
+        int16_t small = (int16_t)weight;
+        if (weight <= INT16_MAX / LARGEST && weight >= -(INT16_MAX / LARGEST)) /* products of 16 bits are quicker */
+            for (Py_ssize_t i = 0; i < count; i++) activity[i] += (int16_t)(small * source[i]);
+        else
+            for (Py_ssize_t i = 0; i < count; i++) activity[i] += weight * source[i];
+    }
+}
+
+/* Finds the table of every latent of a channel whose values are known. */
+static void tables_of_known(const Context *x, Field *f, Py_ssize_t channel, const int32_t *values) {
+    const int32_t *thresholds = x->thresholds + x->first_threshold[channel];
+    int threshold_count = x->first_threshold[channel + 1] - x->first_threshold[channel];
+    uint8_t *plane = f->planes + channel * f->area;
+    for (Py_ssize_t y = 0; y < f->height; y++)
+        for (Py_ssize_t i = 0; i < f->width; i++)
+            plane[f->first + y * f->stride + i] = magnitude_of(values[y * f->width + i]);
+    Py_ssize_t count = f->last - f->first;
+    int32_t *restrict table = f->table + f->first;
+    for (Py_ssize_t i = 0; i < count; i++) table[i] = x->first_table[channel];
+    if (!threshold_count) return;
+    memset(f->activity + f->first, 0, sizeof(int32_t) * (size_t)count);
+    for (int32_t k = x->first_tap[channel]; k < x->first_tap[channel + 1]; k++)
+        add_tap(f, x->taps + 4 * (size_t)k, f->first, f->last);
+    const int32_t *restrict activity = f->activity + f->first;
+    for (int k = 0; k < threshold_count; k++) {
+        int32_t threshold = thresholds[k];
+        for (Py_ssize_t i = 0; i < count; i++) table[i] += activity[i] >= threshold;
+    }
+}
+
+/* The next channel's magnitudes take part in the sum. */
+static void add_to_sum(Field *f, Py_ssize_t channel) {
+    const uint8_t *restrict plane = f->planes + channel * f->area;
+    uint16_t *restrict sum = f->sum;
+    for (Py_ssize_t i = f->first; i < f->last; i++) sum[i] = (uint16_t)(sum[i] + plane[i]);
+}
+
+/* Values of one channel, each decoded with the table that those before it say. */
+static int decode_channel(const Context *x, const Coder *c, Field *f, Py_ssize_t channel, Decoder *d, int32_t *values,
+                          Py_ssize_t *at) {
+    const int32_t *taps = x->taps + 4 * (size_t)x->first_tap[channel];
+    int tap_count = x->first_tap[channel + 1] - x->first_tap[channel];
+    int threshold_count = x->first_threshold[channel + 1] - x->first_threshold[channel];
+    int32_t first_table = x->first_table[channel], left[REACH + 1] = {0};
+    /* Thresholds in blocks that the compiler compares at once; what fills the last is never reached:
+     * activities are at most a multiple of LARGEST. */
+    int32_t thresholds[BLOCK * ((MOST_CLASSES - 1 + BLOCK - 1) / BLOCK)];
+    int blocks = (threshold_count + BLOCK - 1) / BLOCK;
+    for (int k = 0; k < blocks * BLOCK; k++)
+        thresholds[k] = k < threshold_count ? x->thresholds[x->first_threshold[channel] + k] : INT32_MAX;
+    uint8_t *plane = f->planes + channel * f->area;
+    if (threshold_count) memset(f->activity + f->first, 0, sizeof(int32_t) * (size_t)(f->last - f->first));
+    for (int k = 0; threshold_count && k < tap_count; k++) {
+        const int32_t *tap = taps + 4 * k;
+        if (tap[0] != channel) add_tap(f, tap, f->first, f->last);
+        else if (!tap[1]) left[-tap[2]] += tap[3];
+    }
+    for (Py_ssize_t y = 0; y < f->height; y++) {
+        Py_ssize_t start = f->first + y * f->stride;
+        for (int k = 0; threshold_count && k < tap_count; k++)
+            if (taps[4 * k] == channel && taps[4 * k + 1]) add_tap(f, taps + 4 * k, start, start + f->width);
+        for (Py_ssize_t i = 0; i < f->width; i++) {
+            uint8_t *cell = plane + start + i;
+            int32_t reached = 0, *value = values + y * f->width + i;
+            if (threshold_count) {
+                int32_t activity = f->activity[start + i] + left[1] * cell[-1] + left[2] * cell[-2];
+                for (int k = 0; k < blocks; k++)
+                    for (int j = 0; j < BLOCK; j++) reached += activity >= thresholds[k * BLOCK + j];
+            }
+            int kind = get(d, c, first_table + reached, value);
+            if (kind) return *at = y * f->width + i, kind;
+            *cell = magnitude_of(*value);
+        }
+    }
+    return FINE;
+}
+
+static int decode_context(const Context *x, const Coder *c, Decoder *d, Py_ssize_t height, Py_ssize_t width,
+                          int32_t *values, Py_ssize_t *at) {
+    Field f;
+    Py_ssize_t size = height * width;
+    int kind = open_field(&f, x->channels, height, width);
+    for (Py_ssize_t k = 0; !kind && k < x->channels; k++) {
+        Py_ssize_t channel = x->order[k];
+        kind = decode_channel(x, c, &f, channel, d, values + channel * size, at);
+        if (kind) *at += channel * size;
+        else add_to_sum(&f, channel);
+    }
+    close_field(&f);
+    return kind;
+}
+
+/* Codes values with an encoder, or without one writes down the table of each. */
+static int encode_context(const Context *x, const Coder *c, Encoder *e, Py_ssize_t height, Py_ssize_t width,
+                          const int32_t *values, int32_t *tables, Py_ssize_t *at) {
+    Field f;
+    Py_ssize_t size = height * width;
+    int kind = open_field(&f, x->channels, height, width);
+    for (Py_ssize_t k = 0; !kind && k < x->channels; k++) {
+        Py_ssize_t place = x->order[k] * size;
+        tables_of_known(x, &f, x->order[k], values + place);
+        add_to_sum(&f, x->order[k]);
+        for (Py_ssize_t y = 0; !kind && y < height; y++, place += width) {
+            const int32_t *row = f.table + f.first + y * f.stride;
+            if (e)
+                for (Py_ssize_t i = 0; !kind && i < width; i++) {
+                    kind = put(e, c, c->tables + row[i], values[place + i]);
+                    if (kind) *at = place + i;
+                }
+            else memcpy(tables + place, row, sizeof(int32_t) * (size_t)width);
+        }
+    }
+    close_field(&f);
+    return kind;
+}
+
+/* ---- the Python types ---- */
+
+static void Context_dealloc(PyObject *self);
 
 static PyObject *failure(int kind, Py_ssize_t at) {
     return kind == NO_MEMORY ? PyErr_NoMemory() : Py_BuildValue("(in)", kind, at);
@@ -382,6 +564,195 @@ static PyObject *Coder_decode_signals(PyObject *self, PyObject *const *args, Py_
     return signals == -1 && PyErr_Occurred() ? NULL : decode_any((Coder *)self, args[0], NULL, signals);
 }
 
+/* Sides of the field from two Python integers; 0, or -1 with an exception. */
+static int read_sides(PyObject *const *args, const Context *x, Py_ssize_t *height, Py_ssize_t *width) {
+    *height = PyLong_AsSsize_t(args[0]);
+    *width = PyLong_AsSsize_t(args[1]);
+    if (PyErr_Occurred()) return -1;
+    if (*height >= 1 && *width >= 1 && *height < 1 << 20 && *width < 1 << 20 &&
+        *height * *width < PY_SSIZE_T_MAX / 64 / x->channels)
+        return 0;
+    PyErr_SetString(PyExc_ValueError, "height, width: expected sides from 1 to 2**20 - 1");
+    return -1;
+}
+
+static const Context *context_for(const Coder *c, PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    if (PyType_GetSlot(type, Py_tp_dealloc) != (void *)Context_dealloc) {
+        PyErr_SetString(PyExc_TypeError, "context: expected a Context");
+        return NULL;
+    }
+    const Context *x = (const Context *)object;
+    for (Py_ssize_t j = 0; j < x->channels; j++) {
+        int64_t last = (int64_t)x->first_table[j] + x->first_threshold[j + 1] - x->first_threshold[j];
+        if (last >= c->table_count) {
+            PyErr_SetString(PyExc_ValueError, "context: names a table that the coder does not have");
+            return NULL;
+        }
+    }
+    return x;
+}
+
+/* encode_context(context, values, height, width): the section, and the bytes and range before its end */
+static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    Coder *c = (Coder *)self;
+    const Context *x;
+    Py_ssize_t height, width, at = 0;
+    Py_buffer values;
+    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
+    if (open_numbers(args[1], &values, "values") < 0) return NULL;
+    PyObject *result = NULL;
+    if (values.len != 4 * x->channels * height * width) {
+        PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
+        goto done;
+    }
+    Encoder e = {.range = WINDOW};
+    e.out = e.small;
+    e.capacity = sizeof e.small;
+    PyThreadState *thread = PyEval_SaveThread();
+    int kind = encode_context(x, c, &e, height, width, values.buf, NULL, &at);
+    /* The interval says how many bits the symbols took. */
+    Py_ssize_t settled_bytes = e.size;
+    uint64_t range = e.range;
+    if (!kind) finish(&e);
+    PyEval_RestoreThread(thread);
+    result = kind ? failure(kind, at)
+                  : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes, (unsigned long long)range);
+    if (e.out != e.small) free(e.out);
+done:
+    PyBuffer_Release(&values);
+    return result;
+}
+
+/* decode_context(context, data, height, width) */
+static PyObject *Coder_decode_context(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    Coder *c = (Coder *)self;
+    const Context *x;
+    Py_ssize_t height, width, at = 0;
+    Py_buffer data;
+    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
+    if (make_buckets(c)) return PyErr_NoMemory();
+    if (PyObject_GetBuffer(args[1], &data, PyBUF_SIMPLE) < 0) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, 4 * x->channels * height * width);
+    if (!result) goto done;
+    int32_t *out = (int32_t *)(void *)PyBytes_AsString(result);
+    PyThreadState *thread = PyEval_SaveThread();
+    Decoder d;
+    start(&d, data.buf, data.len);
+    int kind = decode_context(x, c, &d, height, width, out, &at);
+    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = data.len;
+    PyEval_RestoreThread(thread);
+    if (kind) {
+        Py_DECREF(result);
+        result = failure(kind, at);
+    }
+done:
+    PyBuffer_Release(&data);
+    return result;
+}
+
+/* context_tables(context, values, height, width): the table of each value, for measuring */
+static PyObject *Coder_context_tables(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    Coder *c = (Coder *)self;
+    const Context *x;
+    Py_ssize_t height, width, at = 0;
+    Py_buffer values;
+    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
+    if (open_numbers(args[1], &values, "values") < 0) return NULL;
+    PyObject *result = NULL;
+    if (values.len != 4 * x->channels * height * width)
+        PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
+    else if ((result = PyBytes_FromStringAndSize(NULL, values.len))) {
+        int32_t *tables = (int32_t *)(void *)PyBytes_AsString(result);
+        int kind = encode_context(x, c, NULL, height, width, values.buf, tables, &at);
+        if (kind) {
+            Py_DECREF(result);
+            result = failure(kind, at);
+        }
+    }
+    PyBuffer_Release(&values);
+    return result;
+}
+
+static void Context_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    free(((Context *)self)->memory);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF((PyObject *)type);
+}
+
+/* Whether each channel's taps reach only what is coded before it, and no sum of theirs can leave 32 bits. */
+static int context_is_sound(const Context *x, Py_ssize_t tap_count, Py_ssize_t threshold_count) {
+    Py_ssize_t n = x->channels;
+    int32_t place[MOST_CHANNELS];
+    for (Py_ssize_t j = 0; j < n; j++) place[j] = -1;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        if (x->order[k] < 0 || x->order[k] >= n || place[x->order[k]] >= 0) return 0;
+        place[x->order[k]] = (int32_t)k;
+    }
+    if (x->first_tap[0] || x->first_threshold[0] || x->first_tap[n] != tap_count) return 0;
+    if (x->first_threshold[n] != threshold_count) return 0;
+    for (Py_ssize_t j = 0; j < n; j++) {
+        if (x->first_tap[j + 1] < x->first_tap[j] || x->first_tap[j + 1] > tap_count) return 0;
+        if (x->first_threshold[j + 1] < x->first_threshold[j] || x->first_threshold[j + 1] > threshold_count) return 0;
+        if (x->first_threshold[j + 1] - x->first_threshold[j] >= MOST_CLASSES || x->first_table[j] < 0) return 0;
+        int64_t largest = 0;
+        int sequential = 0;
+        for (Py_ssize_t k = x->first_tap[j]; k < x->first_tap[j + 1]; k++) {
+            const int32_t *tap = x->taps + 4 * k;
+            if (tap[1] < -REACH || tap[1] > REACH || tap[2] < -REACH || tap[2] > REACH) return 0;
+            if (tap[0] == j) {
+                if (tap[1] > 0 || (!tap[1] && tap[2] >= 0)) return 0;
+                if (!tap[1] && ++sequential > REACH) return 0;
+            } else if (tap[0] != SUM_CHANNEL && (tap[0] < 0 || tap[0] >= n || place[tap[0]] >= place[j])) return 0;
+            int64_t weight = tap[3] < 0 ? -(int64_t)tap[3] : tap[3];
+            largest += weight * LARGEST * (tap[0] == SUM_CHANNEL ? (int64_t)n : 1);
+        }
+        if (largest > INT32_MAX) return 0;
+    }
+    return 1;
+}
+
+static PyObject *Context_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static const char *names[] = {"order", "first_tap", "taps", "first_threshold", "thresholds", "first_table"};
+    PyObject *objects[6];
+    Py_buffer views[6];
+    int opened = 0, status = 0;
+    if (kwargs && PyDict_Size(kwargs)) return PyErr_SetString(PyExc_TypeError, "Context: no keyword arguments"), NULL;
+    if (!PyArg_ParseTuple(args, "OOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5]))
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Context *x = (Context *)allocate(type, 0);
+    if (!x) return NULL;
+    while (opened < 6 && !(status = open_numbers(objects[opened], &views[opened], names[opened]))) opened++;
+    if (!status) {
+        Py_ssize_t n = views[0].len / 4, total = 0;
+        for (int k = 0; k < 6; k++) total += views[k].len;
+        int fits = n >= 1 && n <= MOST_CHANNELS && views[1].len == 4 * (n + 1) && views[2].len % 16 == 0 &&
+                   views[3].len == 4 * (n + 1) && views[5].len == 4 * n;
+        if (fits && (x->memory = malloc((size_t)total + 4))) {
+            const int32_t *starts[6];
+            char *to = (char *)x->memory;
+            for (int k = 0; k < 6; k++) {
+                starts[k] = (const int32_t *)(const void *)to;
+                memcpy(to, views[k].buf, (size_t)views[k].len);
+                to += views[k].len;
+            }
+            x->order = starts[0], x->first_tap = starts[1], x->taps = starts[2];
+            x->first_threshold = starts[3], x->thresholds = starts[4], x->first_table = starts[5];
+            x->channels = n;
+            fits = context_is_sound(x, views[2].len / 16, views[4].len / 4);
+        } else if (fits) PyErr_NoMemory();
+        if (!fits && !PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "context: expected taps that reach only what is coded before");
+        status = PyErr_Occurred() ? -1 : 0;
+    }
+    while (opened) PyBuffer_Release(&views[--opened]);
+    if (!status) return (PyObject *)x;
+    Py_DECREF((PyObject *)x);
+    return NULL;
+}
+
 /* Copies tables and checks everything the loops rely on; 0, or -1 with an exception. */
 static int fill_tables(Coder *c, const Py_buffer *cumulative, const Py_buffer *sizes, const Py_buffer *offsets) {
     Py_ssize_t count = sizes->len / 4, width = count ? cumulative->len / 4 / count : 0;
@@ -477,6 +848,12 @@ static PyMethodDef coder_methods[] = {
     {"encode_signals", Coder_encode_signals, METH_O, "encode_signals(values)"},
     {"decode_signals", (PyCFunction)(void (*)(void))Coder_decode_signals, METH_FASTCALL,
      "decode_signals(data, signals)"},
+    {"encode_context", (PyCFunction)(void (*)(void))Coder_encode_context, METH_FASTCALL,
+     "encode_context(context, values, height, width)"},
+    {"decode_context", (PyCFunction)(void (*)(void))Coder_decode_context, METH_FASTCALL,
+     "decode_context(context, data, height, width)"},
+    {"context_tables", (PyCFunction)(void (*)(void))Coder_context_tables, METH_FASTCALL,
+     "context_tables(context, values, height, width)"},
     {0},
 };
 
@@ -488,17 +865,24 @@ static PyType_Spec coder_spec = {
     "isthmus.common._range_coder.Coder", sizeof(Coder), 0, Py_TPFLAGS_DEFAULT, coder_slots,
 };
 
+static PyType_Slot context_slots[] = {{Py_tp_new, Context_new}, {Py_tp_dealloc, Context_dealloc}, {0, NULL}};
+
+static PyType_Spec context_spec = {
+    "isthmus.common._range_coder.Context", sizeof(Context), 0, Py_TPFLAGS_DEFAULT, context_slots,
+};
+
 static PyModuleDef module_definition = {
     .m_base = PyModuleDef_HEAD_INIT, .m_name = "_range_coder", .m_doc = "The range coder in C.", .m_size = -1,
 };
 
 PyMODINIT_FUNC PyInit__range_coder(void) {
-    PyObject *module = PyModule_Create(&module_definition), *type = PyType_FromSpec(&coder_spec);
-    if (module && type && PyModule_AddObjectRef(module, "Coder", type) == 0) {
-        Py_DECREF(type);
-        return module;
-    }
-    Py_XDECREF(type);
+    PyObject *module = PyModule_Create(&module_definition);
+    PyObject *coder = PyType_FromSpec(&coder_spec), *context = PyType_FromSpec(&context_spec);
+    int is_sound = module && coder && context && PyModule_AddObjectRef(module, "Coder", coder) == 0 &&
+                   PyModule_AddObjectRef(module, "Context", context) == 0;
+    Py_XDECREF(coder);
+    Py_XDECREF(context);
+    if (is_sound) return module;
     Py_XDECREF(module);
     return NULL;
 }

@@ -1,4 +1,4 @@
-"""Types of the C coder `_range_coder.c`; `range_coder.py` and `prior.py` are its only callers."""
+"""Types of the C coder `_range_coder.c`; `range_coder.py`, `prior.py` and `context.py` are its only callers."""
 
 from typing import final
 
@@ -26,3 +26,25 @@ class Coder:
     def decode(self, data: bytes, table_indices: Int32s, /) -> bytes | tuple[int, int]: ...
     def encode_signals(self, values: Int32s, /) -> bytes | tuple[int, int]: ...
     def decode_signals(self, data: bytes, signals: int, /) -> bytes | tuple[int, int]: ...
+    def encode_context(
+        self, context: Context, values: Int32s, height: int, width: int, /
+    ) -> tuple[bytes, int, int] | tuple[int, int]: ...
+    def decode_context(self, context: Context, data: bytes, height: int, width: int, /) -> bytes | tuple[int, int]: ...
+    def context_tables(
+        self, context: Context, values: Int32s, height: int, width: int, /
+    ) -> bytes | tuple[int, int]: ...
+
+@final
+class Context:
+    """Taps, thresholds and tables of every channel in the form the C loops read."""
+
+    def __new__(
+        cls,
+        order: Int32s,
+        first_tap: Int32s,
+        taps: Int32s,
+        first_threshold: Int32s,
+        thresholds: Int32s,
+        first_table: Int32s,
+        /,
+    ) -> Context: ...

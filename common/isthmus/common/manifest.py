@@ -1,37 +1,156 @@
 """The manifest: everything edge and cloud must agree on, as canonical JSON whose SHA-256 is the codec's identity.
 
-Implements BITSTREAM.md §8.
+`Manifest` is what the manifests of all signals share; there is one class for each signal. Implements BITSTREAM.md §8.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
-from isthmus.common.errors import LimitExceededError, ManifestError, UnsupportedVersionError
-from isthmus.common.prior import Prior
+from isthmus.common.errors import ManifestError
+from isthmus.common.manifest_fields import (
+    BITSTREAM_VERSION,
+    CHECKSUM_SIZES_BYTES,
+    MANIFEST_FILE,
+    MAX_MANIFEST_SIZE_BYTES,
+    MAX_TEXT_LENGTH,
+    canonical,
+    check_canonical,
+    check_codec_name,
+    check_fields,
+    check_version,
+    check_weights,
+    expect,
+    expect_integer,
+    parse,
+)
+from isthmus.common.prior import MAX_CHANNELS, Prior
 
-BITSTREAM_VERSION = 1
-MANIFEST_FILE = "manifest.json"
-MAX_MANIFEST_SIZE_BYTES = 8 << 20
 MAX_CLASSES = 4096
 MAX_POINTS = 1 << 20
-MAX_WEIGHT_FILES = 16
-MAX_TEXT_LENGTH = 128
-SIGNALS = ("point-cloud",)
+MAX_QUALITY = 99
+MAX_STRIDE = 64
+MAX_HALO_PIXELS = 4096
+MAX_BINS = 4096
 TASKS = ("classification", "reconstruction")
 UP_AXES = ("x", "y", "z")
-CHECKSUM_SIZES_BYTES = (0, 2, 4)
 
-CODEC_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-MAX_CODEC_NAME_LENGTH = 64
-FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Manifest(ABC):
+    """What every codec says of itself, valid from birth; each signal has a class of its own.
+
+    Attributes:
+        signal: what is coded.
+        name: lower-case words joined by hyphens.
+        weights: file name and SHA-256 in hex of every file of the codec, sorted by name.
+        checksum_size_bytes: the symbol checksum an encoder adds unless told otherwise: 0, 2 or 4.
+        tasks: what the cloud half can do, sorted.
+        bitstream_version: version of BITSTREAM.md.
+
+    Raises:
+        ManifestError: a field breaks its rule.
+    """
+
+    signal: ClassVar[str]
+
+    name: str
+    weights: tuple[tuple[str, str], ...]
+    checksum_size_bytes: int = 0
+    tasks: tuple[str, ...]
+    bitstream_version: int = BITSTREAM_VERSION
+    _bytes: bytes = field(init=False, repr=False)
+    _identity: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_version(self.bitstream_version)
+        check_codec_name(self.name)
+        tasks = self.tasks
+        expect(
+            bool(tasks) and set(tasks) <= set(TASKS) and list(tasks) == sorted(set(tasks)),
+            f"tasks: expected some of {TASKS}, sorted, got {tasks!r}",
+        )
+        expect(
+            type(self.checksum_size_bytes) is int and self.checksum_size_bytes in CHECKSUM_SIZES_BYTES,
+            f"checksum_size_bytes: expected 0, 2 or 4, got {self.checksum_size_bytes!r}",
+        )
+        self._check()
+        check_weights(self.weights)
+        data = canonical(
+            {
+                "bitstream_version": self.bitstream_version,
+                "checksum_size_bytes": self.checksum_size_bytes,
+                "name": self.name,
+                "signal": self.signal,
+                "tasks": list(self.tasks),
+                "weights": dict(self.weights),
+                **self._to_json(),
+            }
+        )
+        object.__setattr__(self, "_bytes", data)
+        object.__setattr__(self, "_identity", hashlib.sha256(data).digest())
+
+    @property
+    def identity(self) -> bytes:
+        """SHA-256 of the canonical bytes, 32 bytes: peers with equal identities hold equal codecs."""
+        return self._identity
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON: keys sorted, no spaces, no newline at the end."""
+        return self._bytes
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Reads a manifest, of any signal or of the class's own: `from_bytes(b).to_bytes() == b`.
+
+        Raises:
+            ManifestError: not canonical JSON, of another signal, or a field is missing, unknown or breaks its rule.
+            LimitExceededError: larger than a manifest may be.
+            UnsupportedVersionError: of another bitstream version.
+        """
+        fields = parse(data)
+        signal = fields.get("signal") if isinstance(fields, dict) else None
+        kinds = {kind.signal: kind for kind in (PointCloudManifest, ImageManifest)}
+        kind = kinds.get(signal) if type(signal) is str else PointCloudManifest  # whose fields the message names
+        if kind is None:
+            raise ManifestError(f"signal: expected one of {tuple(kinds)}, got {signal!r:.80}")
+        common = {
+            "bitstream_version": int,
+            "checksum_size_bytes": int,
+            "name": str,
+            "signal": str,
+            "tasks": list,
+            "weights": dict,
+        }
+        check_fields(fields, common | kind._json_fields(), "manifest")
+        assert isinstance(fields, dict)  # for the type checker
+        expect(all(type(entry) is str for entry in fields["tasks"]), "tasks: expected a list of strings")
+        shared = {name: fields[name] for name in ("bitstream_version", "checksum_size_bytes", "name")}
+        shared |= {"tasks": tuple(fields["tasks"]), "weights": tuple(fields["weights"].items())}
+        manifest = kind._from_json(fields, shared)
+        check_canonical(bytes(data), manifest.to_bytes())
+        if not isinstance(manifest, cls):
+            raise ManifestError(wrong_signal(cls, manifest))
+        return manifest
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raises ManifestError if a field of this signal breaks its rule."""
+
+    @abstractmethod
+    def _to_json(self) -> dict[str, Any]:
+        """The fields of this signal."""
+
+    def __eq__(self, other: object) -> bool:
+        return self._bytes == other._bytes if isinstance(other, Manifest) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,175 +169,73 @@ class Preprocessing:
     up_axis: str = "z"
 
     def __post_init__(self) -> None:
-        _expect_integer(self.min_points, 1, MAX_POINTS, "preprocessing.min_points")
-        _expect_integer(self.max_points, self.min_points, MAX_POINTS, "preprocessing.max_points")
-        _expect_integer(self.benchmark_points, 0, self.max_points, "preprocessing.benchmark_points")
-        _expect(self.up_axis in UP_AXES, f"preprocessing.up_axis: expected one of {UP_AXES}, got {self.up_axis!r}")
+        expect_integer(self.min_points, 1, MAX_POINTS, "preprocessing.min_points")
+        expect_integer(self.max_points, self.min_points, MAX_POINTS, "preprocessing.max_points")
+        expect_integer(self.benchmark_points, 0, self.max_points, "preprocessing.benchmark_points")
+        expect(self.up_axis in UP_AXES, f"preprocessing.up_axis: expected one of {UP_AXES}, got {self.up_axis!r}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Manifest:
-    """One codec, valid from birth.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PointCloudManifest(Manifest):
+    """A codec of point clouds: a classifier cut in two.
 
     Attributes:
-        name: lower-case words joined by hyphens.
         class_names: in the order of the logits.
         prior: the tables both sides code with.
-        weights: file name and SHA-256 in hex of every file of the codec, sorted by name.
         preprocessing: constants of the way from signal to network.
-        checksum_size_bytes: the symbol checksum an encoder adds unless told otherwise: 0, 2 or 4.
-        tasks: what the cloud half can do, sorted.
-        signal: what is coded.
-        bitstream_version: version of BITSTREAM.md.
-
-    Raises:
-        ManifestError: a field breaks its rule.
     """
 
-    name: str
+    signal: ClassVar[str] = "point-cloud"
+
     class_names: tuple[str, ...]
     prior: Prior
-    weights: tuple[tuple[str, str], ...]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    checksum_size_bytes: int = 0
     tasks: tuple[str, ...] = ("classification",)
-    signal: str = "point-cloud"
-    bitstream_version: int = BITSTREAM_VERSION
-    _bytes: bytes = field(init=False, repr=False)
-    _identity: bytes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.bitstream_version != BITSTREAM_VERSION:
-            raise UnsupportedVersionError(
-                f"manifest: expected bitstream_version {BITSTREAM_VERSION}, got {self.bitstream_version}; "
-                "use a codec of this version, or the release of isthmus that made it"
-            )
-        check_codec_name(self.name)
-        _expect(self.signal in SIGNALS, f"signal: expected one of {SIGNALS}, got {self.signal!r}")
-        tasks = self.tasks
-        _expect(
-            bool(tasks) and set(tasks) <= set(TASKS) and list(tasks) == sorted(set(tasks)),
-            f"tasks: expected some of {TASKS}, sorted, got {tasks!r}",
-        )
-        _expect(
-            1 <= len(self.class_names) <= MAX_CLASSES and len(set(self.class_names)) == len(self.class_names),
-            f"class_names: expected 1 to {MAX_CLASSES} names, all different, got {len(self.class_names)}",
-        )
-        for class_name in self.class_names:
-            _expect(
-                isinstance(class_name, str) and 1 <= len(class_name) <= MAX_TEXT_LENGTH and class_name.isprintable(),
-                f"class_names: expected 1 to {MAX_TEXT_LENGTH} printable characters each, got {class_name!r}",
-            )
-        _expect(
-            type(self.checksum_size_bytes) is int and self.checksum_size_bytes in CHECKSUM_SIZES_BYTES,
-            f"checksum_size_bytes: expected 0, 2 or 4, got {self.checksum_size_bytes!r}",
-        )
-        names = [name for name, _ in self.weights]
-        _expect(
-            1 <= len(names) <= MAX_WEIGHT_FILES and names == sorted(set(names)),
-            f"weights: expected 1 to {MAX_WEIGHT_FILES} files, sorted by name, got {names!r}",
-        )
-        for name, digest in self.weights:
-            _expect(
-                FILE_NAME.fullmatch(name) is not None and name != MANIFEST_FILE,
-                f"weights: expected a plain lower-case file name, got {name!r}",
-            )
-            _expect(
-                isinstance(digest, str) and SHA256_HEX.fullmatch(digest) is not None,
-                f"weights.{name}: expected 64 lower-case hex digits, got {digest!r}",
-            )
-        data = _canonical(self._to_json())
-        if len(data) > MAX_MANIFEST_SIZE_BYTES:
-            raise LimitExceededError(
-                f"manifest: expected at most {MAX_MANIFEST_SIZE_BYTES} bytes of JSON, got {len(data)}"
-            )
-        object.__setattr__(self, "_bytes", data)
-        object.__setattr__(self, "_identity", hashlib.sha256(data).digest())
 
     @property
     def channels(self) -> int:
         """Symbols of one signal."""
         return self.prior.channels
 
-    @property
-    def identity(self) -> bytes:
-        """SHA-256 of the canonical bytes, 32 bytes: peers with equal identities hold equal codecs."""
-        return self._identity
+    def _check(self) -> None:
+        expect(
+            1 <= len(self.class_names) <= MAX_CLASSES and len(set(self.class_names)) == len(self.class_names),
+            f"class_names: expected 1 to {MAX_CLASSES} names, all different, got {len(self.class_names)}",
+        )
+        for class_name in self.class_names:
+            expect(
+                isinstance(class_name, str) and 1 <= len(class_name) <= MAX_TEXT_LENGTH and class_name.isprintable(),
+                f"class_names: expected 1 to {MAX_TEXT_LENGTH} printable characters each, got {class_name!r}",
+            )
 
-    def to_bytes(self) -> bytes:
-        """The canonical JSON: keys sorted, no spaces, no newline at the end."""
-        return self._bytes
+    @staticmethod
+    def _json_fields() -> dict[str, type]:
+        return {"channels": int, "class_names": list, "preprocessing": dict, "prior": dict}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Manifest:
-        """Reads a manifest: `from_bytes(b).to_bytes() == b`.
-
-        Raises:
-            ManifestError: not canonical JSON, or a field is missing, unknown or breaks its rule.
-            LimitExceededError: larger than a manifest may be.
-            UnsupportedVersionError: of another bitstream version.
-        """
-        if len(data) > MAX_MANIFEST_SIZE_BYTES:
-            raise LimitExceededError(f"manifest: expected at most {MAX_MANIFEST_SIZE_BYTES} bytes, got {len(data)}")
-        try:
-            fields = json.loads(bytes(data).decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"manifest: expected JSON in UTF-8: {error}") from error
-        # The version first: a manifest of another version may have other fields.
-        version = fields.get("bitstream_version") if isinstance(fields, dict) else None
-        if type(version) is int and version != BITSTREAM_VERSION:
-            raise UnsupportedVersionError(
-                f"manifest: expected bitstream_version {BITSTREAM_VERSION}, got {version}; "
-                "use a codec of this version, or the release of isthmus that made it"
-            )
-        expected = {
-            "bitstream_version": int,
-            "channels": int,
-            "checksum_size_bytes": int,
-            "class_names": list,
-            "name": str,
-            "preprocessing": dict,
-            "prior": dict,
-            "signal": str,
-            "tasks": list,
-            "weights": dict,
-        }
-        _check_fields(fields, expected, "manifest")
-        _check_fields(
+    def _from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> PointCloudManifest:
+        check_fields(
             fields["preprocessing"],
             {"benchmark_points": int, "max_points": int, "min_points": int, "up_axis": str},
             "preprocessing",
         )
-        for name in ("class_names", "tasks"):
-            _expect(all(type(entry) is str for entry in fields[name]), f"{name}: expected a list of strings")
+        expect(all(type(entry) is str for entry in fields["class_names"]), "class_names: expected a list of strings")
         manifest = cls(
-            name=fields["name"],
             class_names=tuple(fields["class_names"]),
             prior=Prior.from_json(fields["prior"]),
-            weights=tuple(fields["weights"].items()),
             preprocessing=Preprocessing(**fields["preprocessing"]),
-            checksum_size_bytes=fields["checksum_size_bytes"],
-            tasks=tuple(fields["tasks"]),
-            signal=fields["signal"],
-            bitstream_version=fields["bitstream_version"],
+            **shared,
         )
-        _expect(
+        expect(
             fields["channels"] == manifest.channels,
             f"channels: expected {manifest.channels} as the prior has, got {fields['channels']}",
         )
-        if manifest.to_bytes() != data:
-            at = next((i for i, (a, b) in enumerate(zip(manifest.to_bytes(), data, strict=False)) if a != b), None)
-            at = min(len(data), len(manifest.to_bytes())) if at is None else at
-            raise ManifestError(f"manifest: expected canonical JSON (sorted keys, no spaces); it differs at byte {at}")
         return manifest
 
     def _to_json(self) -> dict[str, Any]:
         return {
-            "bitstream_version": self.bitstream_version,
             "channels": self.prior.channels,
-            "checksum_size_bytes": self.checksum_size_bytes,
             "class_names": list(self.class_names),
-            "name": self.name,
             "preprocessing": {
                 "benchmark_points": self.preprocessing.benchmark_points,
                 "max_points": self.preprocessing.max_points,
@@ -226,20 +243,110 @@ class Manifest:
                 "up_axis": self.preprocessing.up_axis,
             },
             "prior": self.prior.to_json(),
-            "signal": self.signal,
-            "tasks": list(self.tasks),
-            "weights": dict(self.weights),
         }
 
-    def __eq__(self, other: object) -> bool:
-        return self._bytes == other._bytes if isinstance(other, Manifest) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self._identity)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ImageManifest(Manifest):
+    """A codec of images; its tables lie beside it in `entropy.npz`.
+
+    Attributes:
+        family: the codec's name without its quality, which is `-q<quality>`.
+        quality: 1 to 99; more bits with each.
+        latent_channels: of y (M).
+        stride: pixels of one latent along a side, a power of two.
+        hyper_channels: of z (N), 0 without a hyperprior.
+        hyper_stride: pixels of one z along a side, a multiple of `stride`; 0 without a hyperprior.
+        halo_pixels: how many pixels beyond its own a latent may depend on, a multiple of `stride`.
+        halo_latents: how many latents beyond its own a pixel may depend on.
+        bins: of the synthesized distributions (B), a multiple of 8; 0 for a codec without them.
+    """
+
+    signal: ClassVar[str] = "image"
+
+    family: str
+    quality: int
+    latent_channels: int
+    stride: int = 16
+    hyper_channels: int = 0
+    hyper_stride: int = 0
+    halo_pixels: int
+    halo_latents: int
+    bins: int = 0
+    checksum_size_bytes: int = 2
+    tasks: tuple[str, ...] = ("reconstruction",)
+
+    @property
+    def padding(self) -> int:
+        """Sides of an image are padded to multiples of this many pixels."""
+        return self.hyper_stride or self.stride
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Shape of y, [M, h, w], for an image of so many pixels."""
+        per_side = self.padding // self.stride
+        return self.latent_channels, -(-height // self.padding) * per_side, -(-width // self.padding) * per_side
+
+    def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Shape of z, [N, a, b], for an image of so many pixels; N is 0 without a hyperprior."""
+        return self.hyper_channels, -(-height // self.padding), -(-width // self.padding)
+
+    def _check(self) -> None:
+        expect(self.tasks == ("reconstruction",), f"tasks: expected reconstruction alone, got {self.tasks!r}")
+        expect_integer(self.quality, 1, MAX_QUALITY, "quality")
+        expect(
+            isinstance(self.family, str) and self.name == f"{self.family}-q{self.quality}",
+            f"name: expected family and quality as in {self.family}-q{self.quality}, got {self.name!r}",
+        )
+        expect_integer(self.latent_channels, 1, MAX_CHANNELS, "latent_channels")
+        expect_integer(self.stride, 1, MAX_STRIDE, "stride")
+        expect(self.stride & (self.stride - 1) == 0, f"stride: expected a power of two, got {self.stride}")
+        expect_integer(self.hyper_channels, 0, MAX_CHANNELS, "hyper_channels")
+        expect_integer(self.hyper_stride, 0, MAX_STRIDE * MAX_STRIDE, "hyper_stride")
+        expect(
+            (self.hyper_stride > 0) == (self.hyper_channels > 0) and self.hyper_stride % self.stride == 0,
+            f"hyper_stride: expected a multiple of the stride, {self.stride}, with hyper_channels and 0 without, got "
+            f"{self.hyper_stride}",
+        )
+        expect_integer(self.halo_pixels, 0, MAX_HALO_PIXELS, "halo_pixels")
+        expect(
+            self.halo_pixels % self.stride == 0,
+            f"halo_pixels: expected a multiple of the stride, {self.stride}, got {self.halo_pixels}",
+        )
+        expect_integer(self.halo_latents, 0, MAX_HALO_PIXELS, "halo_latents")
+        expect_integer(self.bins, 0, MAX_BINS, "bins")
+        expect(self.bins % 8 == 0, f"bins: expected a multiple of 8, got {self.bins}")
+        expect(not (self.bins and self.hyper_channels), "bins: expected 0 with a hyperprior")
+
+    @staticmethod
+    def _json_fields() -> dict[str, type]:
+        return {name: str if name == "family" else int for name in _IMAGE_FIELDS}
+
+    @classmethod
+    def _from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> ImageManifest:
+        return cls(**{name: fields[name] for name in _IMAGE_FIELDS}, **shared)
+
+    def _to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _IMAGE_FIELDS}
+
+
+_IMAGE_FIELDS = (
+    "bins",
+    "family",
+    "halo_latents",
+    "halo_pixels",
+    "hyper_channels",
+    "hyper_stride",
+    "latent_channels",
+    "quality",
+    "stride",
+)
+
+M = TypeVar("M", bound=Manifest)
+M_co = TypeVar("M_co", bound=Manifest, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class CodecFolder:
+class CodecFolder(Generic[M_co]):
     """A codec on disk whose files are those its manifest names.
 
     Attributes:
@@ -247,7 +354,7 @@ class CodecFolder:
         path: the folder.
     """
 
-    manifest: Manifest
+    manifest: M_co
     path: Path
 
     def file(self, name: str) -> Path:
@@ -257,7 +364,7 @@ class CodecFolder:
             ManifestError: the manifest does not name it.
         """
         names = [known for known, _ in self.manifest.weights]
-        _expect(name in names, f"{self.path}: codec {self.manifest.name} has no file {name!r}, only {names}")
+        expect(name in names, f"{self.path}: codec {self.manifest.name} has no file {name!r}, only {names}")
         return self.path / name
 
     def has_file(self, name: str) -> bool:
@@ -265,13 +372,20 @@ class CodecFolder:
         return any(name == known for known, _ in self.manifest.weights)
 
 
-def load_codec_folder(path: str | Path, needed: Collection[str] | None = None) -> CodecFolder:
+@overload
+def load_codec_folder(path: str | Path, needed: Collection[str] | None = None) -> CodecFolder[Manifest]: ...
+@overload
+def load_codec_folder(path: str | Path, needed: Collection[str] | None = None, *, kind: type[M]) -> CodecFolder[M]: ...
+def load_codec_folder(
+    path: str | Path, needed: Collection[str] | None = None, *, kind: type[Any] = Manifest
+) -> CodecFolder[Any]:
     """Reads a codec folder and checks its files against the manifest's SHA-256.
 
     Args:
         path: a folder with `manifest.json` and the files it names.
         needed: the files that must be there; others are not read. None stands for all (an edge device needs
             `edge.onnx` only).
+        kind: the class of manifest wanted; a codec of another signal is refused. `Manifest` takes all.
 
     Raises:
         ManifestError: the folder, its manifest or a file is missing or damaged; the message says what to do.
@@ -290,6 +404,8 @@ def load_codec_folder(path: str | Path, needed: Collection[str] | None = None) -
         manifest = Manifest.from_bytes(data)
     except ManifestError as error:
         raise ManifestError(f"{folder / MANIFEST_FILE}: {error}; {restore}") from error
+    if not isinstance(manifest, kind):
+        raise ManifestError(f"{folder}: {wrong_signal(kind, manifest)}")
     codec = CodecFolder(manifest, folder)
     for name in needed if needed is not None else ():
         codec.file(name)
@@ -311,6 +427,14 @@ def load_codec_folder(path: str | Path, needed: Collection[str] | None = None) -
     return codec
 
 
+def wrong_signal(kind: type[Manifest], manifest: Manifest) -> str:
+    """The message for a codec of another signal than the one wanted."""
+    return (
+        f"signal: expected a codec for the signal {kind.signal!r}, got {manifest.name}, which is for the signal "
+        f"{manifest.signal!r}"
+    )
+
+
 def write_codec_manifest(manifest: Manifest, path: str | Path) -> None:
     """Writes `manifest.json` into a codec folder."""
     (Path(path) / MANIFEST_FILE).write_bytes(manifest.to_bytes())
@@ -320,39 +444,3 @@ def file_sha256(path: str | Path) -> str:
     """SHA-256 of a file, lower-case hex, as a manifest names it."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def check_codec_name(name: object) -> str:
-    """A codec's name, if it is one.
-
-    Raises:
-        ManifestError: not 1 to 64 characters of lower-case words joined by hyphens.
-    """
-    is_name = isinstance(name, str) and len(name) <= MAX_CODEC_NAME_LENGTH and CODEC_NAME.fullmatch(name) is not None
-    _expect(is_name, f"name: expected up to 64 characters of lower-case words joined by hyphens, got {name!r}")
-    return str(name)
-
-
-def _canonical(fields: dict[str, Any]) -> bytes:
-    try:
-        text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode("utf-8")
-    except ValueError as error:
-        raise ManifestError(f"manifest: cannot be written as JSON in UTF-8: {error}") from error
-
-
-def _check_fields(fields: object, expected: dict[str, type], where: str) -> None:
-    if not isinstance(fields, dict) or set(fields) != set(expected):
-        got = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
-        raise ManifestError(f"{where}: expected the fields {sorted(expected)}, got {got}")
-    for name, kind in expected.items():
-        _expect(type(fields[name]) is kind, f"{where}.{name}: expected {kind.__name__}, got {fields[name]!r:.80}")
-
-
-def _expect_integer(value: object, low: int, high: int, name: str) -> None:
-    _expect(type(value) is int and low <= value <= high, f"{name}: expected {low} to {high}, got {value!r}")
-
-
-def _expect(is_sound: bool, message: str) -> None:
-    if not is_sound:
-        raise ManifestError(message)

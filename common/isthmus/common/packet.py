@@ -168,9 +168,13 @@ class Packet:
             SymbolMismatchError: they differ: the peers do not hold the same tables.
         """
         if self.checksum:
-            actual = symbols.checksum(len(self.checksum))
-            if actual != self.checksum:
-                raise SymbolMismatchError(
-                    f"symbol checksum: expected {self.checksum.hex()} as the packet says, the decoded symbols have "
-                    f"{actual.hex()}; check that edge and cloud run the same codec"
-                )
+            self.verify_crc32(symbols.crc32())
+
+    def verify_crc32(self, crc32: int) -> None:
+        """As `verify`, of symbols whose CRC-32 is known."""
+        actual = crc32.to_bytes(4, "little")[: len(self.checksum)]
+        if actual != self.checksum:
+            raise SymbolMismatchError(
+                f"symbol checksum: expected {self.checksum.hex()} as the packet says, the decoded symbols have "
+                f"{actual.hex()}; check that edge and cloud run the same codec"
+            )

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 
+MAX_SIDE = 65_535  # of an image, in pixels
+MAX_PIXELS = 1 << 26  # of an image
 MAX_COORDINATE = 1e15  # squares and their sums stay far from the largest float32 (3.4e38)
 
 
@@ -31,6 +33,45 @@ class PointCloud:
 
     def __len__(self) -> int:
         return len(self.points)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A picture as an edge takes it in: upright, sRGB, opaque.
+
+    Attributes:
+        pixels: uint8 [height, width, 3], sRGB. A read-only C-contiguous copy of what was given.
+
+    Raises:
+        InputError: not uint8 [height, width, 3], a side of 0 or over 65535, or over 2^26 pixels.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        given = np.asarray(self.pixels)
+        if given.dtype != np.uint8 or given.ndim != 3 or given.shape[2] != 3:
+            raise InputError(
+                f"image: expected uint8 pixels [height, width, 3], got {given.dtype} of shape {list(given.shape)}"
+            )
+        height, width = given.shape[:2]
+        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and height * width <= MAX_PIXELS):
+            raise InputError(
+                f"image: expected sides of 1 to {MAX_SIDE} and {MAX_PIXELS} pixels at most, got {height} x {width}"
+            )
+        copy = np.array(given, order="C", copy=True)
+        copy.flags.writeable = False
+        object.__setattr__(self, "pixels", copy)
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+        return int(self.pixels.shape[1])
 
 
 def _checked_copy(points: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError, UnsupportedVersionError
-from isthmus.common.manifest import MAX_CODEC_NAME_LENGTH, check_codec_name
+from isthmus.common.manifest_fields import MAX_CODEC_NAME_LENGTH, check_codec_name
 from isthmus.common.packet import DEFAULT_LIMITS, Limits, Packet
 from isthmus.common.varint import MAX_VARINT_BYTES, decode_varint, encode_varint
 

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 
 from isthmus.common import packet, status
 from isthmus.common.errors import IsthmusError, MessageError
+from isthmus.common.signals import MAX_SIDE
 from isthmus.v1 import codec_pb2, inference_service_pb2
 
 LABEL_PROBABILITY_BITS = 10
@@ -68,13 +69,14 @@ class CodecId:
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """What a client asks for, once for the whole stream. `top_k` is at least 1."""
+    """What a client asks for, once for the whole stream. `top_k` is at least 1; `wants_pixels` of reconstructions."""
 
     codec_id: CodecId
     bitstream_version: int
     task: int = Task.CLASSIFICATION
     top_k: int = 1
     wants_timing: bool = False
+    wants_pixels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +140,27 @@ class FrameLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameReconstruction:
+    """Outcome of a decoded image.
+
+    Attributes:
+        height, width: in pixels, 1 to 65,535.
+        pixels_crc32: CRC-32 of the pixels, row-major, each as R, G, B.
+        png: the pixels as a PNG file; empty where the client did not want them.
+    """
+
+    height: int
+    width: int
+    pixels_crc32: int
+    png: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Goodbye:
     """The cloud is shutting down: send no more frames and half-close."""
 
 
-Outcome = FrameLabels | IsthmusError
+Outcome = FrameLabels | FrameReconstruction | IsthmusError
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +196,7 @@ def open_request(opening: OpenStream) -> bytes:
         bitstream_version=opening.bitstream_version,
         top_k=0 if opening.top_k == 1 else opening.top_k,
         wants_timing=opening.wants_timing,
+        wants_pixels=opening.wants_pixels,
     )
     return inference_service_pb2.StreamInferenceRequest(open=message).SerializeToString()
 
@@ -211,6 +230,7 @@ def read_request(data: bytes) -> OpenStream | Frames:
         task=opening.task,
         top_k=opening.top_k or 1,
         wants_timing=opening.wants_timing,
+        wants_pixels=opening.wants_pixels,
     )
 
 
@@ -222,13 +242,19 @@ def opened_response(opened: StreamOpened) -> bytes:
     return inference_service_pb2.StreamInferenceResponse(opened=message).SerializeToString()
 
 
-def results_response(outcomes: Sequence[Sequence[int] | IsthmusError], timing: Timing | None = None) -> bytes:
-    """A message of one or more results: labels as `pack_labels` makes them, or the error of a frame."""
+def results_response(
+    outcomes: Sequence[Sequence[int] | FrameReconstruction | IsthmusError], timing: Timing | None = None
+) -> bytes:
+    """A message of one or more results: labels as `pack_labels` makes them, a reconstruction, or a frame's error."""
     message = inference_service_pb2.StreamInferenceResponse()
     add = message.results.add
     for outcome in outcomes:
         if isinstance(outcome, IsthmusError):
             add().error.CopyFrom(status.to_status(outcome))
+        elif isinstance(outcome, FrameReconstruction):
+            told = add().reconstruction
+            told.height, told.width, told.pixels_crc32 = outcome.height, outcome.width, outcome.pixels_crc32
+            told.png = outcome.png
         else:
             add().labels.extend(outcome)
     if timing is not None:
@@ -243,7 +269,7 @@ def goodbye_response() -> bytes:
 
 
 def read_response(data: bytes, class_count: int = MAX_CLASS_INDEX + 1) -> StreamOpened | Results | Goodbye:
-    """A cloud's message; labels must name one of `class_count` classes.
+    """A cloud's message; labels must name one of `class_count` classes (0: none may come).
 
     Raises:
         MessageError: no protocol buffer, not exactly one of `opened`, `results` and `goodbye`, or a result without
@@ -294,11 +320,12 @@ def read_capabilities(data: bytes) -> Capabilities:
 def _read_outcome(result: inference_service_pb2.FrameResult, class_count: int) -> Outcome:
     labels = tuple(result.labels)
     if not labels:
-        if not result.HasField("error"):
-            raise MessageError("result: expected labels or an error, got neither")
-        return status.from_status(result.error)
-    if result.HasField("error"):
-        raise MessageError("result: expected either labels or an error, got both")
+        is_reconstruction = result.HasField("reconstruction")
+        if is_reconstruction == result.HasField("error"):
+            raise MessageError("result: expected labels, a reconstruction or an error, got neither or two")
+        return _read_reconstruction(result.reconstruction) if is_reconstruction else status.from_status(result.error)
+    if result.HasField("error") or result.HasField("reconstruction"):
+        raise MessageError("result: expected one of labels, reconstruction and error, got both")
     for value in labels:
         if value & 1023 > PER_MILLE_MAX or value >> LABEL_PROBABILITY_BITS >= class_count:
             raise MessageError(
@@ -306,6 +333,14 @@ def _read_outcome(result: inference_service_pb2.FrameResult, class_count: int) -
                 f"got class {value >> LABEL_PROBABILITY_BITS} and {value & 1023}"
             )
     return FrameLabels(labels)
+
+
+def _read_reconstruction(message: inference_service_pb2.Reconstruction) -> FrameReconstruction:
+    if not (1 <= message.height <= MAX_SIDE and 1 <= message.width <= MAX_SIDE):
+        raise MessageError(
+            f"reconstruction: expected sides of 1 to {MAX_SIDE} pixels, got {message.width} x {message.height}"
+        )
+    return FrameReconstruction(message.height, message.width, message.pixels_crc32, message.png)
 
 
 _M = TypeVar("_M", bound=Message)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import MissingDependencyError
-from isthmus.common.manifest import CodecFolder
+from isthmus.common.manifest import CodecFolder, PointCloudManifest
 from isthmus.common.symbols import Symbols
 
 
-def reconstruct(codec: CodecFolder, symbols: Symbols) -> npt.NDArray[np.float32] | None:
+def reconstruct(codec: CodecFolder[PointCloudManifest], symbols: Symbols) -> npt.NDArray[np.float32] | None:
     """Points ``[256, 3]`` that the codec's reconstruction head makes of one cloud's symbols; None if it has no head."""
     if not codec.has_file("view.onnx"):
         return None

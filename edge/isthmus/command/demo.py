@@ -1,4 +1,4 @@
-"""`isthmus demo`: a cloud and an edge on this machine, clouds of points across, the result as table and picture."""
+"""`isthmus demo`: a cloud and an edge on this machine, clouds of points and a photograph across, tables, pictures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
+from isthmus.data.image_formats import is_image_name
+from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, VAGUE_SUFFIXES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN_PER_CLASS = 1
+SHOWN_IMAGES = 3
 DEMO_CODEC = "pc-lite-any-q10"
 DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
 CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
@@ -24,47 +27,83 @@ def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Your data: a labelled set, or a folder of cloud files (classified, not scored). "
-            "Default: ModelNet10 where it lies beside the project, else generated furniture."
+            help="Your data: a labelled set, or cloud files (classified, not scored) or images, or a folder of them. "
+            "Default: ModelNet10 where it lies beside the project, else generated furniture; and a photograph."
         ),
     ] = None,
     codec: Annotated[str, typer.Option(help="Codec of the table of single clouds.")] = DEMO_CODEC,
+    image_codec: Annotated[str, typer.Option(help="Codec of the photograph, or a family.")] = DEFAULT_IMAGE_FAMILY,
     clouds: Annotated[int, typer.Option(min=10, help="Clouds that each codec of the curve is measured on.")] = 300,
-    out: Annotated[Path, typer.Option(help="Where the picture and the page go.")] = Path("out/demo"),
+    out: Annotated[Path, typer.Option(help="Where the pictures and the page go.")] = Path("out/demo"),
 ) -> None:
-    """Start a cloud and an edge, send clouds across, print what came back and draw rate against accuracy."""
+    """Start a cloud and an edge, send clouds and a photograph across, print what came back, draw rate and quality."""
     from rich.console import Console
+
+    from isthmus.common.zoo import find_zoo
+    from isthmus.measure.cloud_process import CloudProcess
 
     console = Console()
     try:
-        if data is not None and _is_unlabelled(data):
-            _classify_files(console, [str(data)], codec)
-            return
-        _demo_labelled(console, data, codec, clouds, out)
+        files, images = _unlabelled(data) if data is not None else ([], [])
+        with CloudProcess(find_zoo()) as cloud:
+            if files:
+                _classify_files(console, [str(path) for path in files], codec, cloud.address)
+            elif not images:
+                _demo_labelled(console, data, codec, clouds, out, cloud.address)
+            if images:
+                _show_images(console, images, image_codec, out, cloud.address)
+            elif data is None:
+                _show_shipped_photo(console, image_codec, out, cloud.address)
     except IsthmusError as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
-def _is_unlabelled(data: Path) -> bool:
-    """Whether a path holds plain cloud files rather than a labelled set."""
+def _unlabelled(data: Path) -> tuple[list[Path], list[Path]]:
+    """(cloud files or the folder of them, images): both empty where a path is, or may be, a labelled set."""
     if data.is_file():
-        return data.suffix.lower() in CLOUD_SUFFIXES
+        if is_image_name(data):
+            return [], [data]
+        return ([data], []) if data.suffix.lower() in CLOUD_SUFFIXES else ([], [])
     labelled = any(data.glob("*/test/*.off")) or any(data.glob("*.h5"))
-    return data.is_dir() and not labelled
+    if labelled or not data.is_dir():
+        return [], []
+    found = sorted(data.rglob("*"))
+    images = [path for path in found if is_image_name(path)]
+    clouds = [p for p in found if p.suffix.lower() in CLOUD_SUFFIXES and p.suffix.lower() not in VAGUE_SUFFIXES]
+    return [data] if clouds or not images else [], images
 
 
-def _classify_files(console: Console, inputs: list[str], codec: str) -> None:
-    from isthmus.common.zoo import find_zoo
+def _classify_files(console: Console, inputs: list[str], codec: str, address: str) -> None:
     from isthmus.edge.classify import EdgeJob, run
-    from isthmus.measure.cloud_process import CloudProcess
 
-    with CloudProcess(find_zoo()) as cloud:
-        console.print(f"A cloud listens on {cloud.address}; an edge sends it, coded by {codec}:")
-        run(EdgeJob(tuple(inputs), cloud.address, codec), as_json=False)
+    console.print(f"A cloud listens on {address}; an edge sends it, coded by {codec}:")
+    run(EdgeJob(tuple(inputs), address, codec), as_json=False)
 
 
-def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int, out: Path) -> None:
+def _show_images(console: Console, images: list[Path], codec: str, out: Path, address: str) -> None:
+    from isthmus.command.image_demo import image_codec_folder, show_photo
+
+    folder = image_codec_folder(codec)
+    for path in images[:SHOWN_IMAGES]:
+        show_photo(console, path, folder, address, out)
+    if len(images) > SHOWN_IMAGES:
+        console.print(f"These are the first {SHOWN_IMAGES} of {len(images)} images.")
+
+
+def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -> None:
+    """The photograph that a dependency ships; a line where it or a codec for it is missing."""
+    from isthmus.command.image_demo import image_codec_folder, shipped_photo, show_photo
+
+    try:
+        photo, folder = shipped_photo(), image_codec_folder(codec)
+    except (MissingDependencyError, InputError) as error:
+        console.print(f"\n[yellow]No photograph crosses:[/yellow] {error}", highlight=False, soft_wrap=True)
+        return
+    show_photo(console, photo, folder, address, out)
+
+
+def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int, out: Path, address: str) -> None:
     import numpy as np
 
     from isthmus.measure.live import LiveOptions
@@ -83,10 +122,15 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
                 paths.append(Path(folder) / f"{name}_{index}.npy")
                 np.save(paths[-1], test_set.cloud(int(index)))
         with contextlib.chdir(folder):  # short names in the table
-            _classify_files(console, [p.name for p in paths], codec)
+            _classify_files(console, [p.name for p in paths], codec, address)
     console.print("\n[bold]Rate against accuracy[/bold] of the codecs for any heading, every bit over the wire:")
     options = PointCloudOptions(
-        data=data, codecs=DEMO_CURVES, baselines=(), limit_clouds=clouds, live=LiveOptions(timed_clouds=50)
+        data=data,
+        codecs=DEMO_CURVES,
+        cloud=address,
+        baselines=(),
+        limit_clouds=clouds,
+        live=LiveOptions(timed_clouds=50),
     )
     with tracked(console) as track:
         measurement = measure(options, track)

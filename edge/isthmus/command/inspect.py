@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import InputError, IsthmusError
+from isthmus.data.image_formats import is_image_name
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from isthmus.common.manifest import ImageManifest, PointCloudManifest
+
 MAX_ROWS = 40
+MAX_HEX_BYTES = 64
 DEFAULT_CODEC = "pc-lite-any-q10"
 
 
@@ -20,14 +25,17 @@ def inspect(
     target: Annotated[
         str,
         typer.Argument(
-            help="A codec's name or folder, an .isth file, a packet in hex, or a cloud file; nothing: list codecs."
+            help="A codec's name or folder, an .isth file, a packet in hex, or a cloud or image file; nothing: list."
         ),
     ] = "",
     codec: Annotated[
-        str, typer.Option(help="Codec of the packet (its symbols are decoded too), or the one to encode the cloud by.")
+        str, typer.Option(help="Codec of the packet (its symbols are decoded too), or the one to encode the file by.")
     ] = "",
     picture: Annotated[
-        Path | None, typer.Option(help="Of a cloud: draw it, its critical points and what the bits still know.")
+        Path | None,
+        typer.Option(
+            help="Of a cloud: its points, the critical ones and what the bits still know; of an image: what comes out."
+        ),
     ] = None,
     zoo: Annotated[
         Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
@@ -43,7 +51,9 @@ def inspect(
         if not target:
             console.print(_zoo_table(zoo))
         elif Path(target).suffix == ".isth":
-            console.print(_stream_table(Path(target)))
+            console.print(_stream_table(Path(target), zoo))
+        elif Path(target).is_file() and is_image_name(target):
+            console.print(_image_table(Path(target), codec, zoo, picture))
         elif Path(target).is_file():
             console.print(_cloud_table(Path(target), codec or DEFAULT_CODEC, zoo, picture))
         elif _is_hex(target):
@@ -76,7 +86,7 @@ def _training(folder: Path) -> dict[str, Any]:
 
 
 def _zoo_table(zoo: Path | None) -> Table:
-    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
     from isthmus.common.zoo import codec_folders, find_zoo
 
     folder = find_zoo(zoo)
@@ -86,10 +96,14 @@ def _zoo_table(zoo: Path | None) -> Table:
     for path in codec_folders(folder):
         manifest = load_codec_folder(path, needed=()).manifest
         seen = _training(path).get("validation", {})
-        points = manifest.preprocessing.benchmark_points
+        symbols = points = ""
+        if isinstance(manifest, PointCloudManifest):
+            symbols, points = str(manifest.channels), str(manifest.preprocessing.benchmark_points or "any")
+        elif isinstance(manifest, ImageManifest):
+            symbols = f"{manifest.latent_channels} / {manifest.stride}²"
         size = sum(f.stat().st_size for f in path.iterdir())
         table.add_row(
-            path.name, str(manifest.channels), str(points or "any"), _number(seen.get("bits")),
+            path.name, symbols, points, _number(seen.get("bits")),
             _number(seen.get("top1_percent")), f"{size / 1024:.0f}", manifest.identity.hex()[:12],
         )  # fmt: skip
     return table
@@ -100,21 +114,19 @@ def _number(value: float | None) -> str:
 
 
 def _codec_table(name: str, zoo: Path | None) -> Table:
-    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
     from isthmus.common.zoo import find_codec
 
     folder = load_codec_folder(find_codec(name, zoo))
-    manifest, prior = folder.manifest, folder.manifest.prior
+    manifest = folder.manifest
     table = _table(f"Codec {manifest.name}", "field", "value")
     table.add_row("identity (SHA-256 of the manifest)", manifest.identity.hex())
     table.add_row("bitstream version", str(manifest.bitstream_version))
     table.add_row("signal, tasks", f"{manifest.signal}; {', '.join(manifest.tasks)}")
-    table.add_row("classes", ", ".join(manifest.class_names))
-    p = manifest.preprocessing
-    points = f"{p.min_points} to {p.max_points}" + (f", benchmark {p.benchmark_points}" if p.benchmark_points else "")
-    table.add_row("points", f"{points}; {p.up_axis} up")
-    table.add_row("symbols", f"{manifest.channels} of {', '.join(str(n) for n in prior.value_counts[:16])} values")
-    table.add_row("parent of each symbol in the prior", ", ".join(str(n) for n in prior.parent[:16]))
+    if isinstance(manifest, PointCloudManifest):
+        _add_point_cloud_rows(table, manifest)
+    elif isinstance(manifest, ImageManifest):
+        _add_image_rows(table, manifest)
     for file, digest in manifest.weights:
         table.add_row(file, f"{(folder.path / file).stat().st_size} bytes, SHA-256 {digest}")
     for key, value in sorted(_training(folder.path).items()):
@@ -122,18 +134,44 @@ def _codec_table(name: str, zoo: Path | None) -> Table:
     return table
 
 
-def _stream_table(path: Path) -> Table:
+def _add_point_cloud_rows(table: Table, manifest: PointCloudManifest) -> None:
+    prior, p = manifest.prior, manifest.preprocessing
+    table.add_row("classes", ", ".join(manifest.class_names))
+    points = f"{p.min_points} to {p.max_points}" + (f", benchmark {p.benchmark_points}" if p.benchmark_points else "")
+    table.add_row("points", f"{points}; {p.up_axis} up")
+    table.add_row("symbols", f"{manifest.channels} of {', '.join(str(n) for n in prior.value_counts[:16])} values")
+    table.add_row("parent of each symbol in the prior", ", ".join(str(n) for n in prior.parent[:16]))
+
+
+def _add_image_rows(table: Table, manifest: ImageManifest) -> None:
+    table.add_row("latents", f"{manifest.latent_channels} channels, one for each {manifest.stride} x {manifest.stride}")
+    if manifest.hyper_channels:
+        size = manifest.hyper_stride
+        table.add_row("hyperprior", f"{manifest.hyper_channels} channels, one for each {size} x {size}")
+    if manifest.bins:
+        table.add_row("synthesized distributions", f"of {manifest.bins} bins")
+    table.add_row("halo", f"{manifest.halo_pixels} pixels (edge), {manifest.halo_latents} latents (cloud)")
+
+
+def _stream_table(path: Path, zoo: Path | None) -> Table:
+    from isthmus.command.inspect_image import packet_summary
+    from isthmus.common.image_coder import IMAGE_LIMITS
+    from isthmus.common.packet import DEFAULT_LIMITS
     from isthmus.common.stream_file import StreamReader
 
+    limits = replace(IMAGE_LIMITS, max_signal_count=DEFAULT_LIMITS.max_signal_count)
+    if not path.is_file():
+        raise InputError(f"{path}: expected a stream file, got a path where none is")
     with path.open("rb") as file:
-        reader = StreamReader(file)
+        reader = StreamReader(file, limits)
+        is_image = _is_image_codec(reader.header.codec_name, zoo)
         header = reader.header
         title = f"{path}: stream of {header.codec_name}, manifest {header.identity.hex()[:12]}"
-        table = _table(title, "packet", "type", "signals", "bytes", "sections in hex")
+        table = _table(title, "packet", "type", "signals", "bytes", "image" if is_image else "sections in hex")
         count = size = 0
         for packet in reader:
             if count < MAX_ROWS:
-                sections = " | ".join(s.hex() for s in packet.sections)
+                sections = packet_summary(packet) if is_image else " | ".join(map(_hex, packet.sections))
                 table.add_row(
                     str(count), packet.type.name.lower(), str(packet.signal_count), str(packet.size_bytes), sections
                 )
@@ -143,8 +181,25 @@ def _stream_table(path: Path) -> Table:
     return table
 
 
+def _hex(section: bytes) -> str:
+    """A section in hex, its beginning where it is long."""
+    return section.hex() if len(section) <= MAX_HEX_BYTES else section[:MAX_HEX_BYTES].hex() + "…"
+
+
+def _is_image_codec(name: str, zoo: Path | None) -> bool:
+    """Whether a codec is of images; False where it is not at hand, and nobody knows."""
+    from isthmus.common.manifest import ImageManifest, load_codec_folder
+    from isthmus.common.zoo import find_codec
+
+    try:
+        return isinstance(load_codec_folder(find_codec(name, zoo), needed=()).manifest, ImageManifest)
+    except IsthmusError:
+        return False
+
+
 def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
-    from isthmus.common.manifest import load_codec_folder
+    from isthmus.command.inspect_image import add_symbol_rows
+    from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
     from isthmus.common.packet import Packet
     from isthmus.common.zoo import find_codec
 
@@ -153,10 +208,12 @@ def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
     table.add_row("type", packet.type.name.lower())
     table.add_row("signals", str(packet.signal_count))
     for number, section in enumerate(packet.sections):
-        table.add_row(f"section {number}", f"{len(section)} bytes: {section.hex()}")
+        table.add_row(f"section {number}", f"{len(section)} bytes: {_hex(section)}")
     table.add_row("symbol checksum", packet.checksum.hex() or "none")
-    if codec:
-        prior = load_codec_folder(find_codec(codec, zoo), needed=()).manifest.prior
+    if codec and _is_image_codec(codec, zoo):
+        add_symbol_rows(table, load_codec_folder(find_codec(codec, zoo), needed=(), kind=ImageManifest), data)
+    elif codec:
+        prior = load_codec_folder(find_codec(codec, zoo), needed=(), kind=PointCloudManifest).manifest.prior
         symbols = prior.decode(packet.sections[-1], packet.signal_count)
         packet.verify(symbols)
         for row, bits in zip(symbols.values, prior.estimated_bits(symbols), strict=True):
@@ -164,9 +221,20 @@ def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
     return table
 
 
+def _image_table(path: Path, codec: str, zoo: Path | None, picture: Path | None) -> Table:
+    from isthmus.command.inspect_image import DEFAULT_CODEC, image_table
+    from isthmus.common.manifest import ImageManifest, load_codec_folder
+    from isthmus.common.zoo import find_codec
+
+    folder = load_codec_folder(find_codec(codec or DEFAULT_CODEC, zoo), kind=ImageManifest)
+    table = _table(f"{path} through {folder.manifest.name}", "field", "value")
+    image_table(table, path, folder, picture)
+    return table
+
+
 def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None) -> Table:
     from isthmus.command.cloud_picture import draw_cloud, reconstruct
-    from isthmus.common.manifest import load_codec_folder
+    from isthmus.common.manifest import PointCloudManifest, load_codec_folder
     from isthmus.common.signals import PointCloud
     from isthmus.common.zoo import find_codec
     from isthmus.data.cloud_files import read_cloud
@@ -174,7 +242,7 @@ def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None)
     from isthmus.edge.encoder import THINNING_SEED, Encoder
     from isthmus.models.critical import critical_points
 
-    folder = load_codec_folder(find_codec(codec, zoo))
+    folder = load_codec_folder(find_codec(codec, zoo), kind=PointCloudManifest)
     kept = folder.manifest.preprocessing
     thinned = choose_points(read_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
     encoded = Encoder(folder).encode(PointCloud(thinned))

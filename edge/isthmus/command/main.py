@@ -7,9 +7,10 @@ import typer
 from isthmus.cloud.command import cloud
 from isthmus.command.demo import demo
 from isthmus.command.inspect import inspect
+from isthmus.command.local_files import decode, encode
 from isthmus.edge.command import edge
-from isthmus.measure.command import measure_determinism, measure_pointcloud, measure_summary
-from isthmus.training.command import freeze, train_classifiers_command, train_pointcloud
+from isthmus.measure.command import add_commands
+from isthmus.training.command import freeze, train_classifiers_command, train_image, train_pointcloud
 
 app = typer.Typer(
     name="isthmus",
@@ -21,15 +22,16 @@ app = typer.Typer(
 )
 app.command()(edge)
 app.command()(cloud)
+app.command()(encode)
+app.command()(decode)
 
 measure = typer.Typer(no_args_is_help=True, help="Rate against accuracy of a live cloud, over the real wire.")
-measure.command("pointcloud")(measure_pointcloud)
-measure.command("determinism")(measure_determinism)
-measure.command("summary")(measure_summary)
+add_commands(measure)
 app.add_typer(measure, name="measure")
 
 train = typer.Typer(no_args_is_help=True, help="Train the networks; needs the extra `train`.")
 train.command("pointcloud")(train_pointcloud)
+train.command("image")(train_image)
 train.command("classifiers")(train_classifiers_command)
 app.add_typer(train, name="train")
 

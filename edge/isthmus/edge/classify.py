@@ -16,11 +16,10 @@ from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from isthmus.common.errors import InputError, IsthmusError
-from isthmus.common.manifest import Manifest
+from isthmus.common.errors import IsthmusError
+from isthmus.common.manifest import PointCloudManifest
 from isthmus.common.packet import Packet
 from isthmus.common.signals import PointCloud
 from isthmus.common.wire import Label
@@ -29,10 +28,8 @@ from isthmus.data.cloud_files import cloud_paths, read_cloud
 from isthmus.data.normalize import choose_points
 from isthmus.edge.client import CloudClient
 from isthmus.edge.encoder import THINNING_SEED, Encoded, Encoder
+from isthmus.edge.failures import Failure, input_names, progress_bar
 from isthmus.edge.stream import FrameResult
-
-# Shorter lists are done before a bar has been drawn.
-PROGRESS_FROM_COUNT = 20
 
 # Points drawn on a mesh where neither the user nor the codec says how many.
 DEFAULT_MESH_POINTS = 2048
@@ -70,14 +67,6 @@ class Answer:
     round_trip_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One file that was not classified, and why."""
-
-    name: str
-    error: IsthmusError
-
-
 _Placed = tuple[int, Answer | Failure]
 _Group = list[tuple[int, str, PointCloud]]
 
@@ -106,8 +95,8 @@ def run(job: EdgeJob, *, as_json: bool) -> int:
         job.address, encoder.manifest, top_k=job.top_k, connect_timeout_s=job.timeout_s, result_timeout_s=job.timeout_s
     ) as client:
         client.open()  # before any file is read: if there is no cloud, say so at once
-        names = list(_names(job.inputs))
-        with _progress(len(names)) as progress:
+        names = list(input_names(job.inputs, cloud_paths))
+        with progress_bar(len(names)) as progress:
             task = progress.add_task("classifying", total=len(names))
             try:
                 for entry in _classify(job, names, encoder, client):
@@ -134,7 +123,7 @@ def _classify(
                 failures.append((place, name))
             else:
                 try:
-                    group.append((place, name, _read(job, name, encoder)))
+                    group.append((place, name, read_thinned(job, name, encoder)))
                 except IsthmusError as error:
                     failures.append((place, Failure(name, error)))
             if group and (len(group) == job.batch or place == len(names) - 1):
@@ -155,14 +144,14 @@ def _classify(
     yield from (entry for _, entry in sorted(failures, key=lambda placed: placed[0]))
 
 
-def _answers(manifest: Manifest, group: _Group, encoded: Encoded, result: FrameResult) -> Iterator[_Placed]:
+def _answers(manifest: PointCloudManifest, group: _Group, encoded: Encoded, result: FrameResult) -> Iterator[_Placed]:
     if isinstance(result.outcome, IsthmusError):
         for place, name, _ in group:
             yield place, Failure(name, result.outcome)
         return
     count = len(group)
     estimated_bits = encoded.estimated_bits
-    for index, ((place, name, cloud), labels) in enumerate(zip(group, result.outcome, strict=True)):
+    for index, ((place, name, cloud), labels) in enumerate(zip(group, result.signals, strict=True)):
         yield (
             place,
             Answer(
@@ -180,19 +169,7 @@ def _answers(manifest: Manifest, group: _Group, encoded: Encoded, result: FrameR
         )
 
 
-def _names(inputs: tuple[str, ...]) -> Iterator[str | Failure]:
-    """Each file of the inputs; a bad input keeps its place."""
-    for given in inputs:
-        if given == "-":
-            yield given
-            continue
-        try:
-            yield from map(str, cloud_paths([given]))
-        except InputError as error:
-            yield Failure(given, error)
-
-
-def _read(job: EdgeJob, name: str, encoder: Encoder) -> PointCloud:
+def read_thinned(job: EdgeJob, name: str, encoder: Encoder) -> PointCloud:
     """The cloud, thinned to what was asked for, or to what the codec was made for."""
     preprocessing = encoder.manifest.preprocessing
     wanted = job.points or preprocessing.benchmark_points
@@ -252,7 +229,7 @@ class TableReport:
         """Keep it; a failure is told at once."""
         self._entries.append(entry)
         if isinstance(entry, Failure):
-            print(f"error: {_told(entry)}", file=sys.stderr)
+            print(f"error: {entry.message}", file=sys.stderr)
 
     def finish(self) -> None:
         """Print the table."""
@@ -276,22 +253,3 @@ class TableReport:
                 f"{entry.encode_ms + entry.round_trip_ms:.2f}",
             )
         self._console.print(table)
-
-
-def _told(failure: Failure) -> str:
-    """The failure's message, with the file's name in front unless the message starts with it."""
-    message = str(failure.error)
-    return message if message.startswith(failure.name) else f"{failure.name}: {message}"
-
-
-def _progress(count: int) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=count < PROGRESS_FROM_COUNT or not console.is_terminal,
-    )

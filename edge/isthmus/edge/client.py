@@ -1,11 +1,16 @@
 """The edge's end of an inference stream: a plain synchronous client, pipelined, that never waits without a limit.
 
 `send` waits for room (the cloud announces how many frames may be in flight), `receive` for the next result; both give
-up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.stream`.
+up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.stream`. What the cloud is asked for
+goes by the codec's signal: labels of point clouds, the reconstruction of images.
 
     with CloudClient("127.0.0.1:50051", manifest) as client:
         for result in client.classify(encoder.encode(cloud).packet for cloud in clouds):
             print(result.top().class_index)
+
+    with CloudClient("127.0.0.1:50051", image_manifest, wants_pixels=True) as client:
+        for result in client.reconstruct(image_encoder.encode(image).packet for image in images):
+            write(result.reconstruction.png)
 """
 
 from __future__ import annotations
@@ -18,11 +23,15 @@ import grpc
 
 from isthmus.common import wire
 from isthmus.common.errors import InputError, StreamMisuseError
-from isthmus.common.manifest import Manifest
+from isthmus.common.manifest import Manifest, PointCloudManifest
 from isthmus.common.packet import Packet
+from isthmus.common.signals import MAX_PIXELS
 from isthmus.edge.stream import METHODS, FrameResult, InferenceStream, Traffic, rpc_error
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+# Of a response with pixels: 3 bytes each, and what a PNG of incompressible ones adds.
+MAX_PIXELS_RESPONSE_BYTES = 3 * MAX_PIXELS + (4 << 20)
 
 
 class CloudClient:
@@ -31,8 +40,9 @@ class CloudClient:
     Args:
         address: "host:port".
         manifest: the codec of the stream; the cloud must hold the same.
-        top_k: labels wanted for each signal.
+        top_k: labels wanted for each signal; nothing to a codec of images.
         wants_timing: whether the cloud shall say how long it took (a few bytes a response).
+        wants_pixels: whether reconstructions shall come back as a PNG, or only their size and checksum.
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
     """
@@ -44,6 +54,7 @@ class CloudClient:
         *,
         top_k: int = 1,
         wants_timing: bool = False,
+        wants_pixels: bool = False,
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
     ) -> None:
@@ -53,9 +64,15 @@ class CloudClient:
         self._manifest = manifest
         self._top_k = top_k
         self._wants_timing = wants_timing
+        # Classes a label may name. A codec of images has none, and gives reconstructions.
+        self._class_count = len(manifest.class_names) if isinstance(manifest, PointCloudManifest) else 0
+        self._task = wire.Task.CLASSIFICATION if self._class_count else wire.Task.RECONSTRUCTION
+        self._wants_pixels = wants_pixels
+        if wants_pixels and self._task is not wire.Task.RECONSTRUCTION:
+            raise InputError(f"wants_pixels: expected a codec of images, got {manifest.name}, of {manifest.signal}")
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
-        self._channel = open_channel(self._address)
+        self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
         self._stream: InferenceStream | None = None
         self._is_closed = False
 
@@ -85,11 +102,12 @@ class CloudClient:
             opening = wire.OpenStream(
                 wire.CodecId(self._manifest.name, self._manifest.identity),
                 self._manifest.bitstream_version,
+                task=self._task,
                 top_k=self._top_k,
                 wants_timing=self._wants_timing,
+                wants_pixels=self._wants_pixels,
             )
-            class_count = len(self._manifest.class_names)
-            stream = InferenceStream(self._channel, self._address, opening, class_count, self._result_timeout_s)
+            stream = InferenceStream(self._channel, self._address, opening, self._class_count, self._result_timeout_s)
             self._stream = None
             try:
                 stream.open(self._connect_timeout_s)
@@ -132,7 +150,32 @@ class CloudClient:
         """Results of all packets in order, pipelined: packets are drawn and sent while results are on their way.
 
         `frames_per_message` packets travel together; where packets are slow to come by, 1 answers soonest.
+
+        Raises:
+            StreamMisuseError: the codec is not of point clouds.
+            IsthmusError: as `send` and `receive`.
         """
+        self._expect_task(wire.Task.CLASSIFICATION)
+        return self._pipeline(packets, frames_per_message)
+
+    def reconstruct(self, packets: Iterable[Packet]) -> Iterator[FrameResult]:
+        """Results of all packets in order, pipelined as those of `classify`; `FrameResult.reconstruction` has them.
+
+        Raises:
+            StreamMisuseError: the codec is not of images.
+            IsthmusError: as `send` and `receive`.
+        """
+        self._expect_task(wire.Task.RECONSTRUCTION)
+        return self._pipeline(packets, 1)
+
+    def _expect_task(self, task: wire.Task) -> None:
+        if task is not self._task:
+            raise StreamMisuseError(
+                f"expected a call that asks for {self._task.word}, which codec {self._manifest.name} gives, "
+                f"got one for {task.word}"
+            )
+
+    def _pipeline(self, packets: Iterable[Packet], frames_per_message: int) -> Iterator[FrameResult]:
         if frames_per_message < 1:
             raise InputError(f"frames_per_message: expected at least 1, got {frames_per_message}")
         source = iter(packets)
@@ -179,8 +222,11 @@ def check_address(address: str) -> str:
     return address
 
 
-def open_channel(address: str) -> grpc.Channel:
-    """A connection that is made when first used, and not shared with other clients of this process."""
+def open_channel(address: str, max_response_bytes: int = 0) -> grpc.Channel:
+    """A connection that is made when first used, and not shared with other clients of this process.
+
+    Responses over `max_response_bytes` are refused; 0 stands for gRPC's own 4 MiB.
+    """
     host = address.rpartition(":")[0].strip("[]")
     options = [
         # Channels that share a connection share its back-off: a new client would wait for an old one's failures.
@@ -193,4 +239,6 @@ def open_channel(address: str) -> grpc.Channel:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.enable_http_proxy", 0 if host in ("localhost", "::1") or host.startswith("127.") else 1),
     ]
+    if max_response_bytes:
+        options.append(("grpc.max_receive_message_length", max_response_bytes))
     return grpc.insecure_channel(address, options)

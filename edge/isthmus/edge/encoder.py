@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
-from isthmus.common.manifest import CodecFolder, Manifest, load_codec_folder
+from isthmus.common.manifest import CodecFolder, PointCloudManifest, load_codec_folder
 from isthmus.common.packet import Packet
 from isthmus.common.prior import Prior
 from isthmus.common.signals import PointCloud
@@ -27,6 +27,7 @@ from isthmus.common.symbols import Symbols
 from isthmus.data.normalize import choose_points, normalize
 from isthmus.edge import pointwise
 from isthmus.edge.pointwise import PLAN_FILE, PointwiseEngine, load_plan
+from isthmus.runtime.session import End, open_session
 
 EDGE_FILE = "edge.onnx"
 
@@ -102,14 +103,16 @@ class Encoder:
 
     def __init__(
         self,
-        codec: CodecFolder | str | Path,
+        codec: CodecFolder[PointCloudManifest] | str | Path,
         threads: int = 1,
         checksum_size_bytes: int | None = None,
         engine: Engine = "auto",
     ) -> None:
-        folder = codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=())
+        folder = (
+            codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(), kind=PointCloudManifest)
+        )
         manifest = folder.manifest
-        self.manifest: Manifest = manifest
+        self.manifest: PointCloudManifest = manifest
         if manifest.preprocessing.up_axis != "z":
             raise ManifestError(
                 f"{folder.path}: expected a codec for clouds whose z points up, got {manifest.preprocessing.up_axis}"
@@ -194,7 +197,7 @@ class Encoder:
         return Encoded(packet, symbols, timing, self._prior)
 
 
-def _choose_engine(folder: CodecFolder, asked: str) -> Literal["compiled", "onnxruntime"]:
+def _choose_engine(folder: CodecFolder[PointCloudManifest], asked: str) -> Literal["compiled", "onnxruntime"]:
     if asked not in get_args(Engine):
         raise InputError(f"engine: expected one of {', '.join(get_args(Engine))}, got {asked!r}")
     if asked == "compiled":
@@ -211,33 +214,16 @@ def _choose_engine(folder: CodecFolder, asked: str) -> Literal["compiled", "onnx
     return "compiled" if asked == "auto" and has_plan and pointwise.IS_COMPILED else "onnxruntime"
 
 
-def _compiled(path: Path, manifest: Manifest) -> Run:
+def _compiled(path: Path, manifest: PointCloudManifest) -> Run:
     plan = load_plan(path)
     if plan.head_count != manifest.channels:
         raise ManifestError(f"{path}: expected {manifest.channels} heads as the manifest says, got {plan.head_count}")
     return PointwiseEngine(plan).run
 
 
-def _onnxruntime(path: Path, manifest: Manifest, threads: int) -> Run:
-    import onnxruntime  # takes longer to import than all the rest
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # A spinning pool would burn a core between clouds.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ManifestError(f"{path}: expected an ONNX graph that onnxruntime can run: {error}") from error
-    ends = (*session.get_inputs(), *session.get_outputs())
-    actual = tuple((node.name, node.type, node.shape[1]) for node in ends)
-    expected = ("points", "tensor(float)", 3), ("symbols", "tensor(int32)", manifest.channels)
-    if actual != expected:
-        raise ManifestError(f"{path}: expected a graph {expected}, got {actual}")
+def _onnxruntime(path: Path, manifest: PointCloudManifest, threads: int) -> Run:
+    ends = End("points", "float", 3), End("symbols", "int32", manifest.channels)
+    session = open_session(path, ends, threads)
     session_run = session.run
 
     def run(points: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:

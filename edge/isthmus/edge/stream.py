@@ -46,13 +46,14 @@ class FrameResult:
 
     Attributes:
         frame_index: counts the frames of the stream from 0.
-        outcome: for each signal of the packet its labels, best first; or the error of this frame.
+        outcome: for each signal of the packet its labels, best first; or what became of its image; or the error of
+            this frame.
         round_trip_s: from `send` to the arrival of the result.
         timing: the cloud's own times for the response this came in; zeros unless they were asked for.
     """
 
     frame_index: int
-    outcome: tuple[tuple[wire.Label, ...], ...] | IsthmusError
+    outcome: tuple[tuple[wire.Label, ...], ...] | wire.FrameReconstruction | IsthmusError
     round_trip_s: float
     timing: wire.Timing
 
@@ -61,6 +62,19 @@ class FrameResult:
         """Labels of each signal, best first. Raises the frame's error if it has one."""
         if isinstance(self.outcome, IsthmusError):
             raise self.outcome
+        if isinstance(self.outcome, wire.FrameReconstruction):
+            raise StreamMisuseError(
+                "expected a result of a classification, got a reconstruction; read `reconstruction`"
+            )
+        return self.outcome
+
+    @property
+    def reconstruction(self) -> wire.FrameReconstruction:
+        """The packet's image. Raises the frame's error if it has one."""
+        if isinstance(self.outcome, IsthmusError):
+            raise self.outcome
+        if not isinstance(self.outcome, wire.FrameReconstruction):
+            raise StreamMisuseError("expected a result of a reconstruction, got labels; read `signals`")
         return self.outcome
 
     def top(self, signal: int = 0) -> wire.Label:
@@ -293,6 +307,9 @@ class InferenceStream:
         round_trip_s = now_s - pending.sent_s
         if isinstance(outcome, IsthmusError):
             return FrameResult(index, outcome, round_trip_s, timing)
+        if isinstance(outcome, wire.FrameReconstruction):
+            self._check_reconstruction(index, outcome)
+            return FrameResult(index, outcome, round_trip_s, timing)
         top_k = self.opened.top_k
         if len(outcome.packed) != pending.signal_count * top_k:
             raise MessageError(
@@ -300,6 +317,13 @@ class InferenceStream:
                 f"got {len(outcome.packed)} labels"
             )
         return FrameResult(index, outcome.signals(top_k), round_trip_s, timing)
+
+    def _check_reconstruction(self, index: int, outcome: wire.FrameReconstruction) -> None:
+        if self._opening.task != wire.Task.RECONSTRUCTION:
+            raise MessageError(f"result {index}: expected labels, got a reconstruction")
+        if bool(outcome.png) != self._opening.wants_pixels:
+            wanted = "pixels" if self._opening.wants_pixels else "no pixels"
+            raise MessageError(f"result {index}: expected {wanted}, as open asked, got {len(outcome.png)} bytes")
 
 
 def rpc_error(error: grpc.RpcError, address: str) -> IsthmusError:

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from isthmus.measure.determinism_command import measure_determinism_image
+from isthmus.measure.open_questions_command import measure_open_question_1, measure_open_question_2
+
 RESULTS = Path("results")
 PIPED_WIDTH = 140  # into a file or a pipe, tables are not cut to a terminal's width
 
@@ -115,6 +118,108 @@ def measure_determinism(
     raise typer.Exit(1 if mismatches else 0)
 
 
+def measure_image(
+    *,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder of images. Default: Kodak's where they lie beside the project, else those that "
+                          "scikit-image ships."),
+    ] = None,
+    codec: Annotated[
+        str, typer.Option(help="Families of codecs, comma apart; the first is compared with everything.")
+    ] = "image-light",
+    adaptations: Annotated[
+        str, typer.Option(help="How tables are fitted to an image, comma apart: static, chosen, synthesized, context.")
+    ] = "static,chosen,synthesized,context",
+    baselines: Annotated[bool, typer.Option(help="Measure JPEG, WebP, JPEG 2000 and AVIF files as well.")] = True,
+    formats: Annotated[str, typer.Option(help="Which of them, comma apart.")] = "avif,webp,jpeg2000,jpeg",
+    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
+    cloud: Annotated[str, typer.Option(help="HOST:PORT of a running cloud. Default: one is started.")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="Take only so many images; 0 for all.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the edge's network.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
+    page: Annotated[bool, typer.Option(help="Write the HTML page, with reconstructions to look at.")] = True,
+) -> None:  # fmt: skip
+    """Rate against quality of image codecs over a live wire, beside image files and published curves."""
+    from rich.console import Console
+
+    from isthmus.common.errors import IsthmusError
+    from isthmus.measure.image import (
+        ImageOptions,
+        image_command_line,
+        measure_images,
+        require_image_packages,
+        write_image_outputs,
+    )
+    from isthmus.measure.image_tables import image_tables
+    from isthmus.measure.progress import tracked
+
+    console = Console()
+    options = ImageOptions(
+        images=images,
+        families=_names(codec),
+        adaptations=_names(adaptations),
+        baselines=_names(formats) if baselines else (),
+        zoo=zoo,
+        cloud=cloud,
+        limit_images=limit,
+        threads=threads,
+        with_pictures=page,
+    )
+    try:
+        require_image_packages(options)
+        with tracked(console) as track:
+            run = measure_images(options, track)
+        written = write_image_outputs(run, image_command_line(options), out, page=page)
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    for table in image_tables(run.measurement):
+        console.print(table.to_rich())
+    for note in run.measurement.notes:
+        console.print(note)
+    console.print("written:", *(str(path) for path in written))
+
+
+def measure_fuzz(
+    *,
+    cases: Annotated[int, typer.Option(min=1, help="Packets, spread evenly over the codecs.")] = 100_000,
+    codecs: Annotated[
+        str, typer.Option(help="Patterns of codec names, comma apart.")
+    ] = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*",
+    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 31,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
+) -> None:  # fmt: skip
+    """Spoil real packets in every way and hand them to the decoders: each must be refused, or be a packet after all."""
+    from rich.console import Console
+
+    from isthmus.common.errors import IsthmusError
+    from isthmus.measure.fuzz_targets import run_fuzz, write_fuzz
+    from isthmus.measure.progress import tracked
+
+    console = Console()
+    try:
+        with tracked(console) as track:
+            run = run_fuzz(codecs, cases, zoo, seed, track)
+        written = write_fuzz(run, f"isthmus measure fuzz --cases {cases} --codecs '{codecs}'", out, seed)
+    except IsthmusError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    for tally in run.tallies:
+        console.print(
+            f"{tally.name}: {tally.cases} cases, {tally.refused.total()} refused, {tally.decoded} packets after all, "
+            f"{tally.failure_count} failures; slowest {1e3 * tally.slowest_s:.0f} ms, most memory "
+            f"{tally.peak_bytes / 2**20:.1f} MiB"
+        )
+        for failure in tally.failures:
+            console.print(f"  {failure.mutation}: {failure.reason}: {failure.packet_hex}", markup=False)
+    console.print(f"{run.cases} hostile packets: {run.failures} failures; written: {written}")
+    raise typer.Exit(1 if run.failures else 0)
+
+
 def measure_summary(
     results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
 ) -> None:
@@ -162,4 +267,15 @@ def command_line(options: object) -> str:
 def add_commands(app: typer.Typer) -> None:
     """Put the commands into a typer app, under their names on the command line."""
     app.command("pointcloud")(measure_pointcloud)
+    app.command("image")(measure_image)
+    app.command("determinism")(measure_determinism)
+    app.command("determinism-image")(measure_determinism_image)
+    app.command("open-question-1")(measure_open_question_1)
+    app.command("open-question-2")(measure_open_question_2)
+    app.command("fuzz")(measure_fuzz)
     app.command("summary")(measure_summary)
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(name for name in (part.strip() for part in joined.split(",")) if name)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.manifest import load_codec_folder
+from isthmus.common.manifest import PointCloudManifest, load_codec_folder
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.symbols import Symbols
 from isthmus.common.zoo import find_zoo
@@ -66,7 +66,7 @@ class Agreement:
 
 def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence[Case] = CASES) -> Agreement:
     """Run a codec on normalised clouds ``[clouds, 3, points]`` in every case."""
-    codec = load_codec_folder(folder)
+    codec = load_codec_folder(folder, kind=PointCloudManifest)
     manifest = codec.manifest
     expected_symbols = _batched(_runner(folder / "edge.onnx", CASES[0]), "points", points, 1)
     expected_logits = _batched(_runner(folder / "cloud.onnx", CASES[0]), "symbols", expected_symbols, 1)

@@ -23,6 +23,15 @@ from pathlib import Path
 
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.results import read_results, read_summary
+from isthmus.measure.image_measurement import ImageMeasurement
+from isthmus.measure.image_tables import (
+    adaptation_table,
+    deltas_table,
+    image_baselines_table,
+    image_times_table,
+    per_image_table,
+    quality_table,
+)
 from isthmus.measure.measurement import Measurement
 from isthmus.measure.tables import (
     Table,
@@ -53,6 +62,15 @@ TABLES: Mapping[str, Callable[[Measurement], Table]] = {
     "coalesced": lambda measurement: coalesced_table(measurement.codecs),
     "times": lambda measurement: times_table(measurement.codecs),
     "fronts": fronts_table,
+}
+
+IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {
+    "deltas": deltas_table,
+    "adaptation": adaptation_table,
+    "quality": quality_table,
+    "imagetimes": image_times_table,
+    "formats": image_baselines_table,
+    "images": per_image_table,
 }
 
 
@@ -172,8 +190,11 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
         if not table.rows:
             raise InputError(f"{file}:{_line(match)}: expected summary keys that begin with {source!r}, found none")
         return table
+    if name in IMAGE_TABLES:
+        return IMAGE_TABLES[name](ImageMeasurement.from_detail(read_results(results / f"{source}.json").detail))
     if name not in TABLES:
-        raise InputError(f"{file}:{_line(match)}: expected a table of {sorted([*TABLES, 'summary'])}, got {name!r}")
+        known = sorted([*TABLES, *IMAGE_TABLES, "summary"])
+        raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
     return TABLES[name](Measurement.from_detail(read_results(results / f"{source}.json").detail))
 
 

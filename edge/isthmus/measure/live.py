@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import CodecError, InputError
-from isthmus.common.manifest import CodecFolder, load_codec_folder
+from isthmus.common.manifest import CodecFolder, PointCloudManifest, load_codec_folder
 from isthmus.common.metrics import Percentiles, Rate
 from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
@@ -78,7 +78,7 @@ def measure_codec(
         CodecError: a cloud got another answer in a packet of many than alone.
         IsthmusError: what encoding or the stream raises.
     """
-    codec = load_codec_folder(folder, needed=(EDGE_FILE,))
+    codec = load_codec_folder(folder, needed=(EDGE_FILE,), kind=PointCloudManifest)
     encoder = Encoder(codec, options.threads)
     manifest = encoder.manifest
     if manifest.class_names != trial.class_names:
@@ -219,7 +219,7 @@ def _times(
     return StageTimes(**{f.name: Percentiles.of(1e3 * np.array(seconds[f.name][skip:])) for f in fields(StageTimes)})
 
 
-def _macs(codec: CodecFolder, points: int) -> tuple[int, int]:
+def _macs(codec: CodecFolder[PointCloudManifest], points: int) -> tuple[int, int]:
     """Operations of edge and cloud half a cloud, from the codec's training notes; 0 where they do not say."""
     try:
         notes = json.loads((codec.path / TRAINING_FILE).read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from isthmus.measure.tables import Table, all_tables
 
 _SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up", "none": "circle"}
 
-_STYLE = """
+PAGE_STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d1d1f; background: #fcfbf8; margin: 0 auto; padding: 24px;
        max-width: 1180px; }
@@ -40,11 +40,11 @@ def write_page(measurement: Measurement, command: str, path: Path) -> None:
     notes = "".join(f"<p class='about'>{escape(note)}</p>" for note in measurement.notes)
     title = f"{measurement.data}, {measurement.points:,} points a cloud"
     clouds = measurement.codecs[0].clouds if measurement.codecs else 0
-    body = "".join(_section(table) for table in all_tables(measurement))
+    body = "".join(table_section(table) for table in all_tables(measurement))
     page = (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f"<style>{PAGE_STYLE}</style></head><body><h1>{escape(title)}</h1>"
         f"<p class='about'>{clouds:,} test clouds, sent to a live cloud over gRPC. <code>{escape(command)}</code></p>"
         f"{notes}{chart}{body}</body></html>\n"
     )
@@ -52,7 +52,8 @@ def write_page(measurement: Measurement, command: str, path: Path) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def _section(table: Table) -> str:
+def table_section(table: Table) -> str:
+    """A table under its title, as HTML."""
     head = "".join(f"<th>{escape(c)}</th>" for c in table.columns)
     rows = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in table.rows)
     return (

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
+from isthmus.data.inputs import found_files, read_source
 from isthmus.data.mesh import Mesh, sample_surface
 from isthmus.data.ply_files import parse_ply
 from isthmus.data.polygon_files import parse_obj, parse_off
@@ -84,7 +85,7 @@ def read_cloud(
         raise InputError(f"{name}: expected a format for a stream, got none; give one of {', '.join(FORMATS)}")
     if format_name not in FORMATS:
         raise InputError(f"{name}: expected a format of {', '.join(FORMATS)}, got {format_name!r}")
-    data = _read_path(Path(source)) if isinstance(source, str | Path) else _read_stream(source, name)
+    data = read_source(source, "a point cloud", MAX_FILE_BYTES)
     try:
         found = _parse(data, format_name)
         if isinstance(found, Mesh):
@@ -111,18 +112,7 @@ def cloud_paths(inputs: Iterable[str | Path]) -> list[Path]:
     Raises:
         InputError: an input does not exist, or a folder holds no cloud file.
     """
-    found: list[Path] = []
-    for path in map(Path, inputs):
-        if path.is_dir():
-            inside = [p for p in path.rglob("*") if _is_cloud_file(p, path)]
-            if not inside:
-                raise InputError(f"{path}: expected cloud files ({', '.join(SUFFIXES)}) in this folder, got none")
-            found += sorted(inside)
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(f"{path}: expected a file or folder, got a path where nothing is")
-    return found
+    return found_files(inputs, tuple(SUFFIXES), "cloud")
 
 
 def to_z_up(points: Float32, up: Up) -> Float32:
@@ -132,34 +122,6 @@ def to_z_up(points: Float32, up: Up) -> Float32:
     if up != "y":
         raise InputError(f"expected an up axis y or z, got {up!r}")
     return np.stack((points[:, 0], -points[:, 2], points[:, 1]), axis=1)
-
-
-def _is_cloud_file(path: Path, root: Path) -> bool:
-    if any(part.startswith(".") for part in path.relative_to(root).parts):
-        return False
-    return path.name.lower().endswith(tuple(SUFFIXES)) and path.is_file()
-
-
-def _read_path(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return _read_stream(file, str(path))
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable file: {error.strerror or error}") from error
-
-
-def _read_stream(stream: BinaryIO, name: str) -> bytes:
-    """All of a stream, in pieces: what a pipe holds is only known at its end."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := stream.read(2**20):
-        size += len(piece)
-        if size > MAX_FILE_BYTES:
-            raise InputError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, got more")
-        pieces.append(piece)
-    if not size:
-        raise InputError(f"{name}: expected a point cloud, got an empty file")
-    return b"".join(pieces)
 
 
 def _parse(data: bytes, format_name: str) -> Mesh | Float32:

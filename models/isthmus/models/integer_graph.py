@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from isthmus.models.graph_builder import GraphBuilder
 from isthmus.models.integer_net import INPUT_BITS, Int32, IntegerLinear
-
-OPSET = 18
-IR_VERSION = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,56 +38,9 @@ class CategoricalSymbols:
     count: int
 
 
-def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
-    """A graph as a model of our operator set, refused here rather than by a runtime if it is unsound."""
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="isthmus")
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-class _Graph:
-    """Nodes and constants under construction."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, value: npt.ArrayLike) -> str:
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def integers(self, value: npt.NDArray[np.int64] | Int32) -> str:
-        """A float32 constant stored in the smallest integer type that holds it."""
-        largest = int(np.abs(value).max(initial=0))
-        dtype = np.int8 if largest < 2**7 else np.int16 if largest < 2**15 else np.int32
-        return self.node("Cast", [self.constant(value.astype(dtype))], to=TensorProto.FLOAT)
-
-    def node(self, operator: str, inputs: Sequence[str], output: str | None = None, **attributes: Any) -> str:
-        out = output or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [out], **attributes))
-        return out
-
-    def scaled(self, value: Int32, shift: Int32, shape: tuple[int, ...]) -> str:
-        """``value * 2**-shift`` with one shift for each leading index, reshaped."""
-        stored = self.integers(value.reshape(shape))
-        power = np.exp2(-shift.astype(np.float64)).astype(np.float32)
-        return self.node("Mul", [stored, self.constant(power.reshape(-1, *[1] * (len(shape) - 1)))])
-
-    def step(self, acc: str, top: int) -> str:
-        clipped = self.node("Clip", [acc, self.constant(np.float32(0)), self.constant(np.float32(top))])
-        return self.node("Floor", [clipped])
-
-    def model(
-        self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
-    ) -> onnx.ModelProto:
-        return checked_model(helper.make_graph(self.nodes, name, inputs, outputs, self.constants))
-
-
 def edge_graph(layers: Sequence[IntegerLinear], symbols: ScalarSymbols | CategoricalSymbols) -> onnx.ModelProto:
     """Points float32 ``[batch, 3, points]`` in the unit ball to `symbols` int32 ``[batch, channels]``."""
-    g = _Graph()
+    g = GraphBuilder()
     h = g.node("Mul", ["points", g.constant(np.float32(1 << INPUT_BITS))])
     h = g.node("Round", [h])
     for layer in layers[:-1]:
@@ -129,7 +78,7 @@ def cloud_graph(
     With an `embedding` ``[channels, size, width]``, the first layer's accumulator is the sum of the symbols'
     embeddings, and `layers[0]` supplies its bias, shift and clip; else the symbols themselves are its input.
     """
-    g = _Graph()
+    g = GraphBuilder()
     first, *rest = layers
     if embedding is None:
         acc = _product(g, g.node("Cast", ["symbols"], to=TensorProto.FLOAT), first)
@@ -150,18 +99,18 @@ def cloud_graph(
     )
 
 
-def _table(g: _Graph, embedding: Int32, first: IntegerLinear) -> str:
+def _table(g: GraphBuilder, embedding: Int32, first: IntegerLinear) -> str:
     power = np.exp2(-first.shift.astype(np.float64)).astype(np.float32)
     return g.node("Mul", [g.integers(embedding), g.constant(power[None])])
 
 
-def _pointwise(g: _Graph, h: str, layer: IntegerLinear) -> str:
+def _pointwise(g: GraphBuilder, h: str, layer: IntegerLinear) -> str:
     weight = g.scaled(layer.weight, layer.shift, (*layer.weight.shape, 1))
     bias = g.scaled(layer.bias, layer.shift, layer.bias.shape)
     return g.node("Conv", [h, weight, bias])
 
 
-def _product(g: _Graph, h: str, layer: IntegerLinear) -> str:
+def _product(g: GraphBuilder, h: str, layer: IntegerLinear) -> str:
     weight = g.scaled(layer.weight, layer.shift, layer.weight.shape)
     bias = g.scaled(layer.bias, layer.shift, layer.bias.shape)
     return g.node("Gemm", [h, weight, bias], transB=1)

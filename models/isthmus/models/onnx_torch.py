@@ -1,6 +1,7 @@
 """Our ONNX graphs in torch: the second runtime that determinism is proven against, and a way onto a GPU.
 
-It knows the operators that `integer_graph` writes, and refuses any other by name.
+It knows the operators that our graphs are written in (`integer_graph`, `hyperprior_graph`, `adaptive_graph`), and
+refuses any other by name.
 """
 
 from __future__ import annotations
@@ -70,12 +71,26 @@ def _reduce_sum(x: list[Tensor], a: dict[str, Any], _: torch.dtype) -> Tensor:
     return x[0].sum(x[1].tolist(), keepdim=bool(a.get("keepdims", 1)))
 
 
+def _conv(x: list[Tensor], a: dict[str, Any], _: torch.dtype) -> Tensor:
+    """Over one or two dimensions, zeros outside."""
+    dimensions = x[1].dim() - 2
+    convolve = F.conv1d if dimensions == 1 else F.conv2d
+    strides, pads = a.get("strides", [1] * dimensions), list(a.get("pads", [0] * 2 * dimensions))
+    before, after = pads[:dimensions], pads[dimensions:]
+    if before != after:  # torch pads the last axis first
+        x = [F.pad(x[0], [n for pair in zip(before[::-1], after[::-1], strict=True) for n in pair]), *x[1:]]
+        before = [0] * dimensions
+    return convolve(x[0], x[1], x[2] if len(x) > 2 else None, strides, before, groups=a.get("group", 1))
+
+
 _OPERATORS: dict[str, Callable[[list[Tensor], dict[str, Any], torch.dtype], Tensor]] = {
+    "Abs": lambda x, _, __: x[0].abs(),
     "Add": lambda x, _, __: x[0] + x[1],
     "ArgMax": lambda x, a, _: x[0].argmax(a["axis"], keepdim=bool(a.get("keepdims", 1))),
     "Cast": _cast,
     "Clip": lambda x, _, __: x[0].clamp(x[1], x[2]),
-    "Conv": lambda x, _, __: F.conv1d(x[0], x[1], x[2]),
+    "Conv": _conv,
+    "DepthToSpace": lambda x, a, _: F.pixel_shuffle(x[0], a["blocksize"]),  # mode CRD: torch's order
     "Floor": lambda x, _, __: x[0].floor(),
     "Gather": lambda x, _, __: x[0][x[1].long()],
     "Gemm": _gemm,
@@ -87,4 +102,7 @@ _OPERATORS: dict[str, Callable[[list[Tensor], dict[str, Any], torch.dtype], Tens
     "Relu": lambda x, _, __: x[0].relu(),
     "Reshape": _reshape,
     "Round": lambda x, _, __: x[0].round(),
+    "Sqrt": lambda x, _, __: x[0].sqrt(),
+    "Sub": lambda x, _, __: x[0] - x[1],
+    "Transpose": lambda x, a, _: x[0].permute(*a["perm"]),
 }

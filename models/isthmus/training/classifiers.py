@@ -17,7 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from isthmus.models.freeze import float_layers
-from isthmus.models.integer_graph import checked_model
+from isthmus.models.graph_builder import checked_model
 from isthmus.models.pointnet import CONFIGS
 from isthmus.training.augment import Augmentation
 from isthmus.training.curve import views

@@ -73,6 +73,71 @@ def train_pointcloud(
         freeze(folder, data, zoo)
 
 
+def train_image(
+    data: Annotated[Path, typer.Option(help="Photographs to train on: a packed .npz (jpg, off) or a folder.")],
+    qualities: Annotated[str, typer.Option(help="Which, comma apart, 1 to 8; their parents first.")] = "3,6,2,1,4,5,7",
+    synthesized: Annotated[
+        str, typer.Option(help="Qualities that also get the thesis's networks h_a,q and h_s,q, comma apart.")
+    ] = "",
+    hyperprior: Annotated[str, typer.Option(help="Qualities that also get a hyperprior codec, comma apart.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    runs: RunsOption = Path("runs/image"),
+    zoo: Annotated[Path | None, typer.Option(help="Freeze the finished qualities into this zoo.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    compiled: Annotated[bool, typer.Option(help="Compile the networks (torch.compile; needs a C++ compiler).")] = True,
+) -> None:
+    """Train the light image codec at every quality, its adaptive networks and tables, and freeze them with --zoo.
+
+    Validation is a twentieth cut from the photographs. Run it again after a kill: it goes on where it was, and codec
+    folders that are there stay as they are. Two
+    processes with different --qualities (6,7,5 and 3,2,4,1) share the work of two cores.
+    """
+    import torch
+
+    from isthmus.common.manifest import MANIFEST_FILE
+    from isthmus.models.image_transforms import PatchShape
+    from isthmus.training.adaptive_recipe import train_adaptive
+    from isthmus.training.hyperprior_recipe import HyperEffort, train_hyperprior
+    from isthmus.training.image_recipe import ImageEffort, train_image_quality
+    from isthmus.training.image_zoo import ImageCheckpoints, write_hyper_codec, write_light_codec
+    from isthmus.training.photos import load_photos, split_photos
+    from isthmus.training.zoo_writer import Provenance
+
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    photos = load_photos(data)
+    train, validation = split_photos(photos)
+    provenance = Provenance(
+        f"isthmus train image --data {data.name} --synthesized '{synthesized}' --hyperprior '{hyperprior}' "
+        "--zoo models/zoo",
+        photos.name, data_digest(data),
+    )  # fmt: skip
+    with_networks, with_hyperprior = set(_numbers(synthesized)), set(_numbers(hyperprior))
+    for quality in _numbers(qualities):
+        codec = train_image_quality(
+            PatchShape(), quality, train, validation, runs, ImageEffort(), seed=seed, is_compiled=compiled,
+            device=device,
+        )  # fmt: skip
+        adaptive = train_adaptive(codec, train, validation, runs, seed=seed) if quality in with_networks else None
+        checkpoints = ImageCheckpoints(codec, adaptive)
+        folder = zoo / f"image-light-q{quality}" if zoo is not None else None
+        if folder is not None and not (folder / MANIFEST_FILE).exists():
+            typer.echo(str(write_light_codec(checkpoints, folder, train, validation, provenance)))
+        if quality in with_hyperprior:
+            hyper = train_hyperprior(codec, train, validation, runs, HyperEffort(), seed=seed)
+            checkpoints = ImageCheckpoints(codec, adaptive, hyper)
+            folder = zoo / f"image-hyper-q{quality}" if zoo is not None else None
+            if folder is not None and not (folder / MANIFEST_FILE).exists():
+                typer.echo(str(write_hyper_codec(checkpoints, folder, train, validation, provenance)))
+
+
+def _numbers(joined: str) -> list[int]:
+    words = [word for word in joined.split(",") if word]
+    if not all(word.isdecimal() and 1 <= int(word) <= 8 for word in words):
+        raise typer.BadParameter(f"expected qualities from 1 to 8, comma apart, got {joined!r}")
+    return [int(word) for word in words]
+
+
 def freeze(
     curve: Annotated[Path, typer.Argument(help="A finished curve, such as runs/lite-any.")],
     data: DataOption,

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from isthmus.models.categorical import CategoricalCodec
-from isthmus.models.integer_graph import checked_model
+from isthmus.models.graph_builder import checked_model
 from isthmus.training.curve import Variant, views
 from isthmus.training.datasets import CloudSet
 from isthmus.training.isthmus_recipe import Backbone

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from isthmus.common.cdf import quantize_pmf
-from isthmus.common.manifest import Manifest, Preprocessing, file_sha256, write_codec_manifest
+from isthmus.common.manifest import PointCloudManifest, Preprocessing, file_sha256, write_codec_manifest
 from isthmus.common.prior import Prior
 from isthmus.models.categorical import Alphabet, CategoricalCodec
 from isthmus.models.freeze import freeze_categorical, freeze_scalar
@@ -184,7 +184,7 @@ def write_codec(
     if plan:
         np.savez_compressed(folder / PLAN_FILE, allow_pickle=False, **plan)
     files = sorted([*graphs, PLAN_FILE] if plan else graphs)
-    manifest = Manifest(
+    manifest = PointCloudManifest(
         name=folder.name, class_names=class_names, prior=prior, preprocessing=preprocessing,
         weights=tuple((name, file_sha256(folder / name)) for name in files),
     )  # fmt: skip

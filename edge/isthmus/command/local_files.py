@@ -1,0 +1,242 @@
+"""`isthmus encode` and `isthmus decode`: signals to stream files (`.isth`) and back, without a server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from isthmus.common.errors import InputError, IsthmusError, ManifestMismatchError
+from isthmus.edge.command import EXIT_FAILED, EXIT_SOME_FAILED, check_up
+
+if TYPE_CHECKING:
+    from isthmus.common.packet import Packet
+    from isthmus.common.stream_file import StreamHeader
+    from isthmus.edge.failures import Failure
+    from isthmus.edge.local_encoder import LocalEncoder
+
+SUFFIX = ".isth"
+
+
+def encode(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files of point clouds or images, and folders of them; - reads one from standard input."),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.isth for all of them, or a folder for one file each.")],
+    codec: Annotated[
+        str, typer.Option(help="As of `isthmus edge`. [default: pc-lite-any-q10, for images image-light-q4]")
+    ] = "",
+    zoo: Annotated[
+        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
+    ] = None,
+    format_name: Annotated[str, typer.Option("--format", help="Format of the files. [default: by suffix]")] = "",
+    up: Annotated[
+        str,
+        typer.Option(callback=check_up, help="Clouds: axis that points up, y or z. [default: the format's]"),
+    ] = "",
+    points: Annotated[int, typer.Option(min=0, help="Clouds: points each is thinned to. [default: the codec's]")] = 0,
+    quality: Annotated[int, typer.Option(min=0, max=99, help="Images: quality of the codec's family.")] = 0,
+    max_bytes: Annotated[int, typer.Option(min=0, help="Images: best quality whose packet has at most these.")] = 0,
+    adaptation: Annotated[
+        str, typer.Option(help="Images: how tables are fitted: auto, static, chosen or synthesized. [default: auto]")
+    ] = "",
+) -> None:
+    """Encode point clouds or images into stream files."""
+    from isthmus.edge.failures import Failure
+    from isthmus.edge.local_encoder import LocalEncoder, LocalOptions
+
+    failed_count = 0
+    try:
+        options = LocalOptions(codec, zoo, format_name, up, points, quality, max_bytes, adaptation)
+        encoder = LocalEncoder(tuple(files), options)
+        names = encoder.names()
+        if out.suffix == SUFFIX and max_bytes and len(names) > 1:
+            raise InputError(
+                f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
+                "and a stream file is of one"
+            )
+        for name in _encoded(encoder, names, out):
+            if isinstance(name, Failure):
+                failed_count += 1
+                print(f"error: {name.message}", file=sys.stderr)
+            else:
+                print(name)
+    except IsthmusError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILED) from None
+    if failed_count:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def decode(
+    files: Annotated[list[Path], typer.Argument(help="Stream files, .isth.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Images: FILE.png for the one there is, or a folder. Clouds need none."),
+    ] = None,
+    codec: Annotated[
+        str, typer.Option(help="A codec's name or the path of its folder. [default: by the file's header]")
+    ] = "",
+    zoo: Annotated[
+        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Clouds: labels for each.")] = 1,
+) -> None:
+    """Decode stream files: images to PNG files, point clouds to their labels, a JSON object a line."""
+    if out is not None and out.suffix == ".png" and len(files) > 1:
+        raise typer.BadParameter(f"expected a folder for {len(files)} files, got {out}", param_hint="--out")
+    failed_count = 0
+    for path in files:
+        try:
+            _decode_file(path, out, codec, zoo, top_k)
+        except IsthmusError as error:
+            failed_count += 1
+            message = str(error)
+            print(f"error: {message if message.startswith(str(path)) else f'{path}: {message}'}", file=sys.stderr)
+    if failed_count:
+        raise typer.Exit(EXIT_FAILED if failed_count == len(files) else EXIT_SOME_FAILED)
+
+
+def _encoded(encoder: LocalEncoder, names: Iterable[str | Failure], out: Path) -> Iterator[str | Failure]:
+    """Encodes each input; gives a line, or the failure, for each."""
+    from isthmus.common.stream_file import StreamWriter
+    from isthmus.edge.failures import Failure
+    from isthmus.edge.image_job import make_folder
+
+    if out.suffix == SUFFIX:
+        writer: StreamWriter | None = None
+        with _replaced(out) as file:
+            for item in encoder.encode(names):
+                if isinstance(item, Failure):
+                    yield item
+                    continue
+                writer = writer or StreamWriter(file, item.header)
+                writer.write(item.packet)
+                yield f"{item.name} -> {out}: {item.summary}"
+            if writer is None:
+                raise InputError(f"{out}: expected at least one input that can be encoded, got none")
+        return
+    make_folder(out)
+    taken: set[str] = set()
+    for item in encoder.encode(names):
+        if isinstance(item, Failure):
+            yield item
+            continue
+        path = out / (unused("stdin" if item.name == "-" else Path(item.name).stem, taken) + SUFFIX)
+        with _replaced(path) as file:
+            StreamWriter(file, item.header).write(item.packet)
+        yield f"{item.name} -> {path}: {item.summary}"
+
+
+def unused(stem: str, taken: set[str]) -> str:
+    """The stem, or with a number where it is taken; taken from now on."""
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file that is there whole when the block ends, and as before if it raises."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _decode_file(path: Path, out: Path | None, codec: str, zoo: Path | None, top_k: int) -> None:
+    from isthmus.common.image_coder import IMAGE_LIMITS
+    from isthmus.common.manifest import ImageManifest, load_codec_folder
+    from isthmus.common.packet import DEFAULT_LIMITS, Limits
+    from isthmus.common.stream_file import StreamReader
+    from isthmus.common.zoo import find_codec
+
+    limits = Limits(IMAGE_LIMITS.max_packet_size_bytes, IMAGE_LIMITS.max_symbol_count, DEFAULT_LIMITS.max_signal_count)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable file: {error.strerror or error}") from error
+    with file:
+        reader = StreamReader(file, limits)
+        folder = find_codec(codec or reader.header.codec_name, zoo)
+        loaded = load_codec_folder(folder, needed=())
+        _check_identity(reader.header, loaded.manifest.identity, folder)
+        if isinstance(loaded.manifest, ImageManifest):
+            _decode_images(path, folder, reader, out)
+        else:
+            _print_labels(path, folder, reader, top_k)
+
+
+def _check_identity(header: StreamHeader, identity: bytes, folder: Path) -> None:
+    if header.identity != identity:
+        raise ManifestMismatchError(
+            f"codec {header.codec_name}: expected the manifest {header.identity.hex()[:12]}… that the file names, "
+            f"{folder} has {identity.hex()[:12]}…; give the codec's folder with --codec"
+        )
+
+
+def _decode_images(path: Path, folder: Path, packets: Iterable[Packet], out: Path | None) -> None:
+    from isthmus.cloud.reconstruct import Reconstructor
+    from isthmus.common.image_coder import IMAGE_LIMITS
+    from isthmus.data.image_files import write_image
+    from isthmus.edge.image_job import make_folder
+
+    if out is None:
+        raise InputError("expected --out FILE.png or a folder for the images, got none")
+    reconstructor = Reconstructor(folder, IMAGE_LIMITS)
+    if out.suffix != ".png":
+        make_folder(out)
+    previous: Packet | None = None
+    for index, packet in enumerate(_with_end(packets)):
+        if previous is not None:
+            is_only = index == 1 and packet is None
+            if out.suffix == ".png" and not is_only:
+                raise InputError(f"{path}: expected one image for {out}, got more; give a folder")
+            name = f"{path.stem}.png" if is_only else f"{path.stem}-{index - 1:06d}.png"
+            target = out if out.suffix == ".png" else out / name
+            image, _ = reconstructor.reconstruct(previous.to_bytes())
+            write_image(image, target)
+            print(f"{path} -> {target}: {image.width} x {image.height}")
+        previous = packet
+    if index == 0:
+        raise InputError(f"{path}: expected at least one packet, got none")
+
+
+def _with_end(packets: Iterable[Packet]) -> Iterator[Packet | None]:
+    """The packets, then None: a file's only packet is known as such when nothing follows it."""
+    yield from packets
+    yield None
+
+
+def _print_labels(path: Path, folder: Path, packets: Iterable[Packet], top_k: int) -> None:
+    from isthmus.cloud.zoo import CloudCodec
+    from isthmus.common.packet import DEFAULT_LIMITS
+    from isthmus.common.wire import FrameLabels
+
+    codec = CloudCodec(folder, DEFAULT_LIMITS)
+    names = codec.manifest.class_names
+    most = min(top_k, len(names))
+    for index, packet in enumerate(packets):
+        (outcome,), _ = codec.infer([packet.to_bytes()], most)
+        if isinstance(outcome, IsthmusError):
+            raise outcome
+        for signal, labels in enumerate(FrameLabels(tuple(outcome)).signals(most)):
+            told = [{"class": names[label.class_index], "probability": label.probability} for label in labels]
+            fields = {"file": str(path), "packet": index, "signal": signal, **told[0], "labels": told}
+            print(json.dumps(fields, ensure_ascii=False))

@@ -1,0 +1,57 @@
+"""Inputs that came to nothing, told in their place; and the bar over a long list of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from isthmus.common.errors import InputError, IsthmusError
+
+# Shorter lists are done before a bar has been drawn.
+PROGRESS_FROM_COUNT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One input that came to nothing, and why."""
+
+    name: str
+    error: IsthmusError
+
+    @property
+    def message(self) -> str:
+        """The error's message, with the input's name in front unless the message starts with it."""
+        message = str(self.error)
+        return message if message.startswith(self.name) else f"{self.name}: {message}"
+
+
+def input_names(
+    inputs: Iterable[str], paths_of: Callable[[Iterable[str | Path]], list[Path]]
+) -> Iterator[str | Failure]:
+    """Each file of the inputs, "-" as it is; an input that `paths_of` does not take keeps its place as a failure."""
+    for given in inputs:
+        if given == "-":
+            yield given
+            continue
+        try:
+            yield from map(str, paths_of([given]))
+        except InputError as error:
+            yield Failure(given, error)
+
+
+def progress_bar(count: int) -> Progress:
+    """A bar on standard error that vanishes when done; none where nobody looks or the list is short."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=count < PROGRESS_FROM_COUNT or not console.is_terminal,
+    )

@@ -1,0 +1,121 @@
+"""Files to packets without a cloud: either signal, by the codec that `isthmus edge` would take."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.common.errors import InputError, IsthmusError
+from isthmus.common.image_coder import Adaptation
+from isthmus.common.manifest import ImageManifest, Manifest
+from isthmus.common.packet import Packet
+from isthmus.common.stream_file import StreamHeader
+from isthmus.common.zoo import find_codec
+from isthmus.data.cloud_files import cloud_paths
+from isthmus.data.image_files import image_paths, read_image
+from isthmus.edge.classify import EdgeJob, read_thinned
+from isthmus.edge.command import CLOUD_OPTIONS, IMAGE_OPTIONS, adaptation_of, refuse
+from isthmus.edge.encoder import Encoder
+from isthmus.edge.failures import Failure, input_names
+from isthmus.edge.image_family import find_family
+from isthmus.edge.signal_choice import choose_codec
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """Options of `isthmus encode`; "" and 0 stand for what was not given."""
+
+    codec: str = ""
+    zoo: Path | None = None
+    format: str = ""
+    up: str = ""
+    points: int = 0
+    quality: int = 0
+    max_bytes: int = 0
+    adaptation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPacket:
+    """One encoded input: its name, the header of a file it fits in, the packet, and a few words about it."""
+
+    name: str
+    header: StreamHeader
+    packet: Packet
+    summary: str
+
+
+class LocalEncoder:
+    """Encodes the inputs of one command.
+
+    Raises:
+        InputError: no such codec or quality, or an option of the other signal.
+        ManifestError: the codec's folder is damaged.
+    """
+
+    def __init__(self, inputs: tuple[str, ...], options: LocalOptions) -> None:
+        self._inputs = inputs
+        self._options = options
+        asked = options.quality or options.max_bytes
+        kind, self._codec = choose_codec(inputs, options.codec, options.zoo, options.format, asked)
+        self._is_image = kind is ImageManifest
+        given = {name: getattr(options, name, 0) for name in (*CLOUD_OPTIONS, *IMAGE_OPTIONS)}
+        if self._is_image:
+            refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {self._codec} is of images")
+            if options.quality and options.max_bytes:
+                raise InputError("expected --quality or --max-bytes, got both; --max-bytes chooses the quality")
+        else:
+            refuse(IMAGE_OPTIONS, given, f"images, and codec {self._codec} is of clouds of points")
+
+    def names(self) -> list[str | Failure]:
+        """Each file of the inputs; a bad input keeps its place."""
+        return list(input_names(self._inputs, image_paths if self._is_image else cloud_paths))
+
+    def encode(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
+        """What becomes of each file, in order."""
+        return self._images(names) if self._is_image else self._clouds(names)
+
+    def _images(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
+        options = self._options
+        adaptation: Adaptation = adaptation_of(options.adaptation)
+        family, quality = find_family(self._codec, options.zoo, options.quality)
+        for name in names:
+            if isinstance(name, Failure):
+                yield name
+                continue
+            try:
+                image = read_image(sys.stdin.buffer if name == "-" else name, format=options.format or None)
+                if options.max_bytes:
+                    chosen, encoded = family.encode_within(image, options.max_bytes, adaptation)
+                else:
+                    chosen, encoded = quality, family.encoder(quality).encode(image, adaptation)
+            except IsthmusError as error:
+                yield Failure(name, error)
+                continue
+            manifest = family.encoder(chosen).manifest
+            size = encoded.packet.size_bytes
+            rate = 8 * size / (image.width * image.height)
+            summary = f"{manifest.name}, {image.width} x {image.height}, {size} bytes, {rate:.3f} bits a pixel"
+            yield LocalPacket(name, _header(manifest), encoded.packet, summary)
+
+    def _clouds(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
+        options = self._options
+        encoder = Encoder(find_codec(self._codec, options.zoo))
+        job = EdgeJob((), "", self._codec, options.zoo, options.up or None, options.format or None, options.points)
+        for name in names:
+            if isinstance(name, Failure):
+                yield name
+                continue
+            try:
+                encoded = encoder.encode(read_thinned(job, name, encoder))
+            except IsthmusError as error:
+                yield Failure(name, error)
+                continue
+            summary = f"{encoder.manifest.name}, {encoded.packet.size_bytes} bytes"
+            yield LocalPacket(name, _header(encoder.manifest), encoded.packet, summary)
+
+
+def _header(manifest: Manifest) -> StreamHeader:
+    return StreamHeader(manifest.name, manifest.identity)

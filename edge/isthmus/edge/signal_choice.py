@@ -1,0 +1,60 @@
+"""Which signal a command is about: its codec says it, or where none was named, the names of its inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isthmus.common.errors import InputError
+from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest, load_codec_folder
+from isthmus.common.zoo import codec_folders, find_codec, find_zoo
+from isthmus.data.cloud_files import SUFFIXES as CLOUD_SUFFIXES
+from isthmus.data.image_formats import FORMATS as IMAGE_FORMATS
+from isthmus.data.image_formats import is_image_name
+
+DEFAULT_CLOUD_CODEC = "pc-lite-any-q10"
+DEFAULT_IMAGE_CODEC = "image-light-q4"
+DEFAULT_IMAGE_FAMILY = "image-light"
+
+# Names that many files have which are no clouds: in a folder of images they count for nothing.
+VAGUE_SUFFIXES = (".txt", ".csv", ".bin")
+
+
+def choose_codec(
+    inputs: tuple[str, ...], codec: str, zoo: Path | None, format_name: str, quality: int
+) -> tuple[type[Manifest], str]:
+    """The kind of codec and its name; the default of the inputs' signal where `codec` is "".
+
+    Raises:
+        InputError: no such codec, or none was named and the inputs are of both signals.
+        ManifestError: the codec's folder is damaged.
+    """
+    if codec:
+        return _kind_of(codec, zoo), codec
+    if format_name in IMAGE_FORMATS or (not format_name and _hold_images(inputs)):
+        return ImageManifest, DEFAULT_IMAGE_FAMILY if quality else DEFAULT_IMAGE_CODEC
+    return PointCloudManifest, DEFAULT_CLOUD_CODEC
+
+
+def _kind_of(codec: str, zoo: Path | None) -> type[Manifest]:
+    if "/" not in codec and "\\" not in codec:
+        folders = codec_folders(find_zoo(zoo))
+        members = [path for path in folders if path.name.rpartition("-q")[0] == codec]
+        if members and all(path.name != codec for path in folders):
+            return type(load_codec_folder(members[0], needed=()).manifest)
+    return type(load_codec_folder(find_codec(codec, zoo), needed=()).manifest)
+
+
+def _hold_images(inputs: tuple[str, ...]) -> bool:
+    """Whether the inputs are images by their names; a folder by those of its files."""
+    image, cloud = "", ""
+    for given in inputs:
+        path = Path(given)
+        names = [p for p in path.rglob("*") if p.suffix.lower() not in VAGUE_SUFFIXES] if path.is_dir() else [path]
+        image = next((str(name) for name in names if is_image_name(name)), image)
+        cloud = next((str(name) for name in names if name.name.lower().endswith(tuple(CLOUD_SUFFIXES))), cloud)
+    if image and cloud:
+        raise InputError(
+            f"expected inputs of one signal, got the image {image} and the point cloud {cloud}; name the wanted files, "
+            "or a codec with --codec"
+        )
+    return bool(image)

@@ -1,0 +1,21 @@
+"""Image formats by the names of their files. Apart from `image_files`, so that asking does not load Pillow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".bmp": "bmp",
+}
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+
+
+def is_image_name(path: str | Path) -> bool:
+    """Whether the name ends as an image file's."""
+    return Path(path).name.lower().endswith(tuple(SUFFIXES))
