@@ -158,7 +158,7 @@ def test_adaptations(photos: Path, zoo: Path, address: str) -> None:
         (("--codec", "image-test-q4", "--quality", "9"), "name the family instead"),
         (("--codec", "image-test", "--quality", "1", "--max-bytes", "9"), "got both"),
         (("--codec", "image-none"), "expected one of the 7"),
-        (("--adaptation", "best"), "expected one of auto, static, chosen, synthesized, got 'best'"),
+        (("--adaptation", "best"), "expected one of auto, static, chosen, synthesized, context, got 'best'"),
         (("--cloud", "127.0.0.1:1"), "start one with: isthmus cloud"),
         (("--up", "x"), "expected y or z"),
         (("--save", "/proc/none"), "expected a folder, or a place to make it"),

@@ -45,7 +45,10 @@ def encode(
     quality: Annotated[int, typer.Option(min=0, max=99, help="Images: quality of the codec's family.")] = 0,
     max_bytes: Annotated[int, typer.Option(min=0, help="Images: best quality whose packet has at most these.")] = 0,
     adaptation: Annotated[
-        str, typer.Option(help="Images: how tables are fitted: auto, static, chosen or synthesized. [default: auto]")
+        str,
+        typer.Option(
+            help="Images: how tables are fitted: auto, static, chosen, synthesized or context. [default: auto]"
+        ),
     ] = "",
 ) -> None:
     """Encode point clouds or images into stream files."""

@@ -69,7 +69,10 @@ def edge(
     ] = 0,
     max_bytes: Annotated[int, typer.Option(min=0, help="Images: best quality whose packet has at most these.")] = 0,
     adaptation: Annotated[
-        str, typer.Option(help="Images: how tables are fitted: auto, static, chosen or synthesized. [default: auto]")
+        str,
+        typer.Option(
+            help="Images: how tables are fitted: auto, static, chosen, synthesized or context. [default: auto]"
+        ),
     ] = "",
     save: Annotated[Path | None, typer.Option(help="Images: folder for what the cloud reconstructs, as PNG.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,

@@ -173,8 +173,8 @@ class _Run:
         if size > limits.max_packet_size_bytes or count > limits.max_symbol_count:
             raise LimitExceededError(
                 f"expected a packet of at most {limits.max_packet_size_bytes} bytes and {limits.max_symbol_count} "
-                f"symbols, as the cloud at {self._job.address} takes, got {size} bytes and {count} symbols; choose a "
-                "lower quality or make the image smaller"
+                f"symbols, as the cloud at {self._job.address} takes, got {size} bytes and {count} symbols; make the "
+                "image smaller, or choose a lower quality if it is the bytes"
             )
 
     def _make_room(self, image: Image) -> Iterator[ImageAnswer | Failure]:

@@ -136,6 +136,8 @@ def _image_target(folder: Path) -> FuzzTarget:
     kinds = [Adaptation.STATIC, Adaptation.CHOSEN]
     if codec.manifest.bins and codec.has_file(SIDE_ANALYSIS_FILE):
         kinds.append(Adaptation.SYNTHESIZED)
+    if coder.tables.context is not None:
+        kinds.append(Adaptation.CONTEXT)
     packets = []
     for size_bytes in CHECKSUM_SIZES_BYTES:
         encoder = ImageEncoder(folder, checksum_size_bytes=size_bytes)

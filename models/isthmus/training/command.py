@@ -94,7 +94,7 @@ def train_image(
     """
     import torch
 
-    from isthmus.common.manifest import MANIFEST_FILE
+    from isthmus.common.manifest_fields import MANIFEST_FILE
     from isthmus.models.image_transforms import PatchShape
     from isthmus.training.adaptive_recipe import train_adaptive
     from isthmus.training.hyperprior_recipe import HyperEffort, train_hyperprior

@@ -78,10 +78,10 @@ VARIANTS = (
     Variant("control", rate=Rate.LEARNED),
     Variant("naive"),
     Variant("slow", transform_rate_factor=0.1),
-    Variant("support", counts_outside=True, recount_every=100),
+    Variant("support", counts_outside=True, recount_every=50),
     Variant("stopped", is_table_constant=True),
     Variant("more_bins", bins_factor=2),
-    Variant("likelihood", Rate.LIKELIHOOD, is_table_constant=True, counts_outside=True, recount_every=100),
+    Variant("likelihood", Rate.LIKELIHOOD, is_table_constant=True, counts_outside=True, recount_every=50),
 )
 
 
@@ -90,7 +90,7 @@ class JointEffort:
     """How long and how fast; crops are as large as the photographs, whose histograms they give."""
 
     steps: int = 500
-    refit_steps: int = 400
+    refit_steps: int = 250
     batch: int = 4
     refit_batch: int = 16
     crop: int = 256
