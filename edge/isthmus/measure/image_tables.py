@@ -135,13 +135,14 @@ def image_tables(measurement: ImageMeasurement) -> tuple[Table, ...]:
 
 def saved_percent(measurement: ImageMeasurement, family: str, kind: str) -> list[tuple[float, float]]:
     """(bits a pixel of the base, percent saved of it) at each quality that has bits of this kind."""
-    base, other = measurement.curves.get((family, STATIC)), measurement.curves.get((family, kind))
-    if base is None or other is None:
-        return []
-    return [
-        (float(a.mean()), 100 * float(1 - b.mean() / a.mean()))
-        for a, b in zip(base.bits_per_pixel, other.bits_per_pixel, strict=True)
-    ]
+    pixels = measurement.pixel_counts
+    found = []
+    for point in measurement.of_family(family):  # not every quality has every kind
+        base, other = point.bits(STATIC), point.bits(kind)
+        if base is not None and other is not None:
+            a, b = float((base / pixels).mean()), float((other / pixels).mean())
+            found.append((a, 100 * (1 - b / a)))
+    return found
 
 
 def _interval(low: float, high: float) -> str:
