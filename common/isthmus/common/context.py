@@ -16,8 +16,8 @@ tap of the same channel: above, or to the left      tap of a channel coded befor
     x x ?                                               x x x x x   (and of the sum of all of them)
 ```
 
-A dozen taps a channel cost M * 12 / 256 multiply-adds a pixel: less than ten. The classes are learned with the tables
-(`isthmus.training.context_recipe`). Implements BITSTREAM.md §7.8.
+Eight taps a channel, and one addition for the sum, cost M * 9 / 256 multiply-adds a pixel: nine at 256 channels. The
+classes are learned with the tables (`isthmus.training.context_recipe`). Implements BITSTREAM.md §7.8.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """Analysis and synthesis transforms of images: a light pair, the default, and the reference of 2018.
 
-Every ``g_a`` takes pixels in [0, 1] whose sides are multiples of `STRIDE` and gives latents at a
-sixteenth of their resolution; every ``g_s`` goes back.
+Every ``g_a`` takes pixels in [0, 1] whose sides are multiples of `STRIDE` and gives latents at a sixteenth of their
+resolution; every ``g_s`` goes back.
 
-The light pair is made for a weak edge. It works on patches from its first layer on (space to
-depth), so that no convolution ever runs at full resolution, and has no normalisation across
-channels; its ``g_s`` is the heavier half and rises with pixel shuffles, since a transposed
-convolution is slow in every runtime.
+The light pair is made for a weak edge, and for short training. Its main path is linear, on patches of 16 x 16 pixels,
+and starts as the cosine transform; a small network beside it adds what that misses. The network works on patches from
+its first layer on (space to depth), so that no convolution ever runs at full resolution, and has no normalisation
+across channels; ``g_s`` is the heavier half and rises with pixel shuffles, since a transposed convolution is slow in
+every runtime.
 
-Source of the reference: Ballé et al. 2018 (arXiv 1802.01436), the factorized-prior model of the
-thesis, chapter 2; GDN from Ballé et al. 2016 (arXiv 1511.06281).
+Source of the reference: Ballé et al. 2018 (arXiv 1802.01436), the factorized-prior model of the thesis, chapter 2; GDN
+from Ballé et al. 2016 (arXiv 1511.06281).
 """
 
 from __future__ import annotations
