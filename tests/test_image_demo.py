@@ -22,6 +22,7 @@ from isthmus.command.main import app
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.image_metrics import psnr_rgb_db
 from isthmus.data.image_files import read_image, write_image
+from isthmus.measure import image_set
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_a_missing_package_or_codec_is_a_line_and_no_failure(
     console = Console(record=True, width=200)
     _show_shipped_photo(console, "image-dark", tmp_path, address)
     assert "No photograph crosses: codec 'image-dark'" in console.export_text()
-    monkeypatch.setattr(image_demo, "find_spec", lambda _: None)
+    monkeypatch.setattr(image_set, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"isthmus\[measure\]"):
         shipped_photo()
     _show_shipped_photo(console, "image-light", tmp_path, address)

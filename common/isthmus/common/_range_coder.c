@@ -593,19 +593,24 @@ static const Context *context_for(const Coder *c, PyObject *object) {
     return x;
 }
 
+/* The context and the open buffer of (context, values, height, width), or NULL with an exception. */
+static const Context *open_latents(const Coder *c, PyObject *const *args, Py_buffer *values, Py_ssize_t *height,
+                                   Py_ssize_t *width) {
+    const Context *x = context_for(c, args[0]);
+    if (!x || read_sides(args + 2, x, height, width) || open_numbers(args[1], values, "values") < 0) return NULL;
+    if (values->len == 4 * x->channels * *height * *width) return x;
+    PyBuffer_Release(values);
+    PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
+    return NULL;
+}
+
 /* encode_context(context, values, height, width): the section, and the bytes and range before its end */
 static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     Coder *c = (Coder *)self;
     const Context *x;
     Py_ssize_t height, width, at = 0;
     Py_buffer values;
-    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
-    if (open_numbers(args[1], &values, "values") < 0) return NULL;
-    PyObject *result = NULL;
-    if (values.len != 4 * x->channels * height * width) {
-        PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
-        goto done;
-    }
+    if (!takes(n, 4) || !(x = open_latents(c, args, &values, &height, &width))) return NULL;
     Encoder e = {.range = WINDOW};
     e.out = e.small;
     e.capacity = sizeof e.small;
@@ -616,10 +621,10 @@ static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_
     uint64_t range = e.range;
     if (!kind) finish(&e);
     PyEval_RestoreThread(thread);
-    result = kind ? failure(kind, at)
-                  : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes, (unsigned long long)range);
+    PyObject *result = kind ? failure(kind, at)
+                            : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes,
+                                            (unsigned long long)range);
     if (e.out != e.small) free(e.out);
-done:
     PyBuffer_Release(&values);
     return result;
 }
@@ -657,12 +662,9 @@ static PyObject *Coder_context_tables(PyObject *self, PyObject *const *args, Py_
     const Context *x;
     Py_ssize_t height, width, at = 0;
     Py_buffer values;
-    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
-    if (open_numbers(args[1], &values, "values") < 0) return NULL;
-    PyObject *result = NULL;
-    if (values.len != 4 * x->channels * height * width)
-        PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
-    else if ((result = PyBytes_FromStringAndSize(NULL, values.len))) {
+    if (!takes(n, 4) || !(x = open_latents(c, args, &values, &height, &width))) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, values.len);
+    if (result) {
         int32_t *tables = (int32_t *)(void *)PyBytes_AsString(result);
         int kind = encode_context(x, c, NULL, height, width, values.buf, tables, &at);
         if (kind) {

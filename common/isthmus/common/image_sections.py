@@ -66,6 +66,6 @@ def encode_rows(values: Int32, tables: CdfTables) -> bytes:
 
 
 def decode_rows(section: bytes, shape: tuple[int, ...], tables: CdfTables) -> Int32:
-    """The values `_encode_rows` was given."""
+    """The values `encode_rows` was given."""
     channels = np.arange(tables.count, dtype=np.int32)
     return range_coder.decode(section, table_indices(channels, None, shape), tables).reshape(shape)

@@ -6,7 +6,6 @@ The photograph is one that scikit-image installs: it is found without importing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,14 +77,15 @@ class Crossing:
 
 def shipped_photo() -> Path:
     """A photograph among the files of scikit-image. MissingDependencyError where it is not installed."""
-    found = find_spec("skimage")
-    path = Path(found.origin).parent / "data" / PHOTO if found is not None and found.origin else Path(PHOTO)
-    if found is None or not path.is_file():
+    from isthmus.measure.image_set import shipped_folder
+
+    folder = shipped_folder()
+    if folder is None or not (folder / PHOTO).is_file():
         raise MissingDependencyError(
             f"photograph: expected {PHOTO} of the package scikit-image, got none; run: pip install 'isthmus[measure]', "
             "or name an image with --data"
         )
-    return path
+    return folder / PHOTO
 
 
 def image_codec_folder(codec: str) -> Path:

@@ -77,10 +77,15 @@ def find_image_set(folder: Path | None, limit: int = 0) -> ImageSet:
     return ImageSet(name, tuple(paths), np.array(counts, np.float64))
 
 
-def _shipped() -> list[Path]:
+def shipped_folder() -> Path | None:
+    """Where scikit-image has its photographs, found without importing it; None where it is not installed."""
     found = find_spec("skimage")
-    folder = Path(found.origin).parent / "data" if found is not None and found.origin else Path()
-    paths = [folder / name for name in SHIPPED_FILES if found is not None and (folder / name).is_file()]
+    return Path(found.origin).parent / "data" if found is not None and found.origin else None
+
+
+def _shipped() -> list[Path]:
+    folder = shipped_folder()
+    paths = [folder / name for name in SHIPPED_FILES if (folder / name).is_file()] if folder is not None else []
     if not paths:
         raise InputError(
             "expected photographs, found none: name a folder with --images, or install some with "

@@ -147,11 +147,6 @@ def gaussian_bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
     return -torch.log2(likelihood + LIKELIHOOD_FLOOR)
 
 
-def scale_of(index: Tensor) -> Tensor:
-    """The Gaussian's scale at an index."""
-    return SMALLEST_SCALE * torch.exp(index * math.log(SCALE_RATIO))
-
-
 def macs_per_pixel(model: Hyperprior) -> tuple[float, float]:
     """Multiplications with addition a pixel of the image, of (h_a, h_s): counted from the weights' shapes."""
     h_a = h_s = 0.0
