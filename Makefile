@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 .PHONY: help demo test check format protos figures clean
 
 help:
-	@echo "make demo [DATA=path]  set up, start a cloud and an edge, send signals across, print and plot (no torch)"
+	@echo "make demo [DATA=path]  set up, start a cloud and an edge; clouds, a photograph and a video cross (no torch)"
 	@echo "make test              set up the development environment and run all tests"
 	@echo "make check             lint, types, import contract, drift checks"
 	@echo "make format            format the code"

@@ -9,17 +9,23 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from golden_images import golden_image_coder
+from golden_videos import golden_video_coder
 
 from isthmus.common import context, errors, range_coder
 from isthmus.common.cdf import CdfTables
+from isthmus.common.context import ContextModel
+from isthmus.common.entropy_file import MAX_FILE_CELLS
 from isthmus.common.errors import IsthmusError
 from isthmus.common.image_coder import IMAGE_LIMITS, Adaptation
-from isthmus.common.image_tables import MAX_FILE_CELLS, ImageTables
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.integer_softmax import synthesized_tables
+from isthmus.common.latent_warp import tap_weights
 from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest
 from isthmus.common.manifest_fields import MAX_MANIFEST_SIZE_BYTES
+from isthmus.common.motion_field import MotionField
 from isthmus.common.packet import Limits, Packet
 from isthmus.common.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
 from isthmus.common.range_coder import ReferenceEncoder
@@ -27,6 +33,12 @@ from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.stream_file import StreamReader
 from isthmus.common.symbols import Symbols
 from isthmus.common.varint import decode_varint, encode_varint
+from isthmus.common.video_coder import MAX_BLOCKS, MAX_PLACES, VIDEO_LIMITS, VideoDecoder, residual_context
+from isthmus.common.video_manifest import VideoManifest
+from isthmus.common.video_state import LatentState
+from isthmus.common.video_tables import VideoTables
+
+Int32 = npt.NDArray[np.int32]
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "proto" / "BITSTREAM.md").read_text(encoding="utf-8")
@@ -116,9 +128,9 @@ def test_the_trace_is_what_the_coder_does() -> None:
 
 def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
     pages = [block.encode() for block in blocks("manifest")]
-    names = ("golden-tree", "golden-escape", "golden-image-q1", "golden-hyper-q1", "golden-context-q1")
+    names = ("golden-tree", "golden-escape", "golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video")
     assert pages == [golden_manifest(name) for name in names]
-    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3, strict=True):
+    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest], strict=True):
         manifest = Manifest.from_bytes(data)
         assert type(manifest) is kind
         assert manifest.to_bytes() == data
@@ -126,7 +138,7 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
 
 def test_the_tables_of_the_page_are_the_golden_ones() -> None:
     pages = [json.loads(block) for block in blocks("tables")]
-    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1")
+    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video")
     assert pages == [golden_arrays(name) for name in names]
 
 
@@ -152,24 +164,86 @@ def test_image_examples(left: str, data: str) -> None:
     assert again.packet.to_bytes() == packet
 
 
+def trace(model: ContextModel, planes: Int32, y: Int32, mask: npt.NDArray[np.bool_], tables: Int32) -> list[list[int]]:
+    """Channel, row, column, symbol, activity and table of every latent that is coded, in order.
+
+    `planes` are the given channels and then y.
+    """
+    magnitudes = np.minimum(np.abs(planes.astype(np.int64)), 15)
+    lines, order = [], model.order.tolist()
+    for place, channel in enumerate(order[model.given :], model.given):
+        sources = {-1: magnitudes[order[model.given : place]].sum(0)} | dict(enumerate(magnitudes))
+        for row, column in np.argwhere(mask).tolist():
+            activity = 0
+            for source, down, right, weight in model.taps[slice(*model.first_tap[channel : channel + 2])].tolist():
+                at = (row + down, column + right)
+                is_inside = 0 <= at[0] < mask.shape[0] and 0 <= at[1] < mask.shape[1]
+                activity += weight * int(sources[source][at]) if is_inside else 0
+            cell = (channel - model.given, row, column)
+            lines.append([channel, row, column, int(y[cell]), activity, int(tables[cell])])
+    return lines
+
+
+def traced(kind: str) -> list[list[int]]:
+    return [[int(word) for word in line.split()] for line in blocks(kind)[0].splitlines()[1:]]
+
+
 def test_the_trace_of_contexts_is_what_the_model_does() -> None:
     coder = golden_image_coder("golden-context-q1")
     packet = next(right for left, right in examples("image") if left.startswith("golden-context-q1"))
     y, model = coder.decode(bytes.fromhex(packet)).y, coder.tables.context
     assert model is not None
-    tables, magnitudes = model.table_indices(y), np.minimum(np.abs(y.astype(np.int64)), 15)
-    lines, order = [], model.order.tolist()
-    for place, channel in enumerate(order):
-        planes = {-1: magnitudes[order[:place]].sum(0)} | dict(enumerate(magnitudes))
-        for row, column in np.ndindex(*y.shape[1:]):
-            activity = 0
-            for source, down, right, weight in model.taps[slice(*model.first_tap[channel : channel + 2])].tolist():
-                at = (row + down, column + right)
-                is_inside = 0 <= at[0] < y.shape[1] and 0 <= at[1] < y.shape[2]
-                activity += weight * int(planes[source][at]) if is_inside else 0
-            cell = (channel, row, column)
-            lines.append([*cell, int(y[cell]), activity, int(tables[cell])])
-    assert [[int(word) for word in line.split()] for line in blocks("context")[0].splitlines()[1:]] == lines
+    assert trace(model, y, y, np.ones(y.shape[1:], bool), model.table_indices(y)) == traced("context")
+
+
+def test_the_trace_of_given_channels_is_what_the_model_does() -> None:
+    coder = golden_video_coder("golden-video")
+    decoder = VideoDecoder(coder)
+    packets = [bytes.fromhex(right) for _, right in examples("video")]
+    key = decoder.decode(packets[0]).state
+    frame = decoder.decode(
+        next(p for p in packets if Packet.from_bytes(p).type and len(Packet.from_bytes(p).sections) > 1)
+    )
+    assert frame.field is not None
+    assert frame.residual is not None
+    given, mask = residual_context(coder.predict(key, frame.field), frame.field, coder.manifest.block_latents)
+    model, r = coder.tables.residual, frame.residual
+    tables = model.table_indices(r, given, mask)
+    assert trace(model, np.concatenate([given, r]), r, mask, tables) == traced("given")
+
+
+def test_video_examples() -> None:
+    """In their order: each names the state that it refers to."""
+    states: dict[int, LatentState] = {}
+    for left, data in examples("video"):
+        words = re.fullmatch(r"(\S+): (key|predicted) (.*) state=(.*)", left).groups()  # type: ignore[union-attr]
+        coder, packet = golden_video_coder(words[0]), Packet.from_bytes(bytes.fromhex(data))
+        frame = coder.decode(packet, tuple(states.values()))
+        assert frame.state.values.ravel().tolist() == [int(value) for value in words[3].split()]
+        fields = dict(re.findall(r"(\w+)=([-\d ]*)(?= \w|$)", words[2]))
+        numbers = {name: [int(value) for value in text.split()] for name, text in fields.items()}
+        assert [frame.state.serial] == numbers["serial"]
+        if words[1] == "key":
+            height, width = map(int, words[2].split()[0].split("x"))
+            y = np.array(numbers["y"], np.int32).reshape(-1, height, width)
+            again = coder.encode_intra(y, frame.state.serial, checksum_size_bytes=len(packet.checksum))
+        else:
+            reference = states[numbers["reference"][0]]
+            grid = coder.block_grid(*reference.values.shape[1:])
+            vectors = np.array(numbers["vectors"]).reshape(*grid, 2)
+            field = MotionField(np.array(numbers["modes"]).reshape(grid), vectors, " smooth " in f" {words[2]} ")
+            r = np.array(numbers["residual"], np.int32).reshape(reference.values.shape) if numbers["residual"] else ()
+            again = coder.encode_predicted(
+                reference, field, r, frame.state.serial, checksum_size_bytes=len(packet.checksum)
+            )
+        assert again.packet.to_bytes().hex(" ") == data
+        assert (again.state.values == frame.state.values).all()
+        states[frame.state.serial] = frame.state
+
+
+@pytest.mark.parametrize(("phase", "weights"), examples("taps"))
+def test_tap_examples(phase: str, weights: str) -> None:
+    assert tap_weights()[int(phase)].tolist() == [int(weight) for weight in weights.split()]
 
 
 @pytest.mark.parametrize(("left", "frequencies"), examples("softmax"))
@@ -198,6 +272,11 @@ def test_the_limits_of_the_page_are_those_enforced() -> None:
         IMAGE_LIMITS.max_signal_count,
         MAX_PIXELS,
         MAX_FILE_CELLS,
+        VIDEO_LIMITS.max_packet_size_bytes,
+        VIDEO_LIMITS.max_symbol_count,
+        VIDEO_LIMITS.max_signal_count,
+        MAX_BLOCKS,
+        MAX_PLACES,
     ]
 
 
@@ -237,7 +316,10 @@ def read_malformed(case: dict[str, Any], is_reference: bool, folder: Path) -> No
         return
     if case["kind"] == "tables":
         (folder / "entropy.npz").write_bytes(malformed_tables(case))
-        ImageTables.load(folder / "entropy.npz")
+        if case.get("codec") == "golden-video":
+            VideoTables.load(folder / "entropy.npz", golden_video_coder("golden-video").manifest)
+        else:
+            ImageTables.load(folder / "entropy.npz")
         return
     data = bytes.fromhex(case["bytes"])
     if case["kind"] == "packet":
@@ -253,6 +335,14 @@ def read_malformed(case: dict[str, Any], is_reference: bool, folder: Path) -> No
             for module in (range_coder, context) if is_reference else ():
                 stack.enter_context(patch.object(module, "compiled", None))
             coder.decode(data, limits)
+    elif case["kind"] == "video":
+        decoder = VideoDecoder(golden_video_coder(case["codec"], case.get("replace", ("", ""))), limits)
+        with ExitStack() as stack:
+            for module in (range_coder, context) if is_reference else ():
+                stack.enter_context(patch.object(module, "compiled", None))
+            if "reference" in case:
+                decoder.decode(bytes.fromhex(case["reference"]))
+            decoder.decode(data)
     else:
         assert case["kind"] == "decode"
         prior, packet = golden_prior(case["codec"]), Packet.from_bytes(data, limits)

@@ -66,6 +66,78 @@ def test_the_reference_gives_the_same(
         assert not decoded.flags.writeable
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(1, 4), st.integers(0, 5), st.integers(0, 9), st.integers(1, 9), st.integers(1, 9),
+    st.sampled_from([None, 0.0, 0.3, 1.0]), st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_the_reference_gives_the_same_with_given_channels_and_a_mask(
+    channels: int, known: int, taps: int, height: int, width: int, coded: float | None, seed: int
+) -> None:
+    model = tiny_image_coder.context_model(channels, 5, taps, seed=seed, given=known)
+    rng = np.random.default_rng(seed)
+    planes = rng.integers(-20, 21, (known, height, width)).astype(np.int32)
+    mask = None if coded is None else rng.random((height, width)) < coded
+    y = latents(model, height, width, 3, seed) * (1 if mask is None else mask)
+    assert (model.channels, model.given, y.shape[0]) == (channels, known, channels)
+    section, bits = model.encode_measured(y, planes, mask)
+    assert section == model.encode(y, planes, mask) == model.encode_reference(y, planes, mask)
+    places = slice(None) if mask is None else mask
+    tables = model.table_indices(y, planes, mask)
+    assert bits == pytest.approx(float(model.tables.bits(y, tables)[:, places].sum()), abs=1e-6)
+    walked = model._walk(height, width, lambda place, _: int(y[place]), planes, mask)[1]
+    assert (tables[:, places] == walked[:, places]).all()
+    for decode in (model.decode, model.decode_reference):
+        decoded = decode(section, height, width, planes, mask)
+        assert (decoded == y).all()
+        assert not decoded.flags.writeable
+    if known:
+        # What is given takes part by magnitudes up to 15, and only there.
+        same = np.where(np.abs(planes) >= 15, 99, -planes).astype(np.int32)
+        assert model.encode(y, same, mask) == section
+
+
+def test_given_channels_choose_tables_and_are_no_part_of_the_sum() -> None:
+    starts = {"first_tap": [0, 0, 1, 2], "first_threshold": [0, 0, 1, 2]}
+    model = simple(
+        order=[0, 1, 2], taps=[[0, 0, 1, 1], [SUM_CHANNEL, 0, 0, 1]], thresholds=[4, 1], first_table=[0, 0, 0],
+        given=1, **starts,
+    )  # fmt: skip
+    y = np.array([[[0, 1, 0]], [[0, 0, 0]]], np.int32)
+    known = np.array([[[9, -3, 4]]], np.int32)
+    assert model.table_indices(y, known).tolist() == [[[0, 1, 0]], [[0, 1, 0]]]
+
+
+def test_a_mask_of_nothing_codes_nothing() -> None:
+    model = tiny_image_coder.context_model(3, given=2)
+    y, known, mask = np.zeros((3, 4, 5), np.int32), np.ones((2, 4, 5), np.int32), np.zeros((4, 5), bool)
+    assert model.encode_measured(y, known, mask) == (b"", 0.0)
+    assert not model.decode(b"", 4, 5, known, mask).any()
+    with pytest.raises(PacketError):
+        model.decode(b"\x01", 4, 5, known, mask)
+
+
+@pytest.mark.parametrize(
+    ("known", "mask", "message"),
+    [
+        (None, None, r"given: expected channels of shape \[2, 4, 5\], got none"),
+        (np.zeros((1, 4, 5), np.int32), None, "given: expected channels of shape"),
+        (np.zeros((2, 5, 4), np.int32), None, "given: expected channels of shape"),
+        (np.zeros((2, 4, 5), np.int32), np.zeros((5, 4), bool), r"mask: expected bool of shape \[4, 5\]"),
+        (np.zeros((2, 4, 5), np.int32), np.zeros((4, 5), np.uint8), "mask: expected bool of shape"),
+        (np.zeros((2, 4, 5), np.int32), np.zeros((4, 5), bool), "latents: expected 0 wherever the mask is false"),
+    ],
+)
+def test_given_channels_and_masks_that_do_not_fit(known: Any, mask: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tiny_image_coder.context_model(3, given=2).encode(np.ones((3, 4, 5), np.int32), known, mask)
+
+
+def test_given_channels_where_there_are_none() -> None:
+    with pytest.raises(InputError, match=r"given: expected channels of shape \[0, 2, 2\]"):
+        simple().encode(np.zeros((2, 2, 2), np.int32), np.zeros((1, 2, 2), np.int32))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.binary(max_size=12), st.integers(0, 2**32 - 1))
 def test_any_bytes_are_canonical_or_refused(channels: int, height: int, width: int, data: bytes, seed: int) -> None:
@@ -151,6 +223,14 @@ def test_latents_of_another_shape(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"given": -1}, "given: expected 0 to 4097 and fewer than the 2 channels"),
+        ({"given": 2}, "given: expected 0 to 4097 and fewer than the 2 channels"),
+        ({"given": 1}, "order: expected the 1 given channels first"),
+        ({"given": 1, "order": [0, 1]}, "first_tap: expected none for the 1 given channels"),
+        (
+            {"given": 1, "order": [0, 1], "first_tap": [0, 0, 0], "taps": np.empty((0, 4), np.int32)},
+            "first_threshold: expected none for the 1 given channels",
+        ),
         ({"order": [1, 1]}, "order: expected each of"),
         ({"order": [2, 0]}, "order: expected each of"),
         ({"order": np.arange(5000)}, "order: expected each of up to 4096 channels"),
@@ -204,8 +284,9 @@ class TestCompiledContextItself:
             "thresholds": [2],
             "first_table": [0, 2],
         } | changes
+        given = arrays.pop("given", 0)
         return context.compiled.Context(
-            *(a if isinstance(a, bytes) else np.array(a, np.int32) for a in arrays.values())
+            *(a if isinstance(a, bytes) else np.array(a, np.int32) for a in arrays.values()), given
         )
 
     @pytest.mark.parametrize(
@@ -231,6 +312,11 @@ class TestCompiledContextItself:
             {"thresholds": list(range(64)), "first_threshold": [0, 64, 64]},
             {"first_table": [0, -1]},
             {"first_table": [0]},
+            {"given": -1},
+            {"given": 1},
+            {"given": 2},
+            {"given": 1, "order": [0, 1]},
+            {"given": 1, "order": [0, 1], "first_tap": [0, 0, 0], "taps": []},
         ],
     )
     def test_bad_models(self, changes: dict[str, Any]) -> None:
@@ -249,3 +335,18 @@ class TestCompiledContextItself:
                 coder.decode_context(wrong, b"", 1, 1)
         with pytest.raises(ValueError, match="names a table"):
             coder.decode_context(self.make(first_table=[0, 3]), b"", 1, 1)
+
+    def test_bad_given_channels_and_masks(self) -> None:
+        model = tiny_image_coder.context_model(3, given=2)
+        coder, sound = model._coder, model._context
+        y, known, mask = np.zeros((3, 4, 5), np.int32), np.zeros((2, 4, 5), np.int32), np.ones((4, 5), bool)
+        assert coder.encode_context(sound, y, 4, 5, known, mask)[0] == model.encode(y, known, mask)
+        for arguments in ((known[:1], mask), (None, mask), (known, mask[:3])):
+            with pytest.raises(ValueError, match="does not fit"):
+                coder.encode_context(sound, y, 4, 5, *arguments)
+            with pytest.raises(ValueError, match="does not fit"):
+                coder.decode_context(sound, b"", 4, 5, *arguments)
+        with pytest.raises(TypeError, match="expected 4 or 6 arguments, got 5"):
+            coder.decode_context(sound, b"", 4, 5, known)
+        with pytest.raises(TypeError):
+            coder.decode_context(sound, b"", 4, 5, known, 3)

@@ -7,8 +7,16 @@ import pytest
 pytest.importorskip("isthmus.training.context_recipe")
 
 from isthmus.common.context import ContextModel
-from isthmus.common.image_tables import CONTEXT_ARRAYS
-from isthmus.training.context_recipe import ContextEffort, learn_context, supported_tables
+from isthmus.common.entropy_file import CONTEXT_ARRAYS
+from isthmus.common.errors import InputError
+from isthmus.training.context_recipe import (
+    ContextEffort,
+    counted_pmfs,
+    learn_context,
+    learn_motion,
+    stack_latents,
+    supported_tables,
+)
 
 TOP = 24
 EFFORT = ContextEffort(taps=6, classes=5, neighbours=3, positions=4000)
@@ -57,3 +65,54 @@ def test_channels_that_say_nothing_get_one_table() -> None:
     model, _ = learn(latents)
     assert model.first_threshold[2] - model.first_threshold[1] == 0
     assert model.first_tap[2] - model.first_tap[1] == 0
+
+
+def test_residuals_are_learned_from_what_is_given_and_where_they_are_coded() -> None:
+    rng = np.random.default_rng(4)
+    mask = rng.random((20, 16, 16)) < 0.5
+    spread = rng.choice([0, 1, 12], (20, 3, 16, 16))
+    r = (np.rint(rng.laplace(size=spread.shape) * spread / 3) * mask[:, None]).clip(-TOP, TOP).astype(np.int16)
+    pmfs = counted_pmfs(r, TOP, mask)
+    known, blind = (learn_context(r[:15], pmfs, EFFORT, given=g, mask=mask[:15]) for g in (spread[:15], None))
+    assert (known.given, known.channels, blind.given) == (3, 3, 0)
+    known_bits = blind_bits = 0.0
+    for image in range(15, 20):
+        y, given = r[image].astype(np.int32), spread[image].astype(np.int32)
+        section, bits = known.encode_measured(y, given, mask[image])
+        assert (known.decode(section, 16, 16, given, mask[image]) == y).all()
+        known_bits += bits
+        blind_bits += blind.encode_measured(y, None, mask[image])[1]
+    assert known_bits < 0.85 * blind_bits
+
+
+def test_latents_of_several_sizes_are_learned_from_together() -> None:
+    latents = [correlated(1, 4, side, side)[0] for side in (8, 16, 24, 24)]
+    stacked, mask = stack_latents(latents)
+    assert (stacked.shape, mask.sum()) == ((4, 4, 24, 24), 64 + 256 + 2 * 576)
+    counts = counted_pmfs(stacked, TOP, mask)
+    assert counts.sum(1) == pytest.approx(1)
+    # What is padded is not counted.
+    values = np.concatenate([entry[0].ravel() for entry in latents])
+    assert counts[0, TOP] == pytest.approx((values == 0).mean(), abs=0.01)
+    model = learn_context(stacked, counts, EFFORT, mask=mask)
+    y = latents[0].astype(np.int32)
+    assert (model.decode(model.encode(y), 8, 8) == y).all()
+
+
+def test_motion_is_learned_from_messages_of_several_sizes() -> None:
+    rng = np.random.default_rng(5)
+    messages = [rng.integers(-2, 3, (3, *rng.integers(2, 9, 2))) for _ in range(30)]
+    for message in messages:
+        message[0] = np.abs(message[0])
+    model = learn_motion(messages, EFFORT)
+    assert (model.channels, model.given) == (3, 0)
+    message = messages[0].astype(np.int32)
+    assert (model.decode(model.encode(message), *message.shape[1:]) == message).all()
+    message[1, 0, 0] = 70_000  # an escape
+    assert (model.decode(model.encode(message), *message.shape[1:]) == message).all()
+
+
+def test_a_mask_of_nothing_is_refused() -> None:
+    latents = correlated(2, 2, 8, 0)
+    with pytest.raises(InputError, match="mask: expected latents to learn from"):
+        learn_context(latents, counted_pmfs(latents, TOP), EFFORT, mask=np.zeros((2, 8, 8), bool))

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import tiny_codec
 import tiny_image_codec
+import tiny_video_codec
+from tiny_clips import panning, write_video
 
 from isthmus.data.image_files import write_image
 
 BLOCKED = ("torch", "open3d", "isthmus.cloud", "isthmus.training", "isthmus.models", "matplotlib", "plotly", "onnx")
+VIDEO = ("av", "cv2")
 
 SCRIPT = """
 import sys
@@ -45,9 +48,9 @@ sys.exit(code)
 """
 
 
-def edge(*arguments: str) -> subprocess.CompletedProcess[str]:
+def edge(*arguments: str, without: tuple[str, ...] = BLOCKED) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT.format(blocked=BLOCKED, arguments=arguments)],
+        [sys.executable, "-W", "error", "-c", SCRIPT.format(blocked=without, arguments=arguments)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -62,7 +65,17 @@ def test_the_edge_needs_no_torch_open3d_or_cloud(tmp_path: Path) -> None:
     for index, cloud in enumerate(tiny_codec.clouds(3)):
         np.save(tmp_path / f"c{index}.npy", cloud.points)
     with tiny_codec.live_cloud(zoo) as live:
-        done = edge(str(tmp_path), "--cloud", live.address, "--zoo", str(zoo), "--codec", "tiny-q1", "--json")
+        done = edge(
+            str(tmp_path),
+            "--cloud",
+            live.address,
+            "--zoo",
+            str(zoo),
+            "--codec",
+            "tiny-q1",
+            "--json",
+            without=BLOCKED + VIDEO,
+        )
     assert done.returncode == 0, done.stderr
     assert "LOADED []" in done.stderr
     assert len(done.stdout.splitlines()) == 3
@@ -75,8 +88,26 @@ def test_nor_does_it_for_images(tmp_path: Path) -> None:
         write_image(tiny_image_codec.photo(40, 50, seed=index), tmp_path / f"p{index}.png")
     with tiny_codec.live_cloud(zoo) as live:
         common = ("--cloud", live.address, "--zoo", str(zoo), "--json")
-        done = edge(str(tmp_path), *common, "--codec", "image-test", "--save", str(tmp_path / "out"))
+        options = ("--codec", "image-test", "--save", str(tmp_path / "out"))
+        done = edge(str(tmp_path), *common, *options, without=BLOCKED + VIDEO)
     assert done.returncode == 0, done.stderr
     assert "LOADED []" in done.stderr
     assert len(done.stdout.splitlines()) == 3
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_nor_does_it_for_videos(tmp_path: Path) -> None:
+    """PyAV and OpenCV it needs then, and says so where they are missing."""
+    zoo = tmp_path / "zoo"
+    tiny_video_codec.write_video_codec(zoo)
+    clip = str(write_video(tmp_path / "clip.mp4", panning(3)))
+    with tiny_codec.live_cloud(zoo) as live:
+        common = ("--cloud", live.address, "--zoo", str(zoo), "--json", "--codec", tiny_video_codec.NAME)
+        done = edge(clip, *common)
+        assert done.returncode == 0, done.stderr
+        assert "LOADED []" in done.stderr
+        assert len(done.stdout.splitlines()) == 4
+        for package in VIDEO:
+            done = edge(clip, *common, without=(*BLOCKED, package))
+            assert done.returncode == 2
+            assert "pip install 'isthmus[video]'" in done.stderr

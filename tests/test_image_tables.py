@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.common.cdf import quantize_pmf
+from isthmus.common.entropy_file import CONTEXT_ARRAYS, MAX_FILE_CELLS
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.image_tables import CONTEXT_ARRAYS, MAX_FILE_CELLS, ImageTables
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.prior import Prior
 
 

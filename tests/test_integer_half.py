@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 from tiny_image_codec import CHANNELS, photo
 
 from isthmus.cloud.reconstruct import Reconstructor
+from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError
 from isthmus.common.image_coder import IMAGE_LIMITS, Adaptation
-from isthmus.common.image_tables import ENTROPY_FILE
 from isthmus.common.manifest import ImageManifest, file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.edge.image_encoder import ImageEncoder
 from isthmus.edge.side_analysis import histograms

@@ -34,6 +34,7 @@ IDENTITIES = {
     "golden-escape": "14834833c2c14097b35ce06bf4db0de5e69616275d6f798a01133f6d070b67c8",
     "golden-hyper-q1": "f874b86c66349f8128ffd6343e94f31c1f6c5628911fa8a87dcc2f3a3a7cc894",
     "golden-image-q1": "aad71b852cb48721754fe9fa87ab469e44f90ce0506deda6d26f1d30c630c113",
+    "golden-video": "0419cf32e46be614567c67e0068015db6177cec5d672c2a1291c9140948493d8",
     "golden-tree": "851eeda807a83b435fda147deff54e64fe6eaac727ac454af8267e3307f32481",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_images import golden_image_coder
+from golden_videos import golden_video_coder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, 
 from isthmus.common.manifest import PointCloudManifest
 from isthmus.common.packet import Limits, Packet, PacketType
 from isthmus.common.symbols import Symbols
+from isthmus.common.video_coder import VideoDecoder
 
 GOLDEN = Path(__file__).parent / "golden"
 PACKETS = sorted((GOLDEN / "packets").glob("*.json"))
@@ -50,6 +52,8 @@ def test_golden_packet_both_ways(path: Path) -> None:
             checksum_size_bytes=len(packet.checksum),
         )  # fmt: skip
         assert coded.packet.to_bytes() == data
+    elif "video" in expected:
+        check_video(expected, packet)
     elif "codec" in expected:
         prior, symbols = golden_prior(expected["codec"]), Symbols(np.array(expected["symbols"]))
         for decode in (prior.decode, prior.decode_reference):
@@ -57,6 +61,34 @@ def test_golden_packet_both_ways(path: Path) -> None:
         for encode in (prior.encode, prior.encode_reference):
             assert Packet.intra(encode(symbols), symbols, len(packet.checksum)).to_bytes() == data
         packet.verify(symbols)
+
+
+def check_video(expected: dict[str, Any], packet: Packet) -> None:
+    """Decodes a frame, after the key frame that it refers to, and encodes it again."""
+    video, coder = expected["video"], golden_video_coder(expected["codec"])
+    decoder = VideoDecoder(coder)
+    checksum_size_bytes = len(packet.checksum)
+    if "y" in video:
+        frame = decoder.decode(packet.to_bytes())
+        y = np.array(video["y"], np.int32).reshape(-1, video["height"], video["width"])
+        assert (frame.is_key, frame.field, frame.residual) == (True, None, None)
+        again = coder.encode_intra(y, video["serial"], checksum_size_bytes=checksum_size_bytes)
+    else:
+        reference = decoder.decode(bytes.fromhex(video["reference"])).state
+        frame = decoder.decode(packet.to_bytes())
+        assert frame.field is not None
+        assert frame.field.is_smooth == video["smooth"]
+        assert frame.field.modes.ravel().tolist() == video["modes"]
+        assert frame.field.vectors.ravel().tolist() == video["vectors"]
+        residual = frame.residual if frame.residual is not None else np.empty(0, np.int32)
+        assert residual.ravel().tolist() == video["residual"]
+        again = coder.encode_predicted(
+            reference, frame.field, residual if residual.size else (), video["serial"],
+            checksum_size_bytes=checksum_size_bytes,
+        )  # fmt: skip
+    assert frame.state.serial == video["serial"]
+    assert frame.state.values.ravel().tolist() == again.state.values.ravel().tolist() == video["state"]
+    assert again.packet == packet
 
 
 def test_there_are_golden_packets() -> None:

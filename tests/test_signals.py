@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError
-from isthmus.common.signals import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE, Image, PointCloud
+from isthmus.common.signals import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE, Image, PointCloud, VideoFrame
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint16, np.int64])
@@ -100,3 +100,10 @@ def test_images_of_sizes_that_no_codec_takes_are_refused(size):
         Image(pixels)
     assert MAX_SIDE == 65_535
     assert MAX_PIXELS == 8192 * 8192
+
+
+def test_frames_of_a_video_count_from_zero():
+    image = Image(np.zeros((2, 3, 3), np.uint8))
+    assert VideoFrame(image, 0).image is image
+    with pytest.raises(InputError, match="expected an index from 0 on, got -1"):
+        VideoFrame(image, -1)

@@ -15,7 +15,7 @@ import onnx
 import tiny_image_coder
 from onnx import TensorProto, helper
 
-from isthmus.common.image_tables import ENTROPY_FILE
+from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest import ImageManifest, file_sha256, write_codec_manifest
 from isthmus.common.signals import Image
 

@@ -74,17 +74,18 @@ def tables(
     )
 
 
-def context_model(channels: int = 4, classes: int = 4, taps: int = 5, *, seed: int = 0) -> ContextModel:
+def context_model(channels: int = 4, classes: int = 4, taps: int = 5, *, seed: int = 0, given: int = 0) -> ContextModel:
     """Taps, weights and thresholds at random, and tables that widen with the class; some channels have one class."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(channels)
+    order = np.concatenate([np.arange(given), given + rng.permutation(channels)])
     all_taps: list[list[int]] = []
     all_thresholds: list[int] = []
     first_tap, first_threshold, pmfs, offsets = [0], [0], [], []
     before: dict[int, list[int]] = {int(channel): order[:place].tolist() for place, channel in enumerate(order)}
-    for channel in range(channels):
+    for channel in range(given + channels):
         in_row = 0
-        for source in rng.choice([channel, SUM_CHANNEL, *before[channel]], rng.integers(0, taps + 1)).tolist():
+        count = int(rng.integers(0, taps + 1)) if channel >= given else 0
+        for source in rng.choice([channel, SUM_CHANNEL, *before[channel]], count).tolist():
             down, right = (int(step) for step in rng.integers(-2, 3, 2))
             if source == channel:
                 down = -abs(down)
@@ -93,7 +94,7 @@ def context_model(channels: int = 4, classes: int = 4, taps: int = 5, *, seed: i
             if source != channel or down or in_row <= 2:
                 all_taps.append([source, down, right, int(rng.choice([-3, -1, 1, 2, 5, 3000]))])
         first_tap.append(len(all_taps))
-        steps = rng.integers(1, 9, rng.integers(0, classes))
+        steps = rng.integers(1, 9, rng.integers(0, classes) if channel >= given else 0)
         all_thresholds += (int(rng.integers(-5, 6)) + np.cumsum(steps)).tolist()
         first_threshold.append(len(all_thresholds))
         for width in np.geomspace(0.3, 6, len(steps) + 1):
@@ -107,7 +108,8 @@ def context_model(channels: int = 4, classes: int = 4, taps: int = 5, *, seed: i
         np.array(all_taps, np.int32).reshape(-1, 4),
         np.array(first_threshold, np.int32),
         np.array(all_thresholds, np.int32),
-        (np.array(first_threshold[:-1]) + np.arange(channels)).astype(np.int32),
+        (np.array(first_threshold[:-1]) + np.arange(given + channels)).astype(np.int32),
+        given,
     )
 
 

@@ -35,6 +35,7 @@ def cloud(
     ] = 256,
     max_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of point clouds.")] = 1 << 16,
     max_image_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of an image.")] = 16 << 20,
+    max_video_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of a video's frame.")] = 4 << 20,
     max_signals: Annotated[int, typer.Option(min=1, help="Most signals in one packet.")] = 1024,
     save: Annotated[
         Path | None, typer.Option(help="Folder (made if need be) for a PNG of every image that comes in.")
@@ -48,7 +49,7 @@ def cloud(
     ready_file: Annotated[Path | None, typer.Option(help="Write host:port here once connections are taken.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each stream.")] = False,
 ) -> None:
-    """Serve the cloud halves of codecs: decode what edges send, classify clouds, reconstruct images, answer."""
+    """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
     import logging
     import os
@@ -57,6 +58,7 @@ def cloud(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.cloud.images import IMAGE_STREAM_LIMITS
     from isthmus.cloud.server import ServerConfig, serve
+    from isthmus.cloud.video import VIDEO_STREAM_LIMITS
     from isthmus.common.packet import Limits
     from isthmus.common.prior import MAX_SYMBOL_COUNT
     from isthmus.common.wire import StreamLimits
@@ -76,6 +78,12 @@ def cloud(
         max_message_size_bytes=max_image_packet_bytes + 64,
         idle_timeout_s=idle_timeout_s,
     )
+    video_limits = replace(
+        VIDEO_STREAM_LIMITS,
+        packet=replace(VIDEO_STREAM_LIMITS.packet, max_packet_size_bytes=max_video_packet_bytes),
+        max_message_size_bytes=max_video_packet_bytes + 64,
+        idle_timeout_s=idle_timeout_s,
+    )
     try:
         if save is not None:
             _make_folder(save)
@@ -86,6 +94,7 @@ def cloud(
             limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
             max_stream_count=max_streams,
             image_limits=image_limits,
+            video_limits=video_limits,
             save=save,
             grace_s=grace_s,
             threads=threads,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from isthmus.cloud.desk import Desk
 from isthmus.cloud.reconstruct import Reconstructor
 from isthmus.common import packet, wire
 from isthmus.common.errors import InputError, IsthmusError, OverloadedError, RemoteError
@@ -72,17 +72,13 @@ class CloudImageCodec:
         self._reconstructor.stop()
 
 
-class ImageDesk:
+class ImageDesk(Desk):
     """What the image streams of one server share.
 
     Args:
         limits: of each stream.
         max_stream_count: streams at a time; each may hold some tens of megabytes of packets and pixels.
         save: folder for a PNG of every reconstruction, which must exist; None keeps none.
-
-    Attributes:
-        limits: as given.
-        executor: the one thread in which images are decoded, apart from that of classifications.
 
     Raises:
         InputError: `save` is no folder.
@@ -93,31 +89,12 @@ class ImageDesk:
     ) -> None:
         if save is not None and not save.is_dir():
             raise InputError(f"{save}: expected a folder to save reconstructions in, got none there; make it first")
-        self.limits = limits
-        self.executor = ThreadPoolExecutor(1, thread_name_prefix="isthmus-image")
-        self._max_stream_count = max_stream_count
-        self._stream_count = 0
+        super().__init__("image", limits, max_stream_count)
         self._save = save
-
-    def enter(self) -> None:
-        """Count one stream in. OverloadedError if there are as many as there may be."""
-        if self._stream_count >= self._max_stream_count:
-            raise OverloadedError(
-                f"expected at most {self._max_stream_count} image streams at a time, got one more; try again later"
-            )
-        self._stream_count += 1
-
-    def leave(self) -> None:
-        """Count one stream out."""
-        self._stream_count -= 1
 
     def file_of(self, stream_id: str, frame_index: int) -> Path | None:
         """Where the reconstruction of a frame is kept, if it is."""
         return None if self._save is None else self._save / f"{stream_id}-{frame_index:06d}.png"
-
-    def close(self) -> None:
-        """Release the worker thread; nothing may run any more."""
-        self.executor.shutdown(wait=True, cancel_futures=True)
 
 
 def pixels_crc32(image: Image) -> int:

@@ -24,6 +24,7 @@ import grpc.aio
 
 from isthmus.cloud.images import IMAGE_STREAM_LIMITS, ImageDesk
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
+from isthmus.cloud.video import VIDEO_STREAM_LIMITS, VideoDesk
 from isthmus.cloud.zoo import Zoo
 from isthmus.common import packet, wire
 from isthmus.common.errors import InputError, MissingDependencyError
@@ -48,6 +49,8 @@ class ServerConfig:
         max_stream_count: streams at a time; one more is told to come back.
         image_limits: of each stream of images.
         max_image_stream_count: of those streams, how many may be of images.
+        video_limits: of each stream of videos.
+        max_video_stream_count: of all streams, how many may be of videos.
         save: folder for a PNG of every reconstruction; None keeps none.
         grace_s: what live streams get at the end.
         threads: of each network.
@@ -61,6 +64,8 @@ class ServerConfig:
     max_stream_count: int = 64
     image_limits: wire.StreamLimits = IMAGE_STREAM_LIMITS
     max_image_stream_count: int = 8
+    video_limits: wire.StreamLimits = VIDEO_STREAM_LIMITS
+    max_video_stream_count: int = 16
     save: Path | None = None
     grace_s: float = 10.0
     threads: int = 1
@@ -100,9 +105,10 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         raise MissingDependencyError(
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
-    zoo = Zoo(config.zoo, config.limits.packet, config.threads, config.image_limits.packet)
+    zoo = Zoo(config.zoo, config.limits.packet, config.threads, config.image_limits.packet, config.video_limits.packet)
     images = ImageDesk(config.image_limits, config.max_image_stream_count, config.save)
-    service = InferenceService(zoo, config.limits, config.max_stream_count, images)
+    videos = VideoDesk(config.video_limits, config.max_video_stream_count)
+    service = InferenceService(zoo, config.limits, config.max_stream_count, images, videos)
     server = grpc.aio.server(options=_options(config, zoo))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
@@ -132,10 +138,11 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
 
 def _options(config: ServerConfig, zoo: Zoo) -> list[tuple[str, int]]:
     image_bytes = config.image_limits.max_message_size_bytes if zoo.has_images else 0
+    video_bytes = config.video_limits.max_message_size_bytes if zoo.has_videos else 0
     return [
         # Two servers on one port would share its connections without a word.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", max(config.limits.max_message_size_bytes, image_bytes)),
+        ("grpc.max_receive_message_length", max(config.limits.max_message_size_bytes, image_bytes, video_bytes)),
         # Frees the streams of a client that is gone without a word within 30 s.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),

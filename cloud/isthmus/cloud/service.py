@@ -17,6 +17,7 @@ import grpc.aio
 
 from isthmus.cloud.images import ImageDesk
 from isthmus.cloud.stream import Context, Stream
+from isthmus.cloud.video import VideoDesk
 from isthmus.cloud.zoo import Zoo
 from isthmus.common import status, wire
 from isthmus.common.errors import OverloadedError
@@ -28,13 +29,16 @@ _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, all within `limits`, or those of `images`."""
+    """Streams of one server: at most `max_stream_count` at a time, all within `limits`, or those of a desk."""
 
-    def __init__(self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int, images: ImageDesk) -> None:
+    def __init__(
+        self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int, images: ImageDesk, videos: VideoDesk
+    ) -> None:
         self._zoo = zoo
         self._limits = limits
         self._max_stream_count = max_stream_count
         self._images = images
+        self._videos = videos
         self._streams: set[Stream] = set()
         self._is_draining = False
         self._all_done = asyncio.Event()
@@ -67,7 +71,7 @@ class InferenceService:
         stream_id = next(self._names)
         try:
             self._admit()
-            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor, self._images)
+            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor, self._images, self._videos)
             self._streams.add(stream)
             self._all_done.clear()
             try:
@@ -94,6 +98,7 @@ class InferenceService:
         """Release the worker threads; no stream may be live any more."""
         self._zoo.close()
         self._images.close()
+        self._videos.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _admit(self) -> None:

@@ -10,6 +10,9 @@ the service's one worker thread, so that health checks are answered meanwhile.
 Images take another way through the worker: one at a time, always in a thread, and the service's own for images, since
 a large one may take seconds that no classification should wait for. Their packets are large, so the reader takes no
 further message while more than `MAX_QUEUED_BYTES` are queued, and HTTP/2 holds the client back.
+
+Frames of a video go one at a time as well, in a thread that all videos share: each is answered as soon as it can be,
+and streams take turns. The stream's own decoder holds what predicted packets refer to, and ends with the stream.
 """
 
 from __future__ import annotations
@@ -25,19 +28,22 @@ from dataclasses import replace
 import grpc
 import grpc.aio
 
+from isthmus.cloud.desk import Desk
 from isthmus.cloud.images import CloudImageCodec, ImageDesk
-from isthmus.cloud.zoo import CloudCodec, Zoo, task_of
+from isthmus.cloud.video import VideoDesk, VideoInference
+from isthmus.cloud.zoo import CloudCodec, LoadedCodec, Zoo
 from isthmus.common import wire
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
-    IsthmusError,
     LimitExceededError,
     StreamNotOpenError,
     UnsupportedVersionError,
 )
 from isthmus.common.session import Event, Role, Session, State
 from isthmus.common.status import mismatch
+from isthmus.common.tasks import class_names_of, task_of
+from isthmus.common.video_coder import VideoDecoder
 
 INLINE_BUDGET_S = 0.002
 MAX_BATCH_FRAME_COUNT = 128
@@ -49,7 +55,7 @@ COST_GAIN = 0.2
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-_Answer = tuple[Sequence[list[int] | wire.FrameReconstruction | IsthmusError], wire.Timing]
+_Answer = tuple[Sequence[list[int] | wire.Outcome], wire.Timing]
 
 
 class Stream:
@@ -63,6 +69,7 @@ class Stream:
         limits: wire.StreamLimits,
         executor: Executor,
         images: ImageDesk,
+        videos: VideoDesk,
     ) -> None:
         self._id = stream_id
         self._context = context
@@ -70,7 +77,9 @@ class Stream:
         self._limits = limits
         self._executor = executor
         self._images = images
-        self._is_counted_image = False
+        self._videos = videos
+        self._desk: Desk | None = None  # where this stream is counted
+        self._decoder: VideoDecoder | None = None
         self._session = Session(Role.SERVER, limits.max_in_flight_frame_count)
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
@@ -112,11 +121,11 @@ class Stream:
             for task in (watch, reader):
                 if task is not None:
                     task.cancel()
-            if self._is_counted_image:
-                self._images.leave()
+            if self._desk is not None:
+                self._desk.leave()
             _log.debug("stream %s: %d frames answered", self._id, self._session.answered_count)
 
-    async def _open(self) -> tuple[CloudCodec | CloudImageCodec, wire.OpenStream]:
+    async def _open(self) -> tuple[LoadedCodec, wire.OpenStream]:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
@@ -140,18 +149,24 @@ class Stream:
         word = words.get(request.task, f"task {request.task}")
         if request.task != task_of(manifest) or word not in manifest.tasks:
             raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)
-        top_k = 1
-        if isinstance(codec, CloudCodec):
-            top_k = min(request.top_k, len(codec.manifest.class_names))
-        else:
-            self._images.enter()
-            self._is_counted_image = True
-            self._limits = self._images.limits
-            self._session.bound_in_flight(self._limits.max_in_flight_frame_count)
+        top_k = min(request.top_k, len(class_names_of(manifest)) or 1)
+        self._enter_desk(codec)
         self._session.sent(Event.OPENED)
         await self._context.write(wire.opened_response(wire.StreamOpened(self._id, self._limits, top_k)))
         self._last_progress_s = time.monotonic()
         return codec, replace(request, top_k=top_k)
+
+    def _enter_desk(self, codec: LoadedCodec) -> None:
+        """Count the stream in where its signal is counted, and take its limits."""
+        if isinstance(codec, CloudCodec):
+            return
+        desk: Desk = self._videos if isinstance(codec, VideoInference) else self._images
+        desk.enter()
+        self._desk, self._limits = desk, desk.limits
+        if isinstance(codec, VideoInference):
+            self._decoder = codec.decoder()
+            self._limits = replace(self._limits, packet=codec.limits)
+        self._session.bound_in_flight(self._limits.max_in_flight_frame_count)
 
     async def _read(self) -> None:
         try:
@@ -184,7 +199,7 @@ class Stream:
         finally:
             self._wake.set()
 
-    async def _answer(self, codec: CloudCodec | CloudImageCodec, opening: wire.OpenStream) -> None:
+    async def _answer(self, codec: LoadedCodec, opening: wire.OpenStream) -> None:
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -204,11 +219,12 @@ class Stream:
             packets = [self._queue.popleft() for _ in range(count)]
             self._queued_bytes -= sum(map(len, packets))
             self._has_room.set()
-            outcomes, timing = (
-                await self._infer(codec, packets, opening.top_k)
-                if isinstance(codec, CloudCodec)
-                else await self._reconstruct(codec, packets[0], opening.wants_pixels)
-            )
+            if isinstance(codec, CloudCodec):
+                outcomes, timing = await self._infer(codec, packets, opening.top_k)
+            elif isinstance(codec, VideoInference):
+                outcomes, timing = await self._infer_frame(codec, packets[0], opening)
+            else:
+                outcomes, timing = await self._reconstruct(codec, packets[0], opening.wants_pixels)
             self._session.sent(Event.RESULTS, count)
             await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
             self._last_progress_s = time.monotonic()
@@ -221,6 +237,15 @@ class Stream:
             data,
             wants_pixels,
             self._images.file_of(self._id, self._session.answered_count),
+        )
+        self._is_computing = False
+        return [outcome], timing
+
+    async def _infer_frame(self, codec: VideoInference, data: bytes, opening: wire.OpenStream) -> _Answer:
+        assert self._decoder is not None  # for the type checker: `_enter_desk` came first
+        self._is_computing = True
+        outcome, timing = await asyncio.get_running_loop().run_in_executor(
+            self._videos.executor, codec.infer, self._decoder, data, opening.top_k, opening.wants_state_crc32
         )
         self._is_computing = False
         return [outcome], timing

@@ -54,20 +54,24 @@ class Classifier:
         return np.concatenate([self._run(part) for part in parts])
 
     def top_labels(self, symbols: npt.NDArray[np.int32], top_k: int) -> npt.NDArray[np.int64]:
-        """The `top_k` labels of each signal as they travel, int64 `[signals, top_k]`, best first.
-
-        Of classes with equal logits the lower index comes first.
-        """
-        logits = self.logits(symbols)
-        if top_k == 1:  # few calls: this is the usual case, and each costs as much as a small network
-            sums = np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)
-            return wire.pack_labels(logits.argmax(1)[:, None], 1 / sums)
-        best = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
-        return wire.pack_labels(best, np.take_along_axis(probabilities(logits), best, 1))
+        """The `top_k` labels of each signal as they travel, int64 `[signals, top_k]`, best first."""
+        return top_labels(self.logits(symbols), top_k)
 
     def _run(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = self._session.run(None, {"symbols": symbols})[0]
         return logits
+
+
+def top_labels(logits: npt.NDArray[np.float32], top_k: int) -> npt.NDArray[np.int64]:
+    """The `top_k` labels of logits `[signals, classes]` as they travel, int64 `[signals, top_k]`, best first.
+
+    Of classes with equal logits the lower index comes first.
+    """
+    if top_k == 1:  # few calls: this is the usual case, and each costs as much as a small network
+        sums = np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)
+        return wire.pack_labels(logits.argmax(1)[:, None], 1 / sums)
+    best = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
+    return wire.pack_labels(best, np.take_along_axis(probabilities(logits), best, 1))
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

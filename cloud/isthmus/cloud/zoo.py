@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.cloud.decoder import Decoder
 from isthmus.cloud.images import CloudImageCodec
 from isthmus.cloud.tasks import CLOUD_FILE, Classifier
+from isthmus.cloud.video import VideoInference
 from isthmus.common import wire
 from isthmus.common.errors import (
     CodecError,
@@ -27,6 +28,9 @@ from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest,
 from isthmus.common.packet import Limits
 from isthmus.common.status import mismatch
 from isthmus.common.symbols import Symbols
+from isthmus.common.tasks import class_names_of, task_of
+from isthmus.common.video_coder import VIDEO_LIMITS
+from isthmus.common.video_manifest import VideoManifest
 from isthmus.common.zoo import codec_folders
 
 _log = logging.getLogger("isthmus.cloud")
@@ -73,6 +77,9 @@ class CloudCodec:
         return outcomes, wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
 
 
+LoadedCodec = CloudCodec | CloudImageCodec | VideoInference
+
+
 class Zoo:
     """All codecs under a folder. A damaged one is logged and left out; the others are served.
 
@@ -81,18 +88,27 @@ class Zoo:
         limits: of one packet of point clouds.
         threads: of each network.
         image_limits: of one packet of an image.
+        video_limits: of one packet of a video.
 
     Raises:
         InputError: no codec in the folder can be served.
     """
 
-    def __init__(self, folder: Path, limits: Limits, threads: int = 1, image_limits: Limits = IMAGE_LIMITS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Limits,
+        threads: int = 1,
+        image_limits: Limits = IMAGE_LIMITS,
+        video_limits: Limits = VIDEO_LIMITS,
+    ) -> None:
         self._limits = limits
         self._image_limits = image_limits
+        self._video_limits = video_limits
         self._threads = threads
         self._folders: dict[str, Path] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._loaded: dict[str, CloudCodec | CloudImageCodec] = {}
+        self._loaded: dict[str, LoadedCodec] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         for path in codec_folders(folder):
             try:
@@ -117,6 +133,11 @@ class Zoo:
         """Whether one of the codecs is of images."""
         return any(isinstance(manifest, ImageManifest) for manifest in self._manifests.values())
 
+    @property
+    def has_videos(self) -> bool:
+        """Whether one of the codecs is of videos."""
+        return any(isinstance(manifest, VideoManifest) for manifest in self._manifests.values())
+
     def offers(self) -> tuple[wire.CodecOffer, ...]:
         """What GetCapabilities says of each codec."""
         return tuple(
@@ -124,12 +145,12 @@ class Zoo:
                 wire.CodecId(name, manifest.identity),
                 (task_of(manifest),),
                 (manifest.bitstream_version,),
-                len(manifest.class_names) if isinstance(manifest, PointCloudManifest) else 0,
+                len(class_names_of(manifest)),
             )
             for name, manifest in sorted(self._manifests.items())
         )
 
-    async def load(self, codec_id: wire.CodecId) -> CloudCodec | CloudImageCodec:
+    async def load(self, codec_id: wire.CodecId) -> LoadedCodec:
         """The codec a client named, loaded in a thread the first time.
 
         Raises:
@@ -162,18 +183,15 @@ class Zoo:
             if isinstance(codec, CloudImageCodec):
                 codec.stop()
 
-    def _load(self, manifest: Manifest) -> CloudCodec | CloudImageCodec:
+    def _load(self, manifest: Manifest) -> LoadedCodec:
         folder = self._folders[manifest.name]
-        codec = (
-            CloudImageCodec(folder, self._image_limits, self._threads)
-            if isinstance(manifest, ImageManifest)
-            else CloudCodec(folder, self._limits, self._threads)
-        )
+        codec: LoadedCodec
+        if isinstance(manifest, ImageManifest):
+            codec = CloudImageCodec(folder, self._image_limits, self._threads)
+        elif isinstance(manifest, VideoManifest):
+            codec = VideoInference(folder, self._video_limits, self._threads)
+        else:
+            codec = CloudCodec(folder, self._limits, self._threads)
         if codec.manifest != manifest:
             raise CodecError(f"{folder}: the manifest has changed since the start; start again")
         return codec
-
-
-def task_of(manifest: Manifest) -> wire.Task:
-    """What this cloud does with the symbols of a codec."""
-    return wire.Task.RECONSTRUCTION if isinstance(manifest, ImageManifest) else wire.Task.CLASSIFICATION

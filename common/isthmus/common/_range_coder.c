@@ -58,12 +58,13 @@ typedef struct {
     const int32_t *first_threshold; /* [channels + 1] */
     const int32_t *thresholds;
     const int32_t *first_table; /* [channels] */
-    Py_ssize_t channels;
+    Py_ssize_t channels, given; /* the first ones are given, not coded */
 } Context;
 
 #define REACH 2         /* largest |dy| and |dx| of a tap */
 #define LARGEST 15      /* magnitudes are clipped to this */
-#define MOST_CHANNELS 4096
+#define MOST_CHANNELS 4096 /* that are coded */
+#define MOST_GIVEN 4097
 #define MOST_CLASSES 64 /* of a channel */
 #define BLOCK 16        /* thresholds compared at once */
 #define SUM_CHANNEL -1
@@ -307,6 +308,7 @@ typedef struct {
     uint16_t *sum;     /* [h + 2 REACH][w + 2 REACH], over the channels coded before */
     int32_t *activity; /* the same, of one channel; what lies around has no meaning */
     int32_t *table;    /* the same */
+    const uint8_t *mask; /* [h][w], 0 where all latents are 0 and none is coded; or null */
     Py_ssize_t height, width, stride, area, first, last; /* cells that hold the channel, and what is between its rows */
 } Field;
 
@@ -317,21 +319,31 @@ static void close_field(Field *f) {
     free(f->table);
 }
 
-static int open_field(Field *f, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width) {
-    *f = (Field){.height = height, .width = width, .stride = width + 2 * REACH};
-    f->area = (height + 2 * REACH) * f->stride;
-    f->first = REACH * f->stride + REACH;
-    f->last = f->first + (height - 1) * f->stride + width;
-    f->planes = calloc((size_t)(channels * f->area), 1);
-    f->sum = calloc((size_t)f->area, sizeof(uint16_t));
-    f->activity = malloc(sizeof(int32_t) * (size_t)f->area);
-    f->table = malloc(sizeof(int32_t) * (size_t)f->area);
-    return f->planes && f->sum && f->activity && f->table ? FINE : NO_MEMORY;
-}
-
 static inline uint8_t magnitude_of(int32_t value) {
     uint32_t magnitude = value < 0 ? -(uint32_t)value : (uint32_t)value;
     return (uint8_t)(magnitude < LARGEST ? magnitude : LARGEST);
+}
+
+/* A channel's magnitudes into its plane. */
+static void fill_plane(Field *f, Py_ssize_t channel, const int32_t *values) {
+    uint8_t *plane = f->planes + channel * f->area + f->first;
+    for (Py_ssize_t y = 0; y < f->height; y++)
+        for (Py_ssize_t i = 0; i < f->width; i++) plane[y * f->stride + i] = magnitude_of(values[y * f->width + i]);
+}
+
+static int open_field(Field *f, const Context *x, Py_ssize_t height, Py_ssize_t width, const int32_t *given,
+                      const uint8_t *mask) {
+    *f = (Field){.mask = mask, .height = height, .width = width, .stride = width + 2 * REACH};
+    f->area = (height + 2 * REACH) * f->stride;
+    f->first = REACH * f->stride + REACH;
+    f->last = f->first + (height - 1) * f->stride + width;
+    f->planes = calloc((size_t)(x->channels * f->area), 1);
+    f->sum = calloc((size_t)f->area, sizeof(uint16_t));
+    f->activity = malloc(sizeof(int32_t) * (size_t)f->area);
+    f->table = malloc(sizeof(int32_t) * (size_t)f->area);
+    if (!f->planes || !f->sum || !f->activity || !f->table) return NO_MEMORY;
+    for (Py_ssize_t k = 0; k < x->given; k++) fill_plane(f, k, given + k * height * width);
+    return FINE;
 }
 
 /* Adds what one tap gives the cells from `start` to `end`. */
@@ -356,10 +368,7 @@ static void add_tap(const Field *f, const int32_t *tap, Py_ssize_t start, Py_ssi
 static void tables_of_known(const Context *x, Field *f, Py_ssize_t channel, const int32_t *values) {
     const int32_t *thresholds = x->thresholds + x->first_threshold[channel];
     int threshold_count = x->first_threshold[channel + 1] - x->first_threshold[channel];
-    uint8_t *plane = f->planes + channel * f->area;
-    for (Py_ssize_t y = 0; y < f->height; y++)
-        for (Py_ssize_t i = 0; i < f->width; i++)
-            plane[f->first + y * f->stride + i] = magnitude_of(values[y * f->width + i]);
+    fill_plane(f, channel, values);
     Py_ssize_t count = f->last - f->first;
     int32_t *restrict table = f->table + f->first;
     for (Py_ssize_t i = 0; i < count; i++) table[i] = x->first_table[channel];
@@ -408,6 +417,10 @@ static int decode_channel(const Context *x, const Coder *c, Field *f, Py_ssize_t
         for (Py_ssize_t i = 0; i < f->width; i++) {
             uint8_t *cell = plane + start + i;
             int32_t reached = 0, *value = values + y * f->width + i;
+            if (f->mask && !f->mask[y * f->width + i]) {
+                *value = 0;
+                continue;
+            }
             if (threshold_count) {
                 int32_t activity = f->activity[start + i] + left[1] * cell[-1] + left[2] * cell[-2];
                 for (int k = 0; k < blocks; k++)
@@ -422,14 +435,14 @@ static int decode_channel(const Context *x, const Coder *c, Field *f, Py_ssize_t
 }
 
 static int decode_context(const Context *x, const Coder *c, Decoder *d, Py_ssize_t height, Py_ssize_t width,
-                          int32_t *values, Py_ssize_t *at) {
+                          const int32_t *given, const uint8_t *mask, int32_t *values, Py_ssize_t *at) {
     Field f;
     Py_ssize_t size = height * width;
-    int kind = open_field(&f, x->channels, height, width);
-    for (Py_ssize_t k = 0; !kind && k < x->channels; k++) {
-        Py_ssize_t channel = x->order[k];
-        kind = decode_channel(x, c, &f, channel, d, values + channel * size, at);
-        if (kind) *at += channel * size;
+    int kind = open_field(&f, x, height, width, given, mask);
+    for (Py_ssize_t k = x->given; !kind && k < x->channels; k++) {
+        Py_ssize_t channel = x->order[k], place = (channel - x->given) * size;
+        kind = decode_channel(x, c, &f, channel, d, values + place, at);
+        if (kind) *at += place;
         else add_to_sum(&f, channel);
     }
     close_field(&f);
@@ -438,18 +451,20 @@ static int decode_context(const Context *x, const Coder *c, Decoder *d, Py_ssize
 
 /* Codes values with an encoder, or without one writes down the table of each. */
 static int encode_context(const Context *x, const Coder *c, Encoder *e, Py_ssize_t height, Py_ssize_t width,
-                          const int32_t *values, int32_t *tables, Py_ssize_t *at) {
+                          const int32_t *given, const uint8_t *mask, const int32_t *values, int32_t *tables,
+                          Py_ssize_t *at) {
     Field f;
     Py_ssize_t size = height * width;
-    int kind = open_field(&f, x->channels, height, width);
-    for (Py_ssize_t k = 0; !kind && k < x->channels; k++) {
-        Py_ssize_t place = x->order[k] * size;
+    int kind = open_field(&f, x, height, width, given, mask);
+    for (Py_ssize_t k = x->given; !kind && k < x->channels; k++) {
+        Py_ssize_t place = (x->order[k] - x->given) * size;
         tables_of_known(x, &f, x->order[k], values + place);
         add_to_sum(&f, x->order[k]);
         for (Py_ssize_t y = 0; !kind && y < height; y++, place += width) {
             const int32_t *row = f.table + f.first + y * f.stride;
             if (e)
                 for (Py_ssize_t i = 0; !kind && i < width; i++) {
+                    if (mask && !mask[y * width + i]) continue;
                     kind = put(e, c, c->tables + row[i], values[place + i]);
                     if (kind) *at = place + i;
                 }
@@ -593,29 +608,53 @@ static const Context *context_for(const Coder *c, PyObject *object) {
     return x;
 }
 
-/* The context and the open buffer of (context, values, height, width), or NULL with an exception. */
-static const Context *open_latents(const Coder *c, PyObject *const *args, Py_buffer *values, Py_ssize_t *height,
-                                   Py_ssize_t *width) {
-    const Context *x = context_for(c, args[0]);
-    if (!x || read_sides(args + 2, x, height, width) || open_numbers(args[1], values, "values") < 0) return NULL;
-    if (values->len == 4 * x->channels * *height * *width) return x;
-    PyBuffer_Release(values);
-    PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
-    return NULL;
+/* What a call in context works on: (context, values or data, height, width[, given, mask]). */
+typedef struct {
+    const Context *x;
+    Py_ssize_t height, width;
+    Py_buffer data, given, mask; /* the last two are without object where there is none */
+} Job;
+
+static void close_job(Job *job) {
+    if (job->data.obj) PyBuffer_Release(&job->data);
+    if (job->given.obj) PyBuffer_Release(&job->given);
+    if (job->mask.obj) PyBuffer_Release(&job->mask);
 }
 
-/* encode_context(context, values, height, width): the section, and the bytes and range before its end */
+/* Opens and checks the buffers of a call; 0, or -1 with an exception. */
+static int open_job(Job *job, const Coder *c, PyObject *const *args, Py_ssize_t n, int is_encoding) {
+    *job = (Job){0};
+    if (n != 4 && n != 6) return PyErr_Format(PyExc_TypeError, "expected 4 or 6 arguments, got %zd", n), -1;
+    const Context *x = job->x = context_for(c, args[0]);
+    if (!x || read_sides(args + 2, x, &job->height, &job->width)) return -1;
+    PyObject *given = n == 6 && args[4] != Py_None ? args[4] : NULL, *mask = n == 6 && args[5] != Py_None ? args[5] : NULL;
+    Py_ssize_t size = job->height * job->width;
+    if (PyObject_GetBuffer(args[1], &job->data, PyBUF_SIMPLE) < 0) goto bad;
+    if (given && PyObject_GetBuffer(given, &job->given, PyBUF_SIMPLE) < 0) goto bad;
+    if (mask && PyObject_GetBuffer(mask, &job->mask, PyBUF_SIMPLE) < 0) goto bad;
+    if (is_encoding && job->data.len != 4 * (x->channels - x->given) * size)
+        PyErr_SetString(PyExc_ValueError, "values: their count does not fit channels, height and width");
+    else if (job->given.len != 4 * x->given * size)
+        PyErr_SetString(PyExc_ValueError, "given: their count does not fit channels, height and width");
+    else if (mask && job->mask.len != size)
+        PyErr_SetString(PyExc_ValueError, "mask: its count does not fit height and width");
+    else return 0;
+bad:
+    close_job(job);
+    return -1;
+}
+
+/* encode_context(context, values, height, width[, given, mask]): the section, and the bytes and range before its end */
 static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     Coder *c = (Coder *)self;
-    const Context *x;
-    Py_ssize_t height, width, at = 0;
-    Py_buffer values;
-    if (!takes(n, 4) || !(x = open_latents(c, args, &values, &height, &width))) return NULL;
+    Py_ssize_t at = 0;
+    Job job;
+    if (open_job(&job, c, args, n, 1)) return NULL;
     Encoder e = {.range = WINDOW};
     e.out = e.small;
     e.capacity = sizeof e.small;
     PyThreadState *thread = PyEval_SaveThread();
-    int kind = encode_context(x, c, &e, height, width, values.buf, NULL, &at);
+    int kind = encode_context(job.x, c, &e, job.height, job.width, job.given.buf, job.mask.buf, job.data.buf, NULL, &at);
     /* The interval says how many bits the symbols took. */
     Py_ssize_t settled_bytes = e.size;
     uint64_t range = e.range;
@@ -625,54 +664,52 @@ static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_
                             : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes,
                                             (unsigned long long)range);
     if (e.out != e.small) free(e.out);
-    PyBuffer_Release(&values);
+    close_job(&job);
     return result;
 }
 
-/* decode_context(context, data, height, width) */
+/* decode_context(context, data, height, width[, given, mask]) */
 static PyObject *Coder_decode_context(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     Coder *c = (Coder *)self;
-    const Context *x;
-    Py_ssize_t height, width, at = 0;
-    Py_buffer data;
-    if (!takes(n, 4) || !(x = context_for(c, args[0])) || read_sides(args + 2, x, &height, &width)) return NULL;
+    Py_ssize_t at = 0;
+    Job job;
     if (make_buckets(c)) return PyErr_NoMemory();
-    if (PyObject_GetBuffer(args[1], &data, PyBUF_SIMPLE) < 0) return NULL;
-    PyObject *result = PyBytes_FromStringAndSize(NULL, 4 * x->channels * height * width);
+    if (open_job(&job, c, args, n, 0)) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, 4 * (job.x->channels - job.x->given) * job.height * job.width);
     if (!result) goto done;
     int32_t *out = (int32_t *)(void *)PyBytes_AsString(result);
     PyThreadState *thread = PyEval_SaveThread();
     Decoder d;
-    start(&d, data.buf, data.len);
-    int kind = decode_context(x, c, &d, height, width, out, &at);
-    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = data.len;
+    start(&d, job.data.buf, job.data.len);
+    int kind = decode_context(job.x, c, &d, job.height, job.width, job.given.buf, job.mask.buf, out, &at);
+    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = job.data.len;
     PyEval_RestoreThread(thread);
     if (kind) {
         Py_DECREF(result);
         result = failure(kind, at);
     }
 done:
-    PyBuffer_Release(&data);
+    close_job(&job);
     return result;
 }
 
-/* context_tables(context, values, height, width): the table of each value, for measuring */
+/* context_tables(context, values, height, width[, given, mask]): the table of each value, for measuring */
 static PyObject *Coder_context_tables(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     Coder *c = (Coder *)self;
-    const Context *x;
-    Py_ssize_t height, width, at = 0;
-    Py_buffer values;
-    if (!takes(n, 4) || !(x = open_latents(c, args, &values, &height, &width))) return NULL;
-    PyObject *result = PyBytes_FromStringAndSize(NULL, values.len);
+    Py_ssize_t at = 0;
+    Job job;
+    if (open_job(&job, c, args, n, 1)) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, job.data.len);
     if (result) {
         int32_t *tables = (int32_t *)(void *)PyBytes_AsString(result);
-        int kind = encode_context(x, c, NULL, height, width, values.buf, tables, &at);
+        int kind = encode_context(job.x, c, NULL, job.height, job.width, job.given.buf, job.mask.buf, job.data.buf,
+                                  tables, &at);
         if (kind) {
             Py_DECREF(result);
             result = failure(kind, at);
         }
     }
-    PyBuffer_Release(&values);
+    close_job(&job);
     return result;
 }
 
@@ -686,11 +723,12 @@ static void Context_dealloc(PyObject *self) {
 /* Whether each channel's taps reach only what is coded before it, and no sum of theirs can leave 32 bits. */
 static int context_is_sound(const Context *x, Py_ssize_t tap_count, Py_ssize_t threshold_count) {
     Py_ssize_t n = x->channels;
-    int32_t place[MOST_CHANNELS];
+    int32_t place[MOST_CHANNELS + MOST_GIVEN];
     for (Py_ssize_t j = 0; j < n; j++) place[j] = -1;
     for (Py_ssize_t k = 0; k < n; k++) {
         if (x->order[k] < 0 || x->order[k] >= n || place[x->order[k]] >= 0) return 0;
         place[x->order[k]] = (int32_t)k;
+        if (k < x->given && x->order[k] != k) return 0;
     }
     if (x->first_tap[0] || x->first_threshold[0] || x->first_tap[n] != tap_count) return 0;
     if (x->first_threshold[n] != threshold_count) return 0;
@@ -698,6 +736,7 @@ static int context_is_sound(const Context *x, Py_ssize_t tap_count, Py_ssize_t t
         if (x->first_tap[j + 1] < x->first_tap[j] || x->first_tap[j + 1] > tap_count) return 0;
         if (x->first_threshold[j + 1] < x->first_threshold[j] || x->first_threshold[j + 1] > threshold_count) return 0;
         if (x->first_threshold[j + 1] - x->first_threshold[j] >= MOST_CLASSES || x->first_table[j] < 0) return 0;
+        if (j < x->given && (x->first_tap[j + 1] || x->first_threshold[j + 1])) return 0;
         int64_t largest = 0;
         int sequential = 0;
         for (Py_ssize_t k = x->first_tap[j]; k < x->first_tap[j + 1]; k++) {
@@ -708,7 +747,7 @@ static int context_is_sound(const Context *x, Py_ssize_t tap_count, Py_ssize_t t
                 if (!tap[1] && ++sequential > REACH) return 0;
             } else if (tap[0] != SUM_CHANNEL && (tap[0] < 0 || tap[0] >= n || place[tap[0]] >= place[j])) return 0;
             int64_t weight = tap[3] < 0 ? -(int64_t)tap[3] : tap[3];
-            largest += weight * LARGEST * (tap[0] == SUM_CHANNEL ? (int64_t)n : 1);
+            largest += weight * LARGEST * (tap[0] == SUM_CHANNEL ? (int64_t)(n - x->given) : 1);
         }
         if (largest > INT32_MAX) return 0;
     }
@@ -721,7 +760,9 @@ static PyObject *Context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     Py_buffer views[6];
     int opened = 0, status = 0;
     if (kwargs && PyDict_Size(kwargs)) return PyErr_SetString(PyExc_TypeError, "Context: no keyword arguments"), NULL;
-    if (!PyArg_ParseTuple(args, "OOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5]))
+    Py_ssize_t given = 0;
+    if (!PyArg_ParseTuple(args, "OOOOOO|n", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
+                          &objects[5], &given))
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Context *x = (Context *)allocate(type, 0);
@@ -730,7 +771,7 @@ static PyObject *Context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (!status) {
         Py_ssize_t n = views[0].len / 4, total = 0;
         for (int k = 0; k < 6; k++) total += views[k].len;
-        int fits = n >= 1 && n <= MOST_CHANNELS && views[1].len == 4 * (n + 1) && views[2].len % 16 == 0 &&
+        int fits = given >= 0 && given <= MOST_GIVEN && n > given && n - given <= MOST_CHANNELS && views[1].len == 4 * (n + 1) && views[2].len % 16 == 0 &&
                    views[3].len == 4 * (n + 1) && views[5].len == 4 * n;
         if (fits && (x->memory = malloc((size_t)total + 4))) {
             const int32_t *starts[6];
@@ -743,6 +784,7 @@ static PyObject *Context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
             x->order = starts[0], x->first_tap = starts[1], x->taps = starts[2];
             x->first_threshold = starts[3], x->thresholds = starts[4], x->first_table = starts[5];
             x->channels = n;
+            x->given = given;
             fits = context_is_sound(x, views[2].len / 16, views[4].len / 4);
         } else if (fits) PyErr_NoMemory();
         if (!fits && !PyErr_Occurred())
@@ -851,11 +893,11 @@ static PyMethodDef coder_methods[] = {
     {"decode_signals", (PyCFunction)(void (*)(void))Coder_decode_signals, METH_FASTCALL,
      "decode_signals(data, signals)"},
     {"encode_context", (PyCFunction)(void (*)(void))Coder_encode_context, METH_FASTCALL,
-     "encode_context(context, values, height, width)"},
+     "encode_context(context, values, height, width[, given, mask])"},
     {"decode_context", (PyCFunction)(void (*)(void))Coder_decode_context, METH_FASTCALL,
-     "decode_context(context, data, height, width)"},
+     "decode_context(context, data, height, width[, given, mask])"},
     {"context_tables", (PyCFunction)(void (*)(void))Coder_context_tables, METH_FASTCALL,
-     "context_tables(context, values, height, width)"},
+     "context_tables(context, values, height, width[, given, mask])"},
     {0},
 };
 

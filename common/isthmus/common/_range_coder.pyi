@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int32s = NDArray[np.int32]
+Bools = NDArray[np.bool_]
 
 @final
 class Coder:
@@ -27,11 +28,34 @@ class Coder:
     def encode_signals(self, values: Int32s, /) -> bytes | tuple[int, int]: ...
     def decode_signals(self, data: bytes, signals: int, /) -> bytes | tuple[int, int]: ...
     def encode_context(
-        self, context: Context, values: Int32s, height: int, width: int, /
+        self,
+        context: Context,
+        values: Int32s,
+        height: int,
+        width: int,
+        given: Int32s | None = None,
+        mask: Bools | None = None,
+        /,
     ) -> tuple[bytes, int, int] | tuple[int, int]: ...
-    def decode_context(self, context: Context, data: bytes, height: int, width: int, /) -> bytes | tuple[int, int]: ...
+    def decode_context(
+        self,
+        context: Context,
+        data: bytes,
+        height: int,
+        width: int,
+        given: Int32s | None = None,
+        mask: Bools | None = None,
+        /,
+    ) -> bytes | tuple[int, int]: ...
     def context_tables(
-        self, context: Context, values: Int32s, height: int, width: int, /
+        self,
+        context: Context,
+        values: Int32s,
+        height: int,
+        width: int,
+        given: Int32s | None = None,
+        mask: Bools | None = None,
+        /,
     ) -> bytes | tuple[int, int]: ...
 
 @final
@@ -46,5 +70,6 @@ class Context:
         first_threshold: Int32s,
         thresholds: Int32s,
         first_table: Int32s,
+        given: int = 0,
         /,
     ) -> Context: ...

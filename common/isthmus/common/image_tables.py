@@ -11,9 +11,6 @@ candidates     0   1   2      3   4    5        first_table = (0, 3, 5, 6)
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,21 +19,23 @@ from numpy.typing import NDArray
 
 from isthmus.common.cdf import CdfTables
 from isthmus.common.context import ContextModel
+from isthmus.common.entropy_file import (
+    CONTEXT_ARRAYS,
+    MAX_OFFSET,
+    PRECISION_BITS,
+    TABLE_ARRAYS,
+    arrays_of,
+    arrays_of_context,
+    context_in,
+    read_arrays,
+    tables_in,
+)
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
-
-ENTROPY_FILE = "entropy.npz"
-PRECISION_BITS = 16
-MAX_OFFSET = 1 << 24
-"""Furthest value of a table's first entry."""
-MAX_FILE_CELLS = 1 << 22
-"""Most numbers of one array in the file."""
+from isthmus.common.prior import MAX_CHANNELS, Prior
 
 Int32 = NDArray[np.int32]
 
-TABLE_ARRAYS = ("frequencies", "sizes", "offsets")
 REQUIRED = (*TABLE_ARRAYS, "first_table", *(f"choice_{n}" for n in (*TABLE_ARRAYS, "first_table", "parent", "escape")))
-CONTEXT_ARRAYS = ("order", "first_tap", "taps", "first_threshold", "thresholds", "first_table")
 OPTIONAL = (
     tuple(f"q_{n}" for n in TABLE_ARRAYS),
     tuple(f"z_{n}" for n in TABLE_ARRAYS),
@@ -122,14 +121,13 @@ class ImageTables:
     def save(self, path: str | Path) -> None:
         """Writes the file; the same tables give the same bytes."""
         prior = self.choice
-        arrays = _arrays_of("", self.tables) | {"first_table": self.first_table} | _arrays_of("choice_", prior.tables)
+        arrays = arrays_of("", self.tables) | {"first_table": self.first_table} | arrays_of("choice_", prior.tables)
         arrays |= {"choice_first_table": prior.first_table, "choice_parent": prior.parent}
         arrays["choice_escape"] = np.array([prior.tables.has_escape], dtype=np.int32)
         for prefix, tables in (("q_", self.q_tables), ("z_", self.z_tables)):
-            arrays |= _arrays_of(prefix, tables) if tables is not None else {}
+            arrays |= arrays_of(prefix, tables) if tables is not None else {}
         if self.context is not None:
-            arrays |= _arrays_of("context_", self.context.tables)
-            arrays |= {f"context_{name}": getattr(self.context, name).ravel() for name in CONTEXT_ARRAYS}
+            arrays |= arrays_of_context("context_", self.context)
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
@@ -140,18 +138,9 @@ class ImageTables:
             ManifestError: it is missing, or not exactly the arrays of sound tables.
         """
         try:
-            return _tables_of(_read(Path(path)))
+            return _tables_of(read_arrays(Path(path), REQUIRED, OPTIONAL))
         except (InputError, ManifestError) as error:
             raise ManifestError(f"{path}: {error}; restore it, or make the codec again") from error
-
-
-def _arrays_of(prefix: str, tables: CdfTables) -> dict[str, Int32]:
-    rows = [tables.frequencies(table) for table in range(tables.count)]
-    return {
-        f"{prefix}frequencies": np.concatenate(rows).astype(np.int32),
-        f"{prefix}sizes": tables.sizes,
-        f"{prefix}offsets": tables.offsets,
-    }
 
 
 def _tables_of(arrays: dict[str, Int32]) -> ImageTables:
@@ -159,79 +148,14 @@ def _tables_of(arrays: dict[str, Int32]) -> ImageTables:
     if escape not in ([0], [1]):
         raise ManifestError(f"choice_escape: expected one 0 or 1, got {escape!r:.80}")
     return ImageTables(
-        tables=_cdf_tables(arrays, ""),
+        tables=tables_in(arrays, ""),
         first_table=arrays["first_table"],
         choice=Prior(
-            _cdf_tables(arrays, "choice_", has_escape=escape == [1]),
+            tables_in(arrays, "choice_", has_escape=escape == [1]),
             arrays["choice_first_table"],
             arrays["choice_parent"],
         ),
-        q_tables=_cdf_tables(arrays, "q_") if "q_sizes" in arrays else None,
-        z_tables=_cdf_tables(arrays, "z_") if "z_sizes" in arrays else None,
-        context=_context(arrays) if "context_sizes" in arrays else None,
+        q_tables=tables_in(arrays, "q_") if "q_sizes" in arrays else None,
+        z_tables=tables_in(arrays, "z_") if "z_sizes" in arrays else None,
+        context=context_in(arrays, "context_") if "context_sizes" in arrays else None,
     )
-
-
-def _context(arrays: dict[str, Int32]) -> ContextModel:
-    parts = {name: arrays[f"context_{name}"] for name in CONTEXT_ARRAYS}
-    if len(parts["taps"]) % 4:
-        raise ManifestError(f"context_taps: expected four numbers a tap, got {len(parts['taps'])} numbers")
-    parts["taps"] = parts["taps"].reshape(-1, 4)
-    try:
-        return ContextModel(_cdf_tables(arrays, "context_"), **parts)
-    except InputError as error:
-        raise ManifestError(f"context: {error}") from error
-
-
-def _cdf_tables(arrays: dict[str, Int32], prefix: str, *, has_escape: bool = True) -> CdfTables:
-    frequencies, sizes, offsets = (arrays[prefix + name] for name in TABLE_ARRAYS)
-    is_sound = 1 <= len(sizes) <= MAX_TABLES and int(sizes.min()) >= 1
-    if not is_sound or int(sizes.sum(dtype=np.int64)) != len(frequencies):
-        raise ManifestError(
-            f"{prefix}sizes: expected 1 to {MAX_TABLES} sizes from 1 up that sum to the {len(frequencies)} frequencies"
-        )
-    if len(sizes) * (int(sizes.max()) + 1) > MAX_TABLE_CELLS:
-        raise ManifestError(
-            f"{prefix}sizes: expected at most {MAX_TABLE_CELLS} entries when padded, got {len(sizes)} tables of up to "
-            f"{int(sizes.max())}"
-        )
-    return CdfTables.from_flat_frequencies(
-        frequencies.astype(np.int64), sizes.astype(np.int64), offsets, PRECISION_BITS, has_escape
-    )
-
-
-def _read(path: Path) -> dict[str, Int32]:
-    """The arrays of the file, int32 `[n]` each, their sizes checked before they are read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            optional = [name for group in OPTIONAL if set(group) <= set(names) for name in group]
-            expected = sorted([*REQUIRED, *optional])
-            if sorted(names) != expected:
-                raise ManifestError(f"expected the arrays {expected}, got {sorted(names)!r:.400}")
-            arrays: dict[str, Int32] = {}
-            for name, entry in names.items():
-                if entry.file_size > 4 * MAX_FILE_CELLS:
-                    raise ManifestError(
-                        f"{name}: expected at most {MAX_FILE_CELLS} numbers, got {entry.file_size} bytes"
-                    )
-                with archive.open(entry) as stream:
-                    arrays[name] = _array(name, stream.read(entry.file_size + 1))
-    except OSError as error:
-        raise ManifestError(f"cannot read it: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ManifestError(f"expected an npz file: {error}") from error
-    return arrays
-
-
-def _array(name: str, data: bytes) -> Int32:
-    """The array of a `.npy` member: int32, one axis, all bytes used."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise ManifestError(f"{name}: expected npy version 1.0, got {version}")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    start = stream.tell()
-    if dtype != np.dtype("<i4") or len(shape) != 1 or len(data) - start != 4 * shape[0]:
-        raise ManifestError(f"{name}: expected int32 numbers on one axis, got {dtype} of shape {shape}")
-    return np.frombuffer(data, dtype="<i4", offset=start).astype(np.int32)

@@ -18,9 +18,9 @@ from isthmus.common.manifest_fields import (
     CHECKSUM_SIZES_BYTES,
     MANIFEST_FILE,
     MAX_MANIFEST_SIZE_BYTES,
-    MAX_TEXT_LENGTH,
     canonical,
     check_canonical,
+    check_class_names,
     check_codec_name,
     check_fields,
     check_version,
@@ -31,13 +31,12 @@ from isthmus.common.manifest_fields import (
 )
 from isthmus.common.prior import MAX_CHANNELS, Prior
 
-MAX_CLASSES = 4096
 MAX_POINTS = 1 << 20
 MAX_QUALITY = 99
 MAX_STRIDE = 64
 MAX_HALO_PIXELS = 4096
 MAX_BINS = 4096
-TASKS = ("classification", "reconstruction")
+TASKS = ("classification", "motion-compensated-inference", "reconstruction")
 UP_AXES = ("x", "y", "z")
 
 
@@ -113,9 +112,11 @@ class Manifest(ABC):
             LimitExceededError: larger than a manifest may be.
             UnsupportedVersionError: of another bitstream version.
         """
+        from isthmus.common.video_manifest import VideoManifest  # late: it builds on this module
+
         fields = parse(data)
         signal = fields.get("signal") if isinstance(fields, dict) else None
-        kinds = {kind.signal: kind for kind in (PointCloudManifest, ImageManifest)}
+        kinds = {kind.signal: kind for kind in (PointCloudManifest, ImageManifest, VideoManifest)}
         kind = kinds.get(signal) if type(signal) is str else PointCloudManifest  # whose fields the message names
         if kind is None:
             raise ManifestError(f"signal: expected one of {tuple(kinds)}, got {signal!r:.80}")
@@ -198,15 +199,7 @@ class PointCloudManifest(Manifest):
         return self.prior.channels
 
     def _check(self) -> None:
-        expect(
-            1 <= len(self.class_names) <= MAX_CLASSES and len(set(self.class_names)) == len(self.class_names),
-            f"class_names: expected 1 to {MAX_CLASSES} names, all different, got {len(self.class_names)}",
-        )
-        for class_name in self.class_names:
-            expect(
-                isinstance(class_name, str) and 1 <= len(class_name) <= MAX_TEXT_LENGTH and class_name.isprintable(),
-                f"class_names: expected 1 to {MAX_TEXT_LENGTH} printable characters each, got {class_name!r}",
-            )
+        check_class_names(self.class_names)
 
     @staticmethod
     def _json_fields() -> dict[str, type]:

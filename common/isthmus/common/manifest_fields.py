@@ -14,6 +14,7 @@ MAX_MANIFEST_SIZE_BYTES = 8 << 20
 MAX_WEIGHT_FILES = 16
 MAX_TEXT_LENGTH = 128
 MAX_CODEC_NAME_LENGTH = 64
+MAX_CLASSES = 4096
 CHECKSUM_SIZES_BYTES = (0, 2, 4)
 
 CODEC_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -41,6 +42,19 @@ def check_codec_name(name: object) -> str:
     is_name = isinstance(name, str) and len(name) <= MAX_CODEC_NAME_LENGTH and CODEC_NAME.fullmatch(name) is not None
     expect(is_name, f"name: expected up to 64 characters of lower-case words joined by hyphens, got {name!r}")
     return str(name)
+
+
+def check_class_names(names: tuple[str, ...]) -> None:
+    """Raises ManifestError unless the names of a classifier's classes are as a manifest has them."""
+    expect(
+        1 <= len(names) <= MAX_CLASSES and len(set(names)) == len(names),
+        f"class_names: expected 1 to {MAX_CLASSES} names, all different, got {len(names)}",
+    )
+    for name in names:
+        expect(
+            isinstance(name, str) and 1 <= len(name) <= MAX_TEXT_LENGTH and name.isprintable(),
+            f"class_names: expected 1 to {MAX_TEXT_LENGTH} printable characters each, got {name!r}",
+        )
 
 
 def check_version(version: int) -> None:

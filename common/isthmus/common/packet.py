@@ -25,7 +25,7 @@ class PacketType(IntEnum):
     INTRA = 0
     """Nothing but itself."""
     PREDICTED = 1
-    """The latents of the frame before it."""
+    """The latents of a frame before it (BITSTREAM.md §9)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,26 @@ class Image:
         return int(self.pixels.shape[1])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One picture of a video.
+
+    Attributes:
+        image: as it is shown.
+        index: of the frame in its video, from 0 on; it grows from frame to frame.
+
+    Raises:
+        InputError: a negative index.
+    """
+
+    image: Image
+    index: int
+
+    def __post_init__(self) -> None:
+        if self.index < 0:
+            raise InputError(f"video frame: expected an index from 0 on, got {self.index}")
+
+
 def _checked_copy(points: npt.ArrayLike) -> npt.NDArray[np.float32]:
     try:
         given = np.asarray(points)

@@ -69,7 +69,13 @@ class CodecId:
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """What a client asks for, once for the whole stream. `top_k` is at least 1; `wants_pixels` of reconstructions."""
+    """What a client asks for, once for the whole stream.
+
+    Attributes:
+        top_k: labels for each signal, at least 1.
+        wants_pixels: of reconstructions.
+        wants_state_crc32: of the frames of a video.
+    """
 
     codec_id: CodecId
     bitstream_version: int
@@ -77,6 +83,7 @@ class OpenStream:
     top_k: int = 1
     wants_timing: bool = False
     wants_pixels: bool = False
+    wants_state_crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +136,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class FrameLabels:
-    """Outcome of a decoded frame: its labels as they travel, signal by signal, best first."""
+    """Outcome of a decoded frame.
+
+    Attributes:
+        packed: its labels as they travel, signal by signal, best first.
+        state_crc32: of the latents of a frame of video as the cloud holds them; -1 where it was not asked for.
+    """
 
     packed: tuple[int, ...]
+    state_crc32: int = -1
 
     def signals(self, top_k: int) -> tuple[tuple[Label, ...], ...]:
         """For each signal its `top_k` labels."""
@@ -197,6 +210,7 @@ def open_request(opening: OpenStream) -> bytes:
         top_k=0 if opening.top_k == 1 else opening.top_k,
         wants_timing=opening.wants_timing,
         wants_pixels=opening.wants_pixels,
+        wants_state_crc32=opening.wants_state_crc32,
     )
     return inference_service_pb2.StreamInferenceRequest(open=message).SerializeToString()
 
@@ -231,6 +245,7 @@ def read_request(data: bytes) -> OpenStream | Frames:
         top_k=opening.top_k or 1,
         wants_timing=opening.wants_timing,
         wants_pixels=opening.wants_pixels,
+        wants_state_crc32=opening.wants_state_crc32,
     )
 
 
@@ -242,10 +257,8 @@ def opened_response(opened: StreamOpened) -> bytes:
     return inference_service_pb2.StreamInferenceResponse(opened=message).SerializeToString()
 
 
-def results_response(
-    outcomes: Sequence[Sequence[int] | FrameReconstruction | IsthmusError], timing: Timing | None = None
-) -> bytes:
-    """A message of one or more results: labels as `pack_labels` makes them, a reconstruction, or a frame's error."""
+def results_response(outcomes: Sequence[Sequence[int] | Outcome], timing: Timing | None = None) -> bytes:
+    """A message of one or more results: labels as `pack_labels` makes them or with their frame, or another outcome."""
     message = inference_service_pb2.StreamInferenceResponse()
     add = message.results.add
     for outcome in outcomes:
@@ -255,6 +268,11 @@ def results_response(
             told = add().reconstruction
             told.height, told.width, told.pixels_crc32 = outcome.height, outcome.width, outcome.pixels_crc32
             told.png = outcome.png
+        elif isinstance(outcome, FrameLabels):
+            result = add()
+            result.labels.extend(outcome.packed)
+            if outcome.state_crc32 >= 0:
+                result.state_crc32 = outcome.state_crc32
         else:
             add().labels.extend(outcome)
     if timing is not None:
@@ -332,7 +350,7 @@ def _read_outcome(result: inference_service_pb2.FrameResult, class_count: int) -
                 f"label {value}: expected a class below {class_count} and at most {PER_MILLE_MAX} per mille, "
                 f"got class {value >> LABEL_PROBABILITY_BITS} and {value & 1023}"
             )
-    return FrameLabels(labels)
+    return FrameLabels(labels, result.state_crc32 if result.HasField("state_crc32") else -1)
 
 
 def _read_reconstruction(message: inference_service_pb2.Reconstruction) -> FrameReconstruction:

@@ -75,17 +75,17 @@ class Crossing:
         return self.jpeg_bytes > self.packet_bytes
 
 
-def shipped_photo() -> Path:
+def shipped_photo(name: str = PHOTO) -> Path:
     """A photograph among the files of scikit-image. MissingDependencyError where it is not installed."""
     from isthmus.measure.image_set import shipped_folder
 
     folder = shipped_folder()
-    if folder is None or not (folder / PHOTO).is_file():
+    if folder is None or not (folder / name).is_file():
         raise MissingDependencyError(
-            f"photograph: expected {PHOTO} of the package scikit-image, got none; run: pip install 'isthmus[measure]', "
+            f"photograph: expected {name} of the package scikit-image, got none; run: pip install 'isthmus[measure]', "
             "or name an image with --data"
         )
-    return folder / PHOTO
+    return folder / name
 
 
 def image_codec_folder(codec: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,8 @@ from isthmus.data.image_formats import is_image_name
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from isthmus.common.manifest import ImageManifest, PointCloudManifest
+    from isthmus.common.manifest import CodecFolder, ImageManifest, Manifest, PointCloudManifest
+    from isthmus.common.packet import Packet
 
 MAX_ROWS = 40
 MAX_HEX_BYTES = 64
@@ -52,9 +54,9 @@ def inspect(
             console.print(_zoo_table(zoo))
         elif Path(target).suffix == ".isth":
             console.print(_stream_table(Path(target), zoo))
-        elif Path(target).is_file() and is_image_name(target):
+        elif _is_file(target) and is_image_name(target):
             console.print(_image_table(Path(target), codec, zoo, picture))
-        elif Path(target).is_file():
+        elif _is_file(target):
             console.print(_cloud_table(Path(target), codec or DEFAULT_CODEC, zoo, picture))
         elif _is_hex(target):
             console.print(_packet_table(bytes.fromhex(target), codec, zoo))
@@ -63,6 +65,13 @@ def inspect(
     except IsthmusError as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # longer than names may be, as a packet in hex is
+        return False
 
 
 def _is_hex(text: str) -> bool:
@@ -87,6 +96,7 @@ def _training(folder: Path) -> dict[str, Any]:
 
 def _zoo_table(zoo: Path | None) -> Table:
     from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
+    from isthmus.common.video_manifest import VideoManifest
     from isthmus.common.zoo import codec_folders, find_zoo
 
     folder = find_zoo(zoo)
@@ -99,7 +109,7 @@ def _zoo_table(zoo: Path | None) -> Table:
         symbols = points = ""
         if isinstance(manifest, PointCloudManifest):
             symbols, points = str(manifest.channels), str(manifest.preprocessing.benchmark_points or "any")
-        elif isinstance(manifest, ImageManifest):
+        elif isinstance(manifest, ImageManifest | VideoManifest):
             symbols = f"{manifest.latent_channels} / {manifest.stride}²"
         size = sum(f.stat().st_size for f in path.iterdir())
         table.add_row(
@@ -114,7 +124,9 @@ def _number(value: float | None) -> str:
 
 
 def _codec_table(name: str, zoo: Path | None) -> Table:
-    from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
+    from isthmus.command.inspect_video import add_video_rows
+    from isthmus.common.manifest import CodecFolder, ImageManifest, PointCloudManifest, load_codec_folder
+    from isthmus.common.video_manifest import VideoManifest
     from isthmus.common.zoo import find_codec
 
     folder = load_codec_folder(find_codec(name, zoo))
@@ -127,6 +139,8 @@ def _codec_table(name: str, zoo: Path | None) -> Table:
         _add_point_cloud_rows(table, manifest)
     elif isinstance(manifest, ImageManifest):
         _add_image_rows(table, manifest)
+    elif isinstance(manifest, VideoManifest):
+        add_video_rows(table, CodecFolder(manifest, folder.path))
     for file, digest in manifest.weights:
         table.add_row(file, f"{(folder.path / file).stat().st_size} bytes, SHA-256 {digest}")
     for key, value in sorted(_training(folder.path).items()):
@@ -154,7 +168,6 @@ def _add_image_rows(table: Table, manifest: ImageManifest) -> None:
 
 
 def _stream_table(path: Path, zoo: Path | None) -> Table:
-    from isthmus.command.inspect_image import packet_summary
     from isthmus.common.image_coder import IMAGE_LIMITS
     from isthmus.common.packet import DEFAULT_LIMITS
     from isthmus.common.stream_file import StreamReader
@@ -164,16 +177,15 @@ def _stream_table(path: Path, zoo: Path | None) -> Table:
         raise InputError(f"{path}: expected a stream file, got a path where none is")
     with path.open("rb") as file:
         reader = StreamReader(file, limits)
-        is_image = _is_image_codec(reader.header.codec_name, zoo)
         header = reader.header
+        kind, say = _stream_words(header.codec_name, zoo)
         title = f"{path}: stream of {header.codec_name}, manifest {header.identity.hex()[:12]}"
-        table = _table(title, "packet", "type", "signals", "bytes", "image" if is_image else "sections in hex")
+        table = _table(title, "packet", "type", "signals", "bytes", kind)
         count = size = 0
         for packet in reader:
             if count < MAX_ROWS:
-                sections = packet_summary(packet) if is_image else " | ".join(map(_hex, packet.sections))
                 table.add_row(
-                    str(count), packet.type.name.lower(), str(packet.signal_count), str(packet.size_bytes), sections
+                    str(count), packet.type.name.lower(), str(packet.signal_count), str(packet.size_bytes), say(packet)
                 )
             count += 1
             size += packet.size_bytes
@@ -186,21 +198,36 @@ def _hex(section: bytes) -> str:
     return section.hex() if len(section) <= MAX_HEX_BYTES else section[:MAX_HEX_BYTES].hex() + "…"
 
 
-def _is_image_codec(name: str, zoo: Path | None) -> bool:
-    """Whether a codec is of images; False where it is not at hand, and nobody knows."""
-    from isthmus.common.manifest import ImageManifest, load_codec_folder
+def _stream_words(name: str, zoo: Path | None) -> tuple[str, Callable[[Packet], str]]:
+    """The heading of a stream's last column, and what says it of each packet in turn."""
+    from isthmus.command import inspect_image, inspect_video
+    from isthmus.common.manifest import CodecFolder
+    from isthmus.common.video_manifest import VideoManifest
+
+    folder = _known_codec(name, zoo)
+    if folder is not None and folder.manifest.signal == "image":
+        return "image", inspect_image.packet_summary
+    if folder is not None and isinstance(folder.manifest, VideoManifest):
+        return "frame", inspect_video.stream_summaries(CodecFolder(folder.manifest, folder.path))
+    return "sections in hex", lambda packet: " | ".join(map(_hex, packet.sections))
+
+
+def _known_codec(name: str, zoo: Path | None) -> CodecFolder[Manifest] | None:
+    """A stream's codec, its files not read; none where it is not at hand, and nobody knows."""
+    from isthmus.common.manifest import load_codec_folder
     from isthmus.common.zoo import find_codec
 
     try:
-        return isinstance(load_codec_folder(find_codec(name, zoo), needed=()).manifest, ImageManifest)
+        return load_codec_folder(find_codec(name, zoo), needed=())
     except IsthmusError:
-        return False
+        return None
 
 
 def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
-    from isthmus.command.inspect_image import add_symbol_rows
-    from isthmus.common.manifest import ImageManifest, PointCloudManifest, load_codec_folder
+    from isthmus.command import inspect_image, inspect_video
+    from isthmus.common.manifest import CodecFolder, ImageManifest, PointCloudManifest, load_codec_folder
     from isthmus.common.packet import Packet
+    from isthmus.common.video_manifest import VideoManifest
     from isthmus.common.zoo import find_codec
 
     packet = Packet.from_bytes(data)
@@ -210,13 +237,16 @@ def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
     for number, section in enumerate(packet.sections):
         table.add_row(f"section {number}", f"{len(section)} bytes: {_hex(section)}")
     table.add_row("symbol checksum", packet.checksum.hex() or "none")
-    if codec and _is_image_codec(codec, zoo):
-        add_symbol_rows(table, load_codec_folder(find_codec(codec, zoo), needed=(), kind=ImageManifest), data)
-    elif codec:
-        prior = load_codec_folder(find_codec(codec, zoo), needed=(), kind=PointCloudManifest).manifest.prior
-        symbols = prior.decode(packet.sections[-1], packet.signal_count)
+    folder = load_codec_folder(find_codec(codec, zoo), needed=()) if codec else None
+    manifest = folder.manifest if folder is not None else None
+    if folder is not None and isinstance(manifest, ImageManifest):
+        inspect_image.add_symbol_rows(table, CodecFolder(manifest, folder.path), data)
+    elif folder is not None and isinstance(manifest, VideoManifest):
+        inspect_video.add_packet_rows(table, CodecFolder(manifest, folder.path), packet)
+    elif isinstance(manifest, PointCloudManifest):
+        symbols = manifest.prior.decode(packet.sections[-1], packet.signal_count)
         packet.verify(symbols)
-        for row, bits in zip(symbols.values, prior.estimated_bits(symbols), strict=True):
+        for row, bits in zip(symbols.values, manifest.prior.estimated_bits(symbols), strict=True):
             table.add_row("symbols", f"{row.tolist()}  ({bits:.2f} bits)")
     return table
 

@@ -26,12 +26,15 @@ SUFFIX = ".isth"
 def encode(
     files: Annotated[
         list[str],
-        typer.Argument(help="Files of point clouds or images, and folders of them; - reads one from standard input."),
+        typer.Argument(help="Files of point clouds, images or videos, and folders; - reads one from standard input."),
     ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="FILE.isth for all of them, or a folder for one file each.")],
     codec: Annotated[
-        str, typer.Option(help="As of `isthmus edge`. [default: pc-lite-any-q10, for images image-light-q4]")
+        str,
+        typer.Option(
+            help="As of `isthmus edge`. [default: pc-lite-any-q10, for images image-light-q4, for videos video-tiny-q3]"
+        ),
     ] = "",
     zoo: Annotated[
         Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
@@ -51,7 +54,7 @@ def encode(
         ),
     ] = "",
 ) -> None:
-    """Encode point clouds or images into stream files."""
+    """Encode point clouds, images or videos into stream files."""
     from isthmus.edge.failures import Failure
     from isthmus.edge.local_encoder import LocalEncoder, LocalOptions
 
@@ -60,6 +63,8 @@ def encode(
         options = LocalOptions(codec, zoo, format_name, up, points, quality, max_bytes, adaptation)
         encoder = LocalEncoder(tuple(files), options)
         names = encoder.names()
+        if encoder.is_video and out.suffix != SUFFIX:
+            raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a video belong together")
         if out.suffix == SUFFIX and max_bytes and len(names) > 1:
             raise InputError(
                 f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
@@ -83,7 +88,7 @@ def decode(
     *,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Images: FILE.png for the one there is, or a folder. Clouds need none."),
+        typer.Option("--out", "-o", help="Images: FILE.png for the one there is, or a folder. Others need none."),
     ] = None,
     codec: Annotated[
         str, typer.Option(help="A codec's name or the path of its folder. [default: by the file's header]")
@@ -91,9 +96,9 @@ def decode(
     zoo: Annotated[
         Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Clouds: labels for each.")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="Clouds and frames of videos: labels for each.")] = 1,
 ) -> None:
-    """Decode stream files: images to PNG files, point clouds to their labels, a JSON object a line."""
+    """Decode stream files: images to PNG files; point clouds and videos to labels, a JSON object a cloud or frame."""
     if out is not None and out.suffix == ".png" and len(files) > 1:
         raise typer.BadParameter(f"expected a folder for {len(files)} files, got {out}", param_hint="--out")
     failed_count = 0
@@ -168,6 +173,7 @@ def _decode_file(path: Path, out: Path | None, codec: str, zoo: Path | None, top
     from isthmus.common.manifest import ImageManifest, load_codec_folder
     from isthmus.common.packet import DEFAULT_LIMITS, Limits
     from isthmus.common.stream_file import StreamReader
+    from isthmus.common.video_manifest import VideoManifest
     from isthmus.common.zoo import find_codec
 
     limits = Limits(IMAGE_LIMITS.max_packet_size_bytes, IMAGE_LIMITS.max_symbol_count, DEFAULT_LIMITS.max_signal_count)
@@ -182,6 +188,8 @@ def _decode_file(path: Path, out: Path | None, codec: str, zoo: Path | None, top
         _check_identity(reader.header, loaded.manifest.identity, folder)
         if isinstance(loaded.manifest, ImageManifest):
             _decode_images(path, folder, reader, out)
+        elif isinstance(loaded.manifest, VideoManifest):
+            _print_frame_labels(path, folder, reader, top_k)
         else:
             _print_labels(path, folder, reader, top_k)
 
@@ -243,3 +251,27 @@ def _print_labels(path: Path, folder: Path, packets: Iterable[Packet], top_k: in
             told = [{"class": names[label.class_index], "probability": label.probability} for label in labels]
             fields = {"file": str(path), "packet": index, "signal": signal, **told[0], "labels": told}
             print(json.dumps(fields, ensure_ascii=False))
+
+
+def _print_frame_labels(path: Path, folder: Path, packets: Iterable[Packet], top_k: int) -> None:
+    """A line for each frame of a video; one that cannot be decoded is told, and the next may be again."""
+    from isthmus.cloud.video import VideoInference
+    from isthmus.common.errors import CodecError
+    from isthmus.common.wire import FrameLabels
+
+    inference = VideoInference(folder)
+    decoder = inference.decoder()
+    names = inference.manifest.class_names
+    most = min(top_k, len(names))
+    failed: IsthmusError | None = None
+    for index, packet in enumerate(packets):
+        outcome, _ = inference.infer(decoder, packet.to_bytes(), most)
+        if not isinstance(outcome, FrameLabels):
+            failed = failed or CodecError(f"packet {index}: {outcome}")
+            print(json.dumps({"file": str(path), "packet": index, "error": str(outcome)}, ensure_ascii=False))
+            continue
+        (labels,) = outcome.signals(most)
+        told = [{"class": names[label.class_index], "probability": label.probability} for label in labels]
+        print(json.dumps({"file": str(path), "packet": index, **told[0], "labels": told}, ensure_ascii=False))
+    if failed is not None:
+        raise failed

@@ -10,7 +10,9 @@ from isthmus.command.inspect import inspect
 from isthmus.command.local_files import decode, encode
 from isthmus.edge.command import edge
 from isthmus.measure.command import add_commands
+from isthmus.split.command import build_squeezenet, split, train_video
 from isthmus.training.command import freeze, train_classifiers_command, train_image, train_pointcloud
+from isthmus.training.motion_networks_command import train_motion_networks_command
 
 app = typer.Typer(
     name="isthmus",
@@ -32,10 +34,14 @@ app.add_typer(measure, name="measure")
 train = typer.Typer(no_args_is_help=True, help="Train the networks; needs the extra `train`.")
 train.command("pointcloud")(train_pointcloud)
 train.command("image")(train_image)
+train.command("video")(train_video)
+train.command("motion-networks")(train_motion_networks_command)
 train.command("classifiers")(train_classifiers_command)
 app.add_typer(train, name="train")
 
 app.command()(freeze)
+app.command()(split)
+app.command("build-squeezenet")(build_squeezenet)
 app.command()(inspect)
 app.command()(demo)
 

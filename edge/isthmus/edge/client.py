@@ -2,7 +2,7 @@
 
 `send` waits for room (the cloud announces how many frames may be in flight), `receive` for the next result; both give
 up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.stream`. What the cloud is asked for
-goes by the codec's signal: labels of point clouds, the reconstruction of images.
+goes by the codec's signal: labels of point clouds and of the frames of videos, the reconstruction of images.
 
     with CloudClient("127.0.0.1:50051", manifest) as client:
         for result in client.classify(encoder.encode(cloud).packet for cloud in clouds):
@@ -11,6 +11,13 @@ goes by the codec's signal: labels of point clouds, the reconstruction of images
     with CloudClient("127.0.0.1:50051", image_manifest, wants_pixels=True) as client:
         for result in client.reconstruct(image_encoder.encode(image).packet for image in images):
             write(result.reconstruction.png)
+
+    with CloudClient("127.0.0.1:50051", video_manifest) as client:
+        for result in client.infer(video_encoder.encode(frame).packet for frame in frames):
+            print(result.frame_index, result.top().class_index)
+
+A frame of a video may be answered with a ReferenceMissingError (`FrameResult.outcome`): the encoder's next frame should
+then be intra. A caller who wants that sends and receives by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +30,10 @@ import grpc
 
 from isthmus.common import wire
 from isthmus.common.errors import InputError, StreamMisuseError
-from isthmus.common.manifest import Manifest, PointCloudManifest
+from isthmus.common.manifest import Manifest
 from isthmus.common.packet import Packet
 from isthmus.common.signals import MAX_PIXELS
+from isthmus.common.tasks import class_names_of, task_of
 from isthmus.edge.stream import METHODS, FrameResult, InferenceStream, Traffic, rpc_error
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -43,6 +51,7 @@ class CloudClient:
         top_k: labels wanted for each signal; nothing to a codec of images.
         wants_timing: whether the cloud shall say how long it took (a few bytes a response).
         wants_pixels: whether reconstructions shall come back as a PNG, or only their size and checksum.
+        wants_state_crc32: whether results of a video shall tell the CRC-32 of the latents that the cloud holds.
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
     """
@@ -55,6 +64,7 @@ class CloudClient:
         top_k: int = 1,
         wants_timing: bool = False,
         wants_pixels: bool = False,
+        wants_state_crc32: bool = False,
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
     ) -> None:
@@ -65,11 +75,16 @@ class CloudClient:
         self._top_k = top_k
         self._wants_timing = wants_timing
         # Classes a label may name. A codec of images has none, and gives reconstructions.
-        self._class_count = len(manifest.class_names) if isinstance(manifest, PointCloudManifest) else 0
-        self._task = wire.Task.CLASSIFICATION if self._class_count else wire.Task.RECONSTRUCTION
+        self._class_count = len(class_names_of(manifest))
+        self._task = task_of(manifest)
         self._wants_pixels = wants_pixels
+        self._wants_state_crc32 = wants_state_crc32
         if wants_pixels and self._task is not wire.Task.RECONSTRUCTION:
             raise InputError(f"wants_pixels: expected a codec of images, got {manifest.name}, of {manifest.signal}")
+        if wants_state_crc32 and self._task is not wire.Task.MOTION_COMPENSATED_INFERENCE:
+            raise InputError(
+                f"wants_state_crc32: expected a codec of videos, got {manifest.name}, of {manifest.signal}"
+            )
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
@@ -106,6 +121,7 @@ class CloudClient:
                 top_k=self._top_k,
                 wants_timing=self._wants_timing,
                 wants_pixels=self._wants_pixels,
+                wants_state_crc32=self._wants_state_crc32,
             )
             stream = InferenceStream(self._channel, self._address, opening, self._class_count, self._result_timeout_s)
             self._stream = None
@@ -141,6 +157,10 @@ class CloudClient:
         """
         return self._live().receive()
 
+    def take_ready(self) -> list[FrameResult]:
+        """The results that are here already, in the order of the frames; does not wait."""
+        return self._stream.take_ready() if self._stream is not None else []
+
     @property
     def pending_count(self) -> int:
         """Results that `receive` will still give: frames in flight, and results not yet taken."""
@@ -168,6 +188,16 @@ class CloudClient:
         self._expect_task(wire.Task.RECONSTRUCTION)
         return self._pipeline(packets, 1)
 
+    def infer(self, packets: Iterable[Packet]) -> Iterator[FrameResult]:
+        """Results of all frames of a video in order, pipelined as those of `classify`, each with its labels.
+
+        Raises:
+            StreamMisuseError: the codec is not of videos.
+            IsthmusError: as `send` and `receive`.
+        """
+        self._expect_task(wire.Task.MOTION_COMPENSATED_INFERENCE)
+        return self._pipeline(packets, 1)
+
     def _expect_task(self, task: wire.Task) -> None:
         if task is not self._task:
             raise StreamMisuseError(
@@ -181,7 +211,7 @@ class CloudClient:
         source = iter(packets)
         while group := tuple(islice(source, frames_per_message)):
             self.send(*group)
-            yield from self._live().take_ready()
+            yield from self.take_ready()
         while self.pending_count:
             yield self.receive()
 
@@ -189,6 +219,12 @@ class CloudClient:
     def traffic(self) -> Traffic:
         """Message bytes of the current stream so far."""
         return self._stream.traffic() if self._stream is not None else Traffic()
+
+    def end_stream(self) -> None:
+        """End the stream (frames in flight are abandoned) and keep the connection; `open` or `send` begins another."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def close(self) -> None:
         """End the stream (frames in flight are abandoned) and the connection. May be called again."""

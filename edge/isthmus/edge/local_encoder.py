@@ -1,4 +1,4 @@
-"""Files to packets without a cloud: either signal, by the codec that `isthmus edge` would take."""
+"""Files to packets without a cloud: any signal, by the codec that `isthmus edge` would take."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from isthmus.common.image_coder import Adaptation
 from isthmus.common.manifest import ImageManifest, Manifest
 from isthmus.common.packet import Packet
 from isthmus.common.stream_file import StreamHeader
+from isthmus.common.video_manifest import VideoManifest
 from isthmus.common.zoo import find_codec
 from isthmus.data.cloud_files import cloud_paths
 from isthmus.data.image_files import image_paths, read_image
@@ -39,7 +40,7 @@ class LocalOptions:
 
 @dataclass(frozen=True, slots=True)
 class LocalPacket:
-    """One encoded input: its name, the header of a file it fits in, the packet, and a few words about it."""
+    """One encoded input, or one frame of it: its name, the header of its file, the packet, a few words about it."""
 
     name: str
     header: StreamHeader
@@ -60,9 +61,12 @@ class LocalEncoder:
         self._options = options
         asked = options.quality or options.max_bytes
         kind, self._codec = choose_codec(inputs, options.codec, options.zoo, options.format, asked)
-        self._is_image = kind is ImageManifest
+        self._is_image, self.is_video = kind is ImageManifest, kind is VideoManifest
         given = {name: getattr(options, name, 0) for name in (*CLOUD_OPTIONS, *IMAGE_OPTIONS)}
-        if self._is_image:
+        if self.is_video:
+            refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {self._codec} is of videos")
+            refuse(IMAGE_OPTIONS, given, f"images, and codec {self._codec} is of videos")
+        elif self._is_image:
             refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {self._codec} is of images")
             if options.quality and options.max_bytes:
                 raise InputError("expected --quality or --max-bytes, got both; --max-bytes chooses the quality")
@@ -70,11 +74,15 @@ class LocalEncoder:
             refuse(IMAGE_OPTIONS, given, f"images, and codec {self._codec} is of clouds of points")
 
     def names(self) -> list[str | Failure]:
-        """Each file of the inputs; a bad input keeps its place."""
+        """Each file of the inputs; a bad input keeps its place. A folder of images is one video."""
+        if self.is_video:
+            return list(self._inputs)
         return list(input_names(self._inputs, image_paths if self._is_image else cloud_paths))
 
     def encode(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
-        """What becomes of each file, in order."""
+        """What becomes of each file, in order; of a video, what becomes of each frame."""
+        if self.is_video:
+            return self._videos(names)
         return self._images(names) if self._is_image else self._clouds(names)
 
     def _images(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
@@ -115,6 +123,26 @@ class LocalEncoder:
                 continue
             summary = f"{encoder.manifest.name}, {encoded.packet.size_bytes} bytes"
             yield LocalPacket(name, _header(encoder.manifest), encoded.packet, summary)
+
+    def _videos(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
+        from isthmus.data.video_files import open_video  # what they need is not installed everywhere
+        from isthmus.edge.video_encoder import VideoEncoder
+
+        encoder = VideoEncoder(find_codec(self._codec, self._options.zoo))
+        for name in map(str, names):
+            encoder.force_key()
+            source = sys.stdin.buffer if name == "-" else name
+            try:
+                with open_video(source, format=self._options.format or None) as video:
+                    for frame in video:
+                        coded = encoder.encode(frame)
+                        kind = "key frame" if coded.is_key else "predicted"
+                        summary = f"{encoder.manifest.name}, {kind}, {coded.packet.size_bytes} bytes"
+                        yield LocalPacket(
+                            f"{name}, frame {frame.index}", _header(encoder.manifest), coded.packet, summary
+                        )
+            except InputError as error:
+                yield Failure(name, error)
 
 
 def _header(manifest: Manifest) -> StreamHeader:

@@ -6,30 +6,37 @@ from pathlib import Path
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest, load_codec_folder
+from isthmus.common.video_manifest import VideoManifest
 from isthmus.common.zoo import codec_folders, find_codec, find_zoo
 from isthmus.data.cloud_files import SUFFIXES as CLOUD_SUFFIXES
 from isthmus.data.image_formats import FORMATS as IMAGE_FORMATS
 from isthmus.data.image_formats import is_image_name
+from isthmus.data.video_formats import is_video_name
 
 DEFAULT_CLOUD_CODEC = "pc-lite-any-q10"
 DEFAULT_IMAGE_CODEC = "image-light-q4"
 DEFAULT_IMAGE_FAMILY = "image-light"
+DEFAULT_VIDEO_CODEC = "video-tiny-q3"
 
 # Names that many files have which are no clouds: in a folder of images they count for nothing.
 VAGUE_SUFFIXES = (".txt", ".csv", ".bin")
 
 
 def choose_codec(
-    inputs: tuple[str, ...], codec: str, zoo: Path | None, format_name: str, quality: int
+    inputs: tuple[str, ...], codec: str, zoo: Path | None, format_name: str, quality: int, *, video: bool = False
 ) -> tuple[type[Manifest], str]:
     """The kind of codec and its name; the default of the inputs' signal where `codec` is "".
 
+    `video` says that the inputs are videos, whatever their names: a folder of images is one then.
+
     Raises:
-        InputError: no such codec, or none was named and the inputs are of both signals.
+        InputError: no such codec, or none was named and the inputs are of several signals.
         ManifestError: the codec's folder is damaged.
     """
     if codec:
         return _kind_of(codec, zoo), codec
+    if video or _hold_videos(inputs):
+        return VideoManifest, DEFAULT_VIDEO_CODEC
     if format_name in IMAGE_FORMATS or (not format_name and _hold_images(inputs)):
         return ImageManifest, DEFAULT_IMAGE_FAMILY if quality else DEFAULT_IMAGE_CODEC
     return PointCloudManifest, DEFAULT_CLOUD_CODEC
@@ -42,6 +49,18 @@ def _kind_of(codec: str, zoo: Path | None) -> type[Manifest]:
         if members and all(path.name != codec for path in folders):
             return type(load_codec_folder(members[0], needed=()).manifest)
     return type(load_codec_folder(find_codec(codec, zoo), needed=()).manifest)
+
+
+def _hold_videos(inputs: tuple[str, ...]) -> bool:
+    """Whether the inputs are videos by their names. A folder is none: its images are images unless somebody says so."""
+    videos = [given for given in inputs if is_video_name(given)]
+    others = [given for given in inputs if given not in videos]
+    if videos and others:
+        raise InputError(
+            f"expected inputs of one signal, got the video {videos[0]} and {others[0]}; name the wanted files, or a "
+            "codec with --codec"
+        )
+    return bool(videos)
 
 
 def _hold_images(inputs: tuple[str, ...]) -> bool:

@@ -50,12 +50,14 @@ class FrameResult:
             this frame.
         round_trip_s: from `send` to the arrival of the result.
         timing: the cloud's own times for the response this came in; zeros unless they were asked for.
+        state_crc32: of the latents of a frame of video as the cloud holds them; -1 unless it was asked for.
     """
 
     frame_index: int
     outcome: tuple[tuple[wire.Label, ...], ...] | wire.FrameReconstruction | IsthmusError
     round_trip_s: float
     timing: wire.Timing
+    state_crc32: int = -1
 
     @property
     def signals(self) -> tuple[tuple[wire.Label, ...], ...]:
@@ -63,9 +65,7 @@ class FrameResult:
         if isinstance(self.outcome, IsthmusError):
             raise self.outcome
         if isinstance(self.outcome, wire.FrameReconstruction):
-            raise StreamMisuseError(
-                "expected a result of a classification, got a reconstruction; read `reconstruction`"
-            )
+            raise StreamMisuseError("expected a result with labels, got a reconstruction; read `reconstruction`")
         return self.outcome
 
     @property
@@ -316,7 +316,10 @@ class InferenceStream:
                 f"result {index}: expected {top_k} labels for each of {pending.signal_count} signals, "
                 f"got {len(outcome.packed)} labels"
             )
-        return FrameResult(index, outcome.signals(top_k), round_trip_s, timing)
+        if (outcome.state_crc32 >= 0) != self._opening.wants_state_crc32:
+            wanted = "a state_crc32" if self._opening.wants_state_crc32 else "no state_crc32"
+            raise MessageError(f"result {index}: expected {wanted}, as open asked, got {outcome.state_crc32}")
+        return FrameResult(index, outcome.signals(top_k), round_trip_s, timing, outcome.state_crc32)
 
     def _check_reconstruction(self, index: int, outcome: wire.FrameReconstruction) -> None:
         if self._opening.task != wire.Task.RECONSTRUCTION:

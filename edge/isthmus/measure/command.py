@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from isthmus.measure.determinism_command import measure_determinism_image
+from isthmus.measure.determinism_video_command import measure_determinism_video
+from isthmus.measure.motion_command import measure_motion
 from isthmus.measure.open_questions_command import measure_open_question_1, measure_open_question_2
+from isthmus.measure.split_command import measure_split_command
+from isthmus.measure.video_command import measure_video
 
 RESULTS = Path("results")
 PIPED_WIDTH = 140  # into a file or a pipe, tables are not cut to a terminal's width
@@ -188,7 +192,7 @@ def measure_fuzz(
     cases: Annotated[int, typer.Option(min=1, help="Packets, spread evenly over the codecs.")] = 100_000,
     codecs: Annotated[
         str, typer.Option(help="Patterns of codec names, comma apart.")
-    ] = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*",
+    ] = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*",
     zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 31,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
@@ -268,8 +272,12 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands into a typer app, under their names on the command line."""
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
+    app.command("video")(measure_video)
+    app.command("motion")(measure_motion)
+    app.command("split")(measure_split_command)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
+    app.command("determinism-video")(measure_determinism_video)
     app.command("open-question-1")(measure_open_question_1)
     app.command("open-question-2")(measure_open_question_2)
     app.command("fuzz")(measure_fuzz)

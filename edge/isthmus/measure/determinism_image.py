@@ -28,9 +28,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.cdf import CdfTables
+from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError, PacketError, SymbolMismatchError
 from isthmus.common.image_coder import Adaptation, CodedImage, ImageCoder, ImageSymbols
-from isthmus.common.image_tables import ENTROPY_FILE, ImageTables
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.integer_softmax import synthesized_tables
 from isthmus.common.manifest import CodecFolder, ImageManifest, load_codec_folder
 from isthmus.common.results import Provenance, Results, write_results

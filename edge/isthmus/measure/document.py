@@ -43,6 +43,15 @@ from isthmus.measure.tables import (
     summary_table,
     times_table,
 )
+from isthmus.measure.video_link import LinkMeasurement, link_table, link_ways_table
+from isthmus.measure.video_measurement import VideoMeasurement
+from isthmus.measure.video_tables import (
+    clips_table,
+    comparison_table,
+    methods_table,
+    others_table,
+    video_times_table,
+)
 
 _FIGURE = re.compile(
     r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<between>[^\d\n<]{0,24})"
@@ -71,6 +80,19 @@ IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {
     "imagetimes": image_times_table,
     "formats": image_baselines_table,
     "images": per_image_table,
+}
+
+VIDEO_TABLES: Mapping[str, Callable[[VideoMeasurement], Table]] = {
+    "videosavings": comparison_table,
+    "videoways": methods_table,
+    "videoothers": others_table,
+    "videotimes": video_times_table,
+    "videoclips": clips_table,
+}
+
+LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
+    "videolink": link_table,
+    "videolinkways": link_ways_table,
 }
 
 
@@ -192,8 +214,12 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
         return table
     if name in IMAGE_TABLES:
         return IMAGE_TABLES[name](ImageMeasurement.from_detail(read_results(results / f"{source}.json").detail))
+    if name in VIDEO_TABLES:
+        return VIDEO_TABLES[name](VideoMeasurement.from_detail(read_results(results / f"{source}.json").detail))
+    if name in LINK_TABLES:
+        return LINK_TABLES[name](LinkMeasurement.from_detail(read_results(results / f"{source}.json").detail))
     if name not in TABLES:
-        known = sorted([*TABLES, *IMAGE_TABLES, "summary"])
+        known = sorted([*TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, "summary"])
         raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
     return TABLES[name](Measurement.from_detail(read_results(results / f"{source}.json").detail))
 

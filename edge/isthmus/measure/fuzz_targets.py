@@ -17,16 +17,18 @@ from isthmus.common.packet import CHECKSUM_SIZES_BYTES, Packet
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image, PointCloud
 from isthmus.common.symbols import Symbols
+from isthmus.common.video_manifest import VideoManifest
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.furniture import generate_set
 from isthmus.edge.encoder import Encoder
 from isthmus.edge.image_encoder import ImageEncoder
 from isthmus.edge.side_analysis import SIDE_ANALYSIS_FILE
+from isthmus.measure import fuzz_video
 from isthmus.measure.fuzz import FUZZ_LIMITS, FuzzTally, FuzzTarget, fuzz
 from isthmus.measure.pointcloud import Track, no_track
 from isthmus.runtime.integer_half import coder_files, open_coder
 
-DEFAULT_CODECS = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*"
+DEFAULT_CODECS = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*"
 DEFAULT_CASES = 100_000
 SEED = 31
 CLOUDS_PER_CLASS, POINTS = 2, 256
@@ -86,8 +88,10 @@ def write_fuzz(run: FuzzRun, command: str, folder: Path, seed: int = SEED) -> Pa
 
 
 def codec_target(folder: Path) -> FuzzTarget:
-    """The decoder of a codec of either signal, and packets that its encoder makes."""
+    """The decoder of a codec of any signal, and packets that its encoder makes."""
     manifest = load_codec_folder(folder, needed=()).manifest
+    if isinstance(manifest, VideoManifest):
+        return fuzz_video.codec_target(folder)
     return _image_target(folder) if isinstance(manifest, ImageManifest) else _cloud_target(folder)
 
 

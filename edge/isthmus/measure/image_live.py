@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import CodecError
 from isthmus.common.image_coder import Adaptation, ImageSymbols
 from isthmus.common.image_metrics import UInt8, psnr_rgb_db
-from isthmus.common.image_tables import ENTROPY_FILE, ImageTables
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.manifest import CodecFolder, ImageManifest, load_codec_folder
 from isthmus.common.metrics import Float64
 from isthmus.data.image_files import read_image

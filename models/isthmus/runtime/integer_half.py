@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import ManifestError
 from isthmus.common.image_coder import BIN_STRIDE, ImageCoder, ScaleIndices, Synthesize
-from isthmus.common.image_tables import ENTROPY_FILE, ImageTables
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.manifest import CodecFolder, ImageManifest
 from isthmus.runtime.session import End, open_session
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import onnx
 
 from isthmus.common.cdf import CdfTables
-from isthmus.common.image_tables import ENTROPY_FILE, ImageTables
+from isthmus.common.entropy_file import ENTROPY_FILE
+from isthmus.common.image_tables import ImageTables
 from isthmus.common.manifest import ImageManifest, file_sha256, write_codec_manifest
 from isthmus.models.hyperprior import HYPER_STRIDE
 from isthmus.models.image_graph import analysis_graph, macs_per_pixel, synthesis_graph

@@ -43,20 +43,22 @@ class StreamInferenceResponse(_message.Message):
     def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., results: _Optional[_Iterable[_Union[FrameResult, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., goodbye: _Optional[bool] = ...) -> None: ...
 
 class OpenStream(_message.Message):
-    __slots__ = ("codec_id", "task", "bitstream_version", "top_k", "wants_timing", "wants_pixels")
+    __slots__ = ("codec_id", "task", "bitstream_version", "top_k", "wants_timing", "wants_pixels", "wants_state_crc32")
     CODEC_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     BITSTREAM_VERSION_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     WANTS_TIMING_FIELD_NUMBER: _ClassVar[int]
     WANTS_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    WANTS_STATE_CRC32_FIELD_NUMBER: _ClassVar[int]
     codec_id: _codec_pb2.CodecId
     task: _codec_pb2.Task
     bitstream_version: int
     top_k: int
     wants_timing: bool
     wants_pixels: bool
-    def __init__(self, codec_id: _Optional[_Union[_codec_pb2.CodecId, _Mapping]] = ..., task: _Optional[_Union[_codec_pb2.Task, str]] = ..., bitstream_version: _Optional[int] = ..., top_k: _Optional[int] = ..., wants_timing: _Optional[bool] = ..., wants_pixels: _Optional[bool] = ...) -> None: ...
+    wants_state_crc32: bool
+    def __init__(self, codec_id: _Optional[_Union[_codec_pb2.CodecId, _Mapping]] = ..., task: _Optional[_Union[_codec_pb2.Task, str]] = ..., bitstream_version: _Optional[int] = ..., top_k: _Optional[int] = ..., wants_timing: _Optional[bool] = ..., wants_pixels: _Optional[bool] = ..., wants_state_crc32: _Optional[bool] = ...) -> None: ...
 
 class StreamOpened(_message.Message):
     __slots__ = ("stream_id", "limits", "top_k")
@@ -69,14 +71,16 @@ class StreamOpened(_message.Message):
     def __init__(self, stream_id: _Optional[str] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ..., top_k: _Optional[int] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("labels", "error", "reconstruction")
+    __slots__ = ("labels", "error", "reconstruction", "state_crc32")
     LABELS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RECONSTRUCTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_CRC32_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedScalarFieldContainer[int]
     error: _status_pb2.Status
     reconstruction: Reconstruction
-    def __init__(self, labels: _Optional[_Iterable[int]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reconstruction: _Optional[_Union[Reconstruction, _Mapping]] = ...) -> None: ...
+    state_crc32: int
+    def __init__(self, labels: _Optional[_Iterable[int]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reconstruction: _Optional[_Union[Reconstruction, _Mapping]] = ..., state_crc32: _Optional[int] = ...) -> None: ...
 
 class Reconstruction(_message.Message):
     __slots__ = ("height", "width", "pixels_crc32", "png")

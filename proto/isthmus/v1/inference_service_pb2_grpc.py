@@ -90,6 +90,13 @@ class InferenceServiceServicer:
         goes on. A request out of this order ends the stream with
         FAILED_PRECONDITION.
 
+        A stream of task TASK_MOTION_COMPENSATED_INFERENCE holds the latents that
+        its predicted packets refer to: those of its last intra frame and of its
+        latest frame, of those that could be decoded. A predicted packet
+        whose reference is not held gets the error REFERENCE_MISSING, and so do
+        those that build on it; the client's next packet should be intra. No
+        reference outlives its stream.
+
         A status that ends the stream, and the `error` of a frame, carry a
         google.rpc.ErrorInfo of domain "isthmus.v1" whose reason names the error
         and whose metadata may hold "expected", "actual" and "where".

@@ -1,0 +1,129 @@
+"""Labelled images of a data set, decoded when they are asked for.
+
+| layout | split |
+|---|---|
+| packed `.npz`: `train_jpg`, `train_off`, `y_train`, `val_jpg`, `val_off`, `y_val`, `names` | train, test (its `val`) |
+| packed `.npz`: `jpg`, `off`, `labels`, `names` | test |
+| a folder with a folder of images for each class, in the order of the names | test |
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from isthmus.common.errors import InputError
+
+UInt8 = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MAX_SIDE = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImages:
+    """Encoded images with labels.
+
+    Attributes:
+        name: what was measured on.
+        files: each image as the bytes of its file.
+        labels: int64 [N], indices into `class_names`.
+        class_names: one name a class.
+    """
+
+    name: str
+    files: tuple[bytes, ...]
+    labels: Int64
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.labels.shape != (len(self.files),):
+            raise InputError(f"{self.name}: expected {len(self.files)} labels, got {list(self.labels.shape)}")
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            raise InputError(
+                f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def pixels(self, index: int) -> UInt8:
+        """Image `index`, uint8 [height, width, 3]. InputError if its bytes are no image."""
+        try:
+            with Image.open(io.BytesIO(self.files[index])) as image:
+                if max(image.size) > MAX_SIDE:
+                    raise InputError(f"{self.name} {index}: expected sides of at most {MAX_SIDE}, got {image.size}")
+                return np.array(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"{self.name}: image {index} cannot be read: {error}") from error
+
+    def take(self, indices: Sequence[int] | Int64) -> LabelledImages:
+        """Some of the images."""
+        chosen = np.asarray(indices, np.int64)
+        return LabelledImages(self.name, tuple(self.files[i] for i in chosen), self.labels[chosen], self.class_names)
+
+
+def load_labelled_images(path: str | Path, split: Literal["train", "test"] = "test") -> LabelledImages:
+    """Labelled images of a packed file or a folder.
+
+    Raises:
+        InputError: neither layout, or the split is not in it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _from_folder(path, split)
+    try:
+        with np.load(path, allow_pickle=False) as packed:
+            found = set(packed.files)
+            if {"train_jpg", "train_off", "y_train", "val_jpg", "val_off", "y_val", "names"} <= found:
+                data, offsets, labels = ("train_jpg", "train_off", "y_train")
+                if split == "test":
+                    data, offsets, labels = ("val_jpg", "val_off", "y_val")
+            elif {"jpg", "off", "labels", "names"} <= found and split == "test":
+                data, offsets, labels = "jpg", "off", "labels"
+            else:
+                raise InputError(f"{path}: expected packed labelled images with a {split} split, got {sorted(found)}")
+            blob, cuts, classes = packed[data], packed[offsets], packed[labels].astype(np.int64)
+            names = tuple(str(name) for name in packed["names"])
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a packed .npz of labelled images or a folder of classes: {error}"
+        ) from error
+    if cuts.ndim != 1 or len(cuts) < 1 or cuts[0] != 0 or cuts[-1] != len(blob) or (np.diff(cuts) < 0).any():
+        raise InputError(f"{path}: expected offsets rising from 0 to {len(blob)}")
+    files = tuple(blob[a:b].tobytes() for a, b in pairwise(cuts.tolist()))
+    if classes.max(initial=0) >= len(names):
+        # One image a class, named one by one: labels are indices of a larger list.
+        table = [f"class {i}" for i in range(1000)]
+        for label, name in zip(classes.tolist(), names, strict=False):
+            table[label] = name
+        names = tuple(table)
+    return LabelledImages(path.stem, files, classes, names)
+
+
+def split_train_validation(
+    images: LabelledImages, share: int = 10, seed: int = 0
+) -> tuple[LabelledImages, LabelledImages]:
+    """(train, validation): a fixed random one in `share` is held out."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    held = max(1, len(images) // share)
+    return images.take(np.sort(order[held:])), images.take(np.sort(order[:held]))
+
+
+def _from_folder(path: Path, split: str) -> LabelledImages:
+    classes = sorted(p for p in path.iterdir() if p.is_dir())
+    files = [(sorted(f for f in c.rglob("*") if f.suffix.lower() in SUFFIXES), k) for k, c in enumerate(classes)]
+    pairs = [(f, k) for group, k in files for f in group]
+    if not pairs or split != "test":
+        raise InputError(f"{path}: expected a folder for each class with {', '.join(SUFFIXES)} files in it")
+    labels = np.array([k for _, k in pairs], np.int64)
+    return LabelledImages(path.name, tuple(f.read_bytes() for f, _ in pairs), labels, tuple(c.name for c in classes))

@@ -1,0 +1,221 @@
+"""From a network, a cut and images to a codec folder that edge and cloud run as they run any other.
+
+edge.onnx, cloud.onnx    the halves, quantiser and preprocessing inside
+entropy.npz              integer tables of key frames, motion and residuals
+manifest.json            what both sides agree on
+split.json               where it comes from: the source's SHA-256, the cut, the command, the images
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.common.entropy_file import ENTROPY_FILE
+from isthmus.common.errors import InputError
+from isthmus.common.manifest import file_sha256, write_codec_manifest
+from isthmus.common.video_manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
+from isthmus.common.video_tables import VideoTables
+from isthmus.split.calibrate import first_tables, played_tables
+from isthmus.split.cuts import find_cut
+from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size
+from isthmus.split.network import Network
+from isthmus.split.pictures import Pictures, padded
+from isthmus.split.plan import unquantised
+from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps, scaled_steps
+from isthmus.split.sessions import batch_of, open_model
+
+SPLIT_FILE = "split.json"
+PROVISIONAL = (("edge.onnx", "0" * 64),)
+BLOCK_PIXELS = 32
+"""Side of a motion block, about: a power of two of latents."""
+MOST_BLOCK_LATENTS = 16
+SMALL_SIDE = 64
+"""Stands for the size of frames of a network of any size, where there are no images to take it from."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """How a network is cut.
+
+    Attributes:
+        tensor: where.
+        bits: of the quantiser.
+        step: 0 to calibrate a step for each channel; else one step for all, of a network trained for a step of 1.
+        preprocessing: that the network expects.
+        class_names: of the logits, in their order; empty for numbers.
+        seed: of all that is drawn.
+        command: that this is done by, for `split.json`.
+        training: what else `split.json` tells.
+    """
+
+    tensor: str
+    bits: int = 8
+    step: float = 0.0
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    class_names: tuple[str, ...] = ()
+    seed: int = 0
+    command: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """A cut with its quantiser, before tables.
+
+    Attributes:
+        halves: graphs.
+        quantiser: inside of both.
+        clipped_percent: of the calibration images' latents.
+    """
+
+    halves: Halves
+    quantiser: Quantiser
+    clipped_percent: float
+
+
+def sized_for(network: Network, pictures: Pictures, stride: int = SMALL_SIDE) -> Network:
+    """The network for one size of frames: its own, or that of the first image, padded."""
+    if network.is_sized:
+        return network
+    height, width = padded(pictures.frames[0], stride).shape[:2]
+    return network.sized(height, width)
+
+
+def calibrate_cut(network: Network, pictures: Pictures, options: SplitOptions) -> Calibrated:
+    """Cut and quantise.
+
+    Raises:
+        InputError: no such cut, bits out of range, or a network that takes any size but does not keep to its stride.
+    """
+    sized = sized_for(network, pictures)
+    cut = find_cut(sized, options.tensor)
+    free = takes_any_size(network, cut)
+    if not free and not network.is_sized:
+        raise InputError(
+            f"{network.name}: at {cut.tensor}, sides of frames that are multiples of its stride of {cut.stride} do not "
+            "make whole latents: name one size of frames, for example --size 224x224"
+        )
+    plain = cut_halves(sized, cut, options.preprocessing, unquantised(cut), free=free)
+    latents = latents_before(plain, pictures)
+    quantiser = calibrate_steps(latents, options.bits, options.seed)
+    if options.step:
+        quantiser = scaled_steps(latents, options.step)
+    halves = cut_halves(sized, cut, options.preprocessing, quantiser, free=free)
+    return Calibrated(halves, quantiser, _clipped_percent(latents, quantiser))
+
+
+def latents_before(plain: Halves, pictures: Pictures) -> list[Float32]:
+    """What halves without a quantiser make of images: float32 [M, h, w] each."""
+    edge = open_model(plain.edge)
+    shown = pictures.sized(plain.frame_height, plain.frame_width)
+    stride = plain.cut.stride if not plain.frame_height else 1
+    return [edge(batch_of(padded(frame, stride)))[0] for frame in shown.frames]
+
+
+def write_split_codec(
+    network: Network,
+    pictures: Pictures,
+    options: SplitOptions,
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> VideoManifest:
+    """Cut a network, calibrate it and write the codec; the folder's name is the codec's.
+
+    Raises:
+        InputError: see `calibrate_cut`; or class names that are not one a logit.
+        ManifestError: a name that no codec may have.
+    """
+    progress(f"cut {network.name} at {options.tensor}")
+    calibrated = calibrate_cut(network, pictures, options)
+    halves = calibrated.halves
+    manifest = codec_manifest(folder.name, calibrated, options.class_names, PROVISIONAL)
+    shown = pictures.sized(halves.frame_height, halves.frame_width)
+    tables, first = first_tables(manifest, open_model(halves.edge), shown, options.seed, progress)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: a codec half written is never seen under its name.
+    with tempfile.TemporaryDirectory(prefix=".split-", dir=folder.parent) as aside:
+        made = Path(aside) / folder.name
+        made.mkdir()
+        for name, graph in (("edge.onnx", halves.edge), ("cloud.onnx", halves.cloud)):
+            (made / name).write_bytes(graph.SerializeToString(deterministic=True))
+        manifest = _seal(made, tables, calibrated, options.class_names)
+        manifest = _seal(
+            made, played_tables(made, shown, first, options.seed, progress), calibrated, options.class_names
+        )
+        history = _history(network, pictures, options, calibrated) | {"manifest_sha256": manifest.identity.hex()}
+        (made / SPLIT_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    return manifest
+
+
+def _seal(folder: Path, tables: VideoTables, calibrated: Calibrated, class_names: tuple[str, ...]) -> VideoManifest:
+    """Tables and the manifest over all files."""
+    tables.save(folder / ENTROPY_FILE)
+    weights = tuple((name, file_sha256(folder / name)) for name in ("cloud.onnx", "edge.onnx", ENTROPY_FILE))
+    manifest = codec_manifest(folder.name, calibrated, class_names, weights)
+    write_codec_manifest(manifest, folder)
+    return manifest
+
+
+def codec_manifest(
+    name: str, calibrated: Calibrated, class_names: tuple[str, ...], weights: tuple[tuple[str, str], ...]
+) -> VideoManifest:
+    """The manifest of a calibrated cut. InputError if the class names are not one a logit."""
+    halves, quantiser = calibrated.halves, calibrated.quantiser
+    classes = class_names or tuple(f"class {i}" for i in range(halves.classes))
+    if len(classes) != halves.classes:
+        raise InputError(f"expected {halves.classes} class names, one a logit, got {len(classes)}")
+    stride = halves.cut.stride
+    block = max(1, min(MOST_BLOCK_LATENTS, 1 << max(0, round(np.log2(BLOCK_PIXELS / stride)))))
+    return VideoManifest(
+        name=name, weights=weights, class_names=classes, stride=stride, latent_channels=halves.cut.shape[0],
+        frame_height=halves.frame_height, frame_width=halves.frame_width,
+        latent_height=halves.latent_height, latent_width=halves.latent_width, block_latents=block,
+        # Vectors of whole pixels: what rounding leaves is a sixteenth of a latent at stride 8.
+        motion_fraction_bits=min(MAX_MOTION_FRACTION_BITS, round(np.log2(stride))),
+        symbol_min=quantiser.symbol_min, symbol_max=quantiser.symbol_max,
+    )  # fmt: skip
+
+
+def _history(network: Network, pictures: Pictures, options: SplitOptions, calibrated: Calibrated) -> dict[str, Any]:
+    cut, quantiser = calibrated.halves.cut, calibrated.quantiser
+    return {
+        "command": options.command,
+        "source": {"name": network.name, "sha256": network.sha256},
+        "cut": {"tensor": cut.tensor, "stride": cut.stride, "shape": list(cut.shape)},
+        "macs": {"edge": cut.edge_macs, "cloud": cut.cloud_macs, "frame": _frame_of(calibrated, network, pictures)},
+        "quantiser": {
+            "bits": options.bits, "symbol_min": quantiser.symbol_min, "symbol_max": quantiser.symbol_max,
+            "clipped_percent": round(calibrated.clipped_percent, 4),
+            "step_min": float(quantiser.steps.min()), "step_max": float(quantiser.steps.max()),
+        },
+        "calibration": {"data": pictures.name, "sha256": pictures.sha256, "images": len(pictures)},
+        "seed": options.seed,
+        **dict(options.training),
+    }  # fmt: skip
+
+
+def _frame_of(calibrated: Calibrated, network: Network, pictures: Pictures) -> list[int]:
+    """Sides of the frame that the multiply-accumulates are counted for."""
+    sized = sized_for(network, pictures)
+    assert calibrated.halves.frame_height in (0, sized.height)
+    return [sized.height, sized.width]
+
+
+def _clipped_percent(latents: list[Float32], quantiser: Quantiser) -> float:
+    beyond = total = 0
+    for x in latents:
+        y = np.rint((x - quantiser.centres[:, None, None]) / quantiser.steps[:, None, None])
+        beyond += int(((y < quantiser.symbol_min) | (y > quantiser.symbol_max)).sum())
+        total += y.size
+    return 100 * beyond / total

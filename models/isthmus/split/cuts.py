@@ -1,0 +1,167 @@
+"""Where a network can be cut in two, and what each cut costs: tensors that every path from frame to logits crosses.
+
+A tensor cuts the graph exactly if the number of paths through it is the number of all paths. Both are counted, as
+integers of any size, in one sweep over the nodes and one back.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx
+from onnx import helper
+
+from isthmus.common.errors import InputError
+from isthmus.common.manifest import MAX_STRIDE
+from isthmus.split.network import Network, Shape, inferred, needed, part
+
+MAX_LATENT_CHANNELS = 4096
+PASSED_ON = frozenset({"BatchNormalization", "Clip", "Dropout", "Identity", "LeakyRelu", "PRelu", "Relu"})
+"""After these a tensor has the same shape at next to no cost, and fewer bits."""
+GROWTH = 64 * 12
+"""Pixels by which a frame is grown to see its latents grow: a multiple of most products of strides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One tensor to cut at.
+
+    Attributes:
+        tensor: its name.
+        shape: [M, h, w] for the frame that the network is sized for.
+        stride: pixels of one latent along a side.
+        edge_macs, cloud_macs: multiply-accumulates of a frame before and after it.
+        is_passed_on: only an activation or a normalisation reads it, whose own output is the better cut.
+    """
+
+    tensor: str
+    shape: tuple[int, int, int]
+    stride: int
+    edge_macs: int
+    cloud_macs: int
+    is_passed_on: bool = False
+
+    @property
+    def latents(self) -> int:
+        """Numbers a frame."""
+        return math.prod(self.shape)
+
+
+def find_cuts(network: Network) -> tuple[Cut, ...]:
+    """All cuts of a network of one size, in the order of its nodes.
+
+    A cut is a tensor `[1, M, h, w]` behind the first convolution with h and w above 1, and a stride of at most 64 that
+    is the same down and right.
+
+    Raises:
+        InputError: the network takes any size (use `Network.sized`), or it has no cut.
+    """
+    if not network.is_sized:
+        raise InputError(f"{network.name}: expected a network of one size, got one of any; name it with --size")
+    macs = [node_macs(node, network.shapes) for node in network.nodes]
+    total = sum(macs)
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in network.nodes:
+        for tensor in node.input:
+            readers.setdefault(tensor, []).append(node)
+    found = []
+    for tensor in separators(network):
+        shape = network.shape(tensor)
+        if len(shape) != 4 or shape[0] != 1 or min(shape[2:]) < 2 or not 1 <= shape[1] <= MAX_LATENT_CHANNELS:
+            continue
+        before = {id(node) for node in needed(network.nodes, network.input_name, tensor)}
+        edge = sum(m for node, m in zip(network.nodes, macs, strict=True) if id(node) in before)
+        stride = stride_of(network, tensor) if edge else 0  # before any convolution it is still the frame
+        if not 1 <= stride <= MAX_STRIDE:
+            continue
+        passed_on = all(node.op_type in PASSED_ON for node in readers[tensor])
+        found.append(Cut(tensor, (shape[1], shape[2], shape[3]), stride, edge, total - edge, passed_on))
+    if not found:
+        raise InputError(
+            f"{network.name}: expected a tensor [1, M, h, w] that every path from frame to logits crosses, got none"
+        )
+    return tuple(found)
+
+
+def find_cut(network: Network, tensor: str) -> Cut:
+    """The cut at a tensor. InputError, naming those there are, if the network cannot be cut there."""
+    cuts = find_cuts(network)
+    for cut in cuts:
+        if cut.tensor == tensor:
+            return cut
+    names = [cut.tensor for cut in cuts if not cut.is_passed_on]
+    near = difflib.get_close_matches(tensor, [cut.tensor for cut in cuts], n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    exists = any(tensor in node.output for node in network.nodes)
+    why = "which does not cut the network in two" if exists else "which it has not"
+    raise InputError(f"{network.name}: expected a tensor among {', '.join(names)}; got {tensor!r}, {why}{meant}")
+
+
+def separators(network: Network) -> list[str]:
+    """Tensors other than frame and logits that every path between the two crosses, in the order of the nodes."""
+    before: dict[str, int] = {network.input_name: 1}
+    for node in network.nodes:
+        paths = sum(before.get(tensor, 0) for tensor in node.input)
+        for tensor in node.output:
+            before[tensor] = paths
+    after: dict[str, int] = {network.output_name: 1}
+    for node in reversed(network.nodes):
+        paths = sum(after.get(tensor, 0) for tensor in node.output)
+        for tensor in node.input:
+            after[tensor] = after.get(tensor, 0) + paths
+    total = before[network.output_name]
+    ends = {network.input_name, network.output_name}
+    made = [tensor for node in network.nodes for tensor in node.output]
+    return [t for t in made if t not in ends and before[t] * after.get(t, 0) == total]
+
+
+def stride_of(network: Network, tensor: str) -> int:
+    """Pixels of one latent along a side, 0 where it is no whole number or not the same down and right.
+
+    Told by how many latents a larger frame has more; where the nodes before the cut take one size only, by the ratio
+    of the sides.
+    """
+    rows, columns = network.shape(tensor)[2:]
+    edge = part(network, network.input_name, tensor, "edge", free=True)
+    larger = inferred(edge, network.input_name, [1, 3, network.height + GROWTH, network.width + GROWTH]).get(tensor, ())
+    if len(larger) == 4 and larger[2] > rows and larger[3] > columns:
+        down, right = GROWTH / (larger[2] - rows), GROWTH / (larger[3] - columns)
+    else:
+        down, right = float(round(network.height / rows)), float(round(network.width / columns))
+    return round(down) if down == right and down == round(down) else 0
+
+
+def fills_any_grid(network: Network, tensor: str, stride: int) -> bool:
+    """Whether frames of any multiple of the stride give exactly a latent a stride."""
+    edge = part(network, network.input_name, tensor, "edge", free=True)
+    for count in (4, 5, 7, 10, 16):
+        rows, columns = count * stride, (count + 3) * stride
+        shape = inferred(edge, network.input_name, [1, 3, rows, columns]).get(tensor, ())
+        if shape[2:] != (count, count + 3):
+            return False
+    return True
+
+
+def node_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    """Multiply-accumulates of convolutions and matrix products; 0 for all else."""
+    made = math.prod(shapes.get(node.output[0], ()))
+
+    def shape(place: int) -> Shape:
+        return shapes.get(node.input[place], ()) if place < len(node.input) else ()
+
+    match node.op_type:
+        case "Conv" | "ConvInteger":
+            return made * math.prod(shape(1)[1:])
+        case "QLinearConv":
+            return made * math.prod(shape(3)[1:])
+        case "ConvTranspose":
+            return math.prod(shape(0)) * math.prod(shape(1)[1:])
+        case "Gemm":
+            transposed = {a.name: helper.get_attribute_value(a) for a in node.attribute}.get("transA", 0)
+            return made * shape(0)[0 if transposed else 1]
+        case "MatMul" | "MatMulInteger" | "QLinearMatMul":
+            return made * shape(0)[-1]
+    return 0

@@ -1,0 +1,99 @@
+"""The images that a codec is calibrated on: a folder of images, or a packed file, evenly thinned out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from isthmus.common.errors import InputError
+from isthmus.data.image_files import image_paths, read_image
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """Images in memory.
+
+    Attributes:
+        name: of the folder or file.
+        sha256: over the bytes of the images, in hex.
+        frames: uint8 [height, width, 3] each.
+    """
+
+    name: str
+    sha256: str
+    frames: tuple[UInt8, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def sized(self, height: int, width: int) -> Pictures:
+        """All of one size; a size of 0 leaves them as they are."""
+        if not height:
+            return self
+        return Pictures(self.name, self.sha256, tuple(resized(frame, height, width) for frame in self.frames))
+
+
+def load_pictures(path: str | Path, count: int = 0) -> Pictures:
+    """Images of a folder or of a packed `.npz` (`jpg` and `off`, or `train_jpg` and `train_off`).
+
+    Args:
+        path: of either.
+        count: take only so many, evenly spread; 0 for all.
+
+    Raises:
+        InputError: neither, or an image that cannot be read.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        sources: list[bytes] = _packed(path)
+    else:
+        sources = [p.read_bytes() for p in image_paths([path])]
+    if count and len(sources) > count:
+        sources = [sources[i * len(sources) // count] for i in range(count)]
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source)
+    return Pictures(path.stem, digest.hexdigest(), tuple(read_image(source).pixels for source in sources))
+
+
+def resized(frame: UInt8, height: int, width: int) -> UInt8:
+    """A frame of another size, bilinear over the area of each pixel (Pillow's)."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    return np.asarray(PIL.Image.fromarray(frame).resize((width, height), PIL.Image.Resampling.BILINEAR))
+
+
+def padded(frame: UInt8, stride: int) -> UInt8:
+    """A frame grown right and down to multiples of the stride, as its border is."""
+    rows, columns = (-side % stride for side in frame.shape[:2])
+    return np.pad(frame, ((0, rows), (0, columns), (0, 0)), mode="edge") if rows or columns else frame
+
+
+def jpeg_bits(frame: UInt8, quality: int) -> int:
+    """Bits of the frame as a JPEG file."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+    return 8 * buffer.tell()
+
+
+def _packed(path: Path) -> list[bytes]:
+    try:
+        with np.load(path, allow_pickle=False) as packed:
+            for blob, cuts in (("train_jpg", "train_off"), ("jpg", "off")):
+                if {blob, cuts} <= set(packed.files):
+                    data, offsets = packed[blob], packed[cuts]
+                    break
+            else:
+                raise InputError(f"{path}: expected the arrays jpg and off, got {sorted(packed.files)}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a packed .npz of images: {error}") from error
+    return [data[a:b].tobytes() for a, b in pairwise(offsets.tolist())]

@@ -1,0 +1,225 @@
+"""What each cut of a network would cost: measured on images, with quantiser and tables calibrated quickly for each.
+
+Latency of a frame is that of one sent over an idle link and answered:
+
+    split       edge half + coding + bits / bandwidth + 2 delay + cloud half
+    cloud only  JPEG's bits / bandwidth + 2 delay + whole network in the cloud
+    edge only   whole network on the edge
+
+Half of the images calibrate, the other half are measured. Their latents are coded with one table a channel; the
+contexts that a codec gets take 5 to 30 % less, most at few bits. Halves are timed on this machine, which stands for
+the edge; the cloud is so many times as fast. Where a speed is given, multiply-accumulates are divided by it instead.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isthmus.common.context import ContextModel
+from isthmus.common.errors import InputError
+from isthmus.split.calibrate import static_tables
+from isthmus.split.cuts import Cut, find_cuts
+from isthmus.split.halves import Preprocessing, cut_halves
+from isthmus.split.network import Network
+from isthmus.split.pictures import Pictures, jpeg_bits
+from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps
+from isthmus.split.sessions import batch_of, milliseconds, open_model
+
+LEAST_PICTURES = 2
+TIMED_FRAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What latency is predicted for.
+
+    Attributes:
+        bits: of the quantiser.
+        bandwidth_bits_per_s, delay_s: of the link; the delay is one way.
+        edge_gmacs_per_s, cloud_gmacs_per_s: speeds; 0 to time the halves here.
+        cloud_factor: how many times as fast as this machine the cloud is, where its speed is not given.
+        jpeg_quality: of the frames that a cloud alone would be sent.
+        least_agreement_percent: with the whole network, of a cut that may be the best.
+    """
+
+    bits: int = 6
+    bandwidth_bits_per_s: float = 1e6
+    delay_s: float = 0.01
+    edge_gmacs_per_s: float = 0.0
+    cloud_gmacs_per_s: float = 0.0
+    cloud_factor: float = 10.0
+    jpeg_quality: int = 90
+    least_agreement_percent: float = 90.0
+
+    def __post_init__(self) -> None:
+        if not self.bandwidth_bits_per_s > 0 or not 0 <= self.delay_s < math.inf or not self.cloud_factor > 0:
+            raise InputError(f"expected a bandwidth and a cloud factor above 0 and a delay of 0 or more, got {self}")
+        if not 1 <= self.jpeg_quality <= 95 or min(self.edge_gmacs_per_s, self.cloud_gmacs_per_s) < 0:
+            raise InputError(f"expected JPEG quality 1 to 95 and speeds of 0 or more, got {self}")
+
+    def way_ms(self, bits: float) -> float:
+        """Milliseconds that so many bits and an answer spend on the link."""
+        return 1e3 * (bits / self.bandwidth_bits_per_s + 2 * self.delay_s)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCut:
+    """One cut, measured.
+
+    Attributes:
+        cut: where.
+        bits: of a frame's latents, coded.
+        agreement_percent: top-1, with the whole network.
+        edge_ms, cloud_ms: of a frame.
+        latency_ms: of a frame, see the module.
+    """
+
+    cut: Cut
+    bits: float
+    agreement_percent: float
+    edge_ms: float
+    cloud_ms: float
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All cuts of a network.
+
+    Attributes:
+        network, pictures: names.
+        height, width: of the frames.
+        calibrated, measured: numbers of images.
+        options: what was asked.
+        cuts: in the order of the network.
+        best: tensor of the cut of least latency among those that agree well enough; empty if none does.
+        jpeg_bits, cloud_only_ms, edge_only_ms: of the two ways without a cut.
+        macs: of the whole network.
+    """
+
+    network: str
+    pictures: str
+    height: int
+    width: int
+    calibrated: int
+    measured: int
+    options: PlanOptions
+    cuts: tuple[PlannedCut, ...]
+    best: str
+    jpeg_bits: float
+    cloud_only_ms: float
+    edge_only_ms: float
+    macs: int
+
+    @property
+    def verdict(self) -> str:
+        """Whether to cut at all, in words: cut, edge only or cloud only."""
+        ways = {"edge only": self.edge_only_ms, "cloud only": self.cloud_only_ms}
+        if self.best:
+            ways[f"split at {self.best}"] = next(c.latency_ms for c in self.cuts if c.cut.tensor == self.best)
+        return min(ways, key=lambda way: ways[way])
+
+
+def plan_cuts(
+    network: Network,
+    pictures: Pictures,
+    preprocessing: Preprocessing,
+    options: PlanOptions,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Plan:
+    """Measure every cut of a network of one size (but those that an activation follows).
+
+    Args:
+        network: of one size.
+        pictures: two or more; resized to that.
+        preprocessing: that the network expects.
+        options: see there.
+        progress: called with the cuts done and their number.
+
+    Raises:
+        InputError: too few images, or a network without cuts.
+    """
+    if len(pictures) < LEAST_PICTURES:
+        raise InputError(f"{pictures.name}: expected {LEAST_PICTURES} images or more, got {len(pictures)}")
+    cuts = [cut for cut in find_cuts(network) if not cut.is_passed_on]
+    frames = [batch_of(frame) for frame in pictures.sized(network.height, network.width).frames]
+    calibration, test = frames[::2], frames[1::2]
+    whole = _Whole(network, cuts[0], preprocessing)
+    answers = [int(whole.logits(x).argmax()) for x in test]
+    whole_ms = milliseconds(whole.logits, test[:TIMED_FRAMES])
+    macs = cuts[0].edge_macs + cuts[0].cloud_macs
+    planned = []
+    for done, cut in enumerate(cuts):
+        progress(done, len(cuts))
+        planned.append(_measure(network, cut, preprocessing, options, calibration, test, answers))
+    progress(len(cuts), len(cuts))
+    able = [p for p in planned if p.agreement_percent >= options.least_agreement_percent]
+    best = min(able, key=lambda p: p.latency_ms).cut.tensor if able else ""
+    quality = options.jpeg_quality
+    jpeg = float(np.mean([jpeg_bits(f, quality) for f in pictures.sized(network.height, network.width).frames[1::2]]))
+    return Plan(
+        network.name, pictures.name, network.height, network.width, len(calibration), len(test), options,
+        tuple(planned), best, jpeg, options.way_ms(jpeg) + _cloud_ms(options, macs, whole_ms),
+        _edge_ms(options, macs, whole_ms), macs,
+    )  # fmt: skip
+
+
+class _Whole:
+    """The network as its two halves at one cut, nothing rounded."""
+
+    def __init__(self, network: Network, cut: Cut, preprocessing: Preprocessing) -> None:
+        halves = cut_halves(network, cut, preprocessing, unquantised(cut), free=False)
+        self.latents, self._cloud = open_model(halves.edge), open_model(halves.cloud)
+
+    def logits(self, frame: Float32) -> Float32:
+        return self._cloud(self.latents(frame))
+
+
+def unquantised(cut: Cut) -> Quantiser:
+    """Steps of 1 for all channels of a cut."""
+    channels = cut.shape[0]
+    return Quantiser(np.ones(channels, np.float32), np.zeros(channels, np.float32), 0, 0)
+
+
+def _measure(
+    network: Network,
+    cut: Cut,
+    preprocessing: Preprocessing,
+    options: PlanOptions,
+    calibration: Sequence[Float32],
+    test: Sequence[Float32],
+    answers: Sequence[int],
+) -> PlannedCut:
+    halves = cut_halves(network, cut, preprocessing, unquantised(cut), free=False)
+    edge, cloud = open_model(halves.edge), open_model(halves.cloud)
+    seen = [edge(x)[0] for x in calibration]
+    quantiser = calibrate_steps(seen, options.bits)
+    tables: ContextModel = static_tables([quantiser.quantise(latents) for latents in seen])
+    bits, agreed, coding_s = 0, 0, 0.0
+    quantised: list[Float32] = []
+    for x, answer in zip(test, answers, strict=True):
+        symbols = quantiser.quantise(edge(x)[0])
+        began = time.perf_counter()
+        bits += 8 * len(tables.encode(symbols))
+        coding_s += time.perf_counter() - began
+        quantised.append(quantiser.dequantise(symbols)[None])
+        agreed += int(cloud(quantised[-1]).argmax()) == answer
+    count = len(test)
+    coding_ms = 1e3 * coding_s / count
+    edge_ms = _edge_ms(options, cut.edge_macs, milliseconds(edge, test[:TIMED_FRAMES]) + coding_ms)
+    cloud_ms = _cloud_ms(options, cut.cloud_macs, milliseconds(cloud, quantised[:TIMED_FRAMES]) + coding_ms)
+    latency = edge_ms + options.way_ms(bits / count) + cloud_ms
+    return PlannedCut(cut, bits / count, 100 * agreed / count, edge_ms, cloud_ms, latency)
+
+
+def _edge_ms(options: PlanOptions, macs: int, timed_ms: float) -> float:
+    return macs / options.edge_gmacs_per_s / 1e6 if options.edge_gmacs_per_s else timed_ms
+
+
+def _cloud_ms(options: PlanOptions, macs: int, timed_ms: float) -> float:
+    return macs / options.cloud_gmacs_per_s / 1e6 if options.cloud_gmacs_per_s else timed_ms / options.cloud_factor

@@ -1,0 +1,52 @@
+"""Running graphs in memory, one thread each, as edge and cloud run them from files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from isthmus.common.errors import InputError
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+
+
+def open_model(model: onnx.ModelProto) -> Callable[[Float32], Float32]:
+    """A function from the graph's one input to its one output. InputError if onnxruntime cannot run the graph."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime raises classes of its own
+        raise InputError(f"{model.graph.name}: expected a graph that onnxruntime can run: {error}") from error
+    name = session.get_inputs()[0].name
+
+    def run(value: Float32) -> Float32:
+        out: Float32 = session.run(None, {name: value})[0]
+        return out
+
+    return run
+
+
+def batch_of(frame: UInt8) -> Float32:
+    """uint8 [H, W, 3] to float32 [1, 3, H, W], 0 to 255."""
+    return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], np.float32)
+
+
+def milliseconds(run: Callable[[Float32], Any], values: Sequence[Float32], least: int = 5) -> float:
+    """Median of the runs over `values`, at least `least` of them, after one to warm up."""
+    run(values[0])
+    times = []
+    for i in range(max(least, len(values))):
+        began = time.perf_counter()
+        run(values[i % len(values)])
+        times.append(time.perf_counter() - began)
+    return 1e3 * float(np.median(times))
