@@ -12,6 +12,7 @@ import typer
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.data.image_formats import is_image_name
 from isthmus.data.video_formats import is_video_name
+from isthmus.edge.failures import print_error
 from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC, VAGUE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def demo(
 ) -> None:
     """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
     from rich.console import Console
-    from rich.markup import escape
 
     from isthmus.common.zoo import find_zoo
     from isthmus.measure.cloud_process import CloudProcess
@@ -63,7 +63,7 @@ def demo(
             elif data is None:
                 _show_moved_photo(console, video_codec, out, cloud.address)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
 
 

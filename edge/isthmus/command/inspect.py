@@ -11,6 +11,7 @@ import typer
 
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.data.image_formats import is_image_name
+from isthmus.edge.failures import print_error
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,7 +64,7 @@ def inspect(
         else:
             console.print(_codec_table(target, zoo))
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
 
 

@@ -242,7 +242,7 @@ def _row(entry: FrameAnswer | FrameMissing) -> tuple[str, ...]:
         *head,
         entry.kind,
         str(entry.packet_bits // 8),
-        entry.class_names[0],
+        entry.class_names[0].split(",", 1)[0],  # ImageNet names a class by all its synonyms
         f"{entry.labels[0].probability:.1%}",
         f"{entry.encode_ms:.2f}",
         f"{entry.encode_ms + entry.round_trip_ms:.2f}",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
 from isthmus.measure.determinism_command import measure_determinism_image
 from isthmus.measure.determinism_video_command import measure_determinism_video
 from isthmus.measure.motion_command import measure_motion
@@ -77,7 +78,7 @@ def measure_pointcloud(
             measurement = measure(options, track)
         written = write_outputs(measurement, command_line(options), out, page=page)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -109,7 +110,7 @@ def measure_determinism(
         with tracked(console) as track:
             agreements = compare_all(data, codecs, clouds, points, zoo, out, track)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     mismatches = sum(a.mismatches for a in agreements)
     console.print(
@@ -176,7 +177,7 @@ def measure_image(
             run = measure_images(options, track)
         written = write_image_outputs(run, image_command_line(options), out, page=page)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -210,7 +211,7 @@ def measure_fuzz(
             run = run_fuzz(codecs, cases, zoo, seed, track)
         written = write_fuzz(run, f"isthmus measure fuzz --cases {cases} --codecs '{codecs}'", out, seed)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     for tally in run.tallies:
         console.print(
@@ -228,7 +229,6 @@ def measure_summary(
     results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
 ) -> None:
     """Gather results/*.json into results/summary.json, one number a key."""
-    from rich.console import Console
 
     from isthmus.common.errors import IsthmusError
     from isthmus.common.results import gather_summary
@@ -236,7 +236,7 @@ def measure_summary(
     try:
         summary = gather_summary(results)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     for key, number in summary.items():
         print(f"{key:64} {number:g}")

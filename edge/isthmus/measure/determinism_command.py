@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 RESULTS = Path("results")
 
 
@@ -32,7 +34,7 @@ def measure_determinism_image(
         with tracked(console) as track:
             agreements = image_determinism(images, codecs, limit, zoo, out, track)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     mismatches, silent = sum(a.mismatches for a in agreements), sum(a.silent for a in agreements)
     console.print(

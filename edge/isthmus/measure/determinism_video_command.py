@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 RESULTS = Path("results")
 
 
@@ -33,7 +35,7 @@ def measure_determinism_video(
         with tracked(console) as track:
             agreements = video_determinism(codec, frames, images, zoo, out, seed, track)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     tallies = [agreement.tally for agreement in agreements]
     mismatches = sum(a.mismatches for a in agreements)

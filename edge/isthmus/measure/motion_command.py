@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 if TYPE_CHECKING:
     from isthmus.measure.motion import AblationResult, MotionEffort, MotionMeasurement, Track
     from isthmus.measure.motion_maps import UInt8
@@ -88,7 +90,7 @@ def measure_motion(
             command = f"{kept.provenance.command}; {command} --merge"
         written = write_motion(measurement, command, published, out)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     if not console.is_terminal:
         console.width = PIPED_WIDTH

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 
 def measure_split_command(
     *,
@@ -54,7 +56,7 @@ def measure_split_command(
         command += "".join(f" --{flag} {value}" for flag, value, usual in words if value != usual)
         written = write_split_outputs(measurement, command, out)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     console.print(split_table(measurement).to_rich())
     if (check := measurement.live) is not None:

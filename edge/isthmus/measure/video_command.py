@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 PIPED_WIDTH = 170  # into a file or a pipe, tables are not cut to a terminal's width
 
 
@@ -93,7 +95,7 @@ def measure_video(
             run = measure_videos(options, track)
         written = write_video_outputs(run, video_command_line(options), out, page=page)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     if not console.is_terminal:
         console.width = PIPED_WIDTH

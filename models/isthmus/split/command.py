@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isthmus.edge.failures import print_error
+
 if TYPE_CHECKING:
     from isthmus.split.halves import Preprocessing
     from isthmus.split.network import Network
@@ -93,7 +95,7 @@ def split(
         with says.status("splitting") as status:
             manifest = write_split_codec(network, load_pictures(images, count), chosen, folder, status.update)
     except IsthmusError as error:
-        says.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     if as_json:
         print(json.dumps({"codec": manifest.name, "folder": str(folder), "identity": manifest.identity.hex()}))
@@ -110,7 +112,6 @@ def build_squeezenet(
     size: Annotated[str, typer.Option(help="HxW of the frames; empty for any.")] = "227x227",
 ) -> None:
     """Write SqueezeNet 1.0 as an ONNX classifier of RGB frames, 0 to 255: a real network to split."""
-    from rich.console import Console
 
     from isthmus.common.errors import IsthmusError
 
@@ -121,7 +122,7 @@ def build_squeezenet(
 
         network = sized_as(read_network(squeezenet_model(weights), "squeezenet"), size)
     except IsthmusError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(1) from error
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(network.model.SerializeToString(deterministic=True))
