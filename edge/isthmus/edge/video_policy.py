@@ -43,13 +43,13 @@ class VideoPolicy:
     """
 
     mode: str = "auto"
-    key_interval: int = 8
+    key_interval: int = 6
     reference: str = "latest"
-    residual_damage: float = 0.5
+    residual_damage: float = 0.7
     key_damage: float = 0.5
     cut_damage: float = 0.35
-    latent_error: float = 0.12
-    deadzone: float = 0.6
+    latent_error: float = 0.08
+    deadzone: float = 0.5
     key_share: float = 0.85
     motion_lambda: float = DEFAULT_LAMBDA
     uses_vectors: bool = False
