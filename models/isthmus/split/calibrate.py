@@ -33,6 +33,7 @@ from isthmus.common.video_tables import VideoTables
 from isthmus.data.moving_images import ClipMotion, moving_clip
 from isthmus.edge.motion_search import MotionSearch
 from isthmus.edge.video_encoder import VideoEncoder
+from isthmus.edge.video_policy import VideoPolicy
 from isthmus.split.pictures import Pictures, UInt8, padded
 from isthmus.split.sessions import Float32, batch_of
 from isthmus.training.context_recipe import (
@@ -57,6 +58,8 @@ PLAYED_FRAMES = 12
 MOST_CLIPS = 32
 DEAD_ZONE = 0.6
 """Steps that a latent must be off before its residual is coded."""
+PLAYED_POLICY = VideoPolicy(key_interval=8, residual_damage=0.5, latent_error=0.12, deadzone=DEAD_ZONE)
+"""What the encoder decides by while tables are learned: fixed, so that codecs stay the same when defaults change."""
 RESIDUAL_SHARES = (0.1, 0.3, 0.6, 1.0)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -153,7 +156,7 @@ def played_tables(
     codec = load_codec_folder(folder, kind=VideoManifest)
     manifest = codec.manifest
     coder = VideoCoder(manifest, VideoTables.load(codec.file(ENTROPY_FILE), manifest))
-    encoder, decoder = VideoEncoder(codec), VideoDecoder(coder)
+    encoder, decoder = VideoEncoder(codec, PLAYED_POLICY), VideoDecoder(coder)
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"the encoder's own choices in {len(frames)} clips of {PLAYED_FRAMES} frames")
     messages, predicted = [], list(first)
