@@ -26,6 +26,9 @@ from isthmus.data.video_files import open_video
 from isthmus.edge.video_encoder import EncodedFrame, VideoEncoder
 from isthmus.edge.video_policy import VideoPolicy
 
+PATIENT = VideoPolicy(key_interval=64)
+"""The default, but that key frames come of themselves only late."""
+
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -68,7 +71,7 @@ def error_steps(codec: Path, coded: EncodedFrame, pixels: UInt8) -> float:
 def test_a_pan(codec: Path) -> None:
     """One key frame, then motion, at a small part of the bits, and the latents are those of the frames."""
     pictures = panning(20)
-    coded = crossed(VideoEncoder(codec), codec, pictures)
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, pictures)
     intra = crossed(VideoEncoder(codec, VideoPolicy(mode="intra")), codec, pictures)
     assert [frame.cause for frame in coded] == ["first", *[""] * 19]
     assert {frame.cause for frame in intra} == {"mode"}
@@ -90,14 +93,14 @@ def test_motion_alone(codec: Path) -> None:
 
 
 def test_nothing_moves(codec: Path) -> None:
-    coded = crossed(VideoEncoder(codec), codec, [texture(64, 96)] * 10)
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, [texture(64, 96)] * 10)
     assert all(frame.field is not None and not frame.field.message().any() for frame in coded[1:])
     assert all(frame.packet_bits < 100 and not frame.damage for frame in coded[1:])
     assert all(np.array_equal(frame.state.values, coded[0].state.values) for frame in coded)
 
 
 def test_a_scene_cut(codec: Path) -> None:
-    coded = crossed(VideoEncoder(codec), codec, [*panning(5, seed=1), *panning(5, seed=2)])
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, [*panning(5, seed=1), *panning(5, seed=2)])
     assert [frame.cause for frame in coded] == ["first", *[""] * 4, "cut", *[""] * 4]
     for mode in ("motion", "auto"):
         encoder = VideoEncoder(codec, VideoPolicy(mode=mode))
@@ -108,7 +111,7 @@ def test_drift(codec: Path) -> None:
     """Brightness that creeps up is no motion: it adds up until a key frame mends it."""
     base = texture(64, 96) // 2
     pictures = [np.clip(base.astype(int) + 4 * n, 0, 255).astype(np.uint8) for n in range(20)]
-    coded = crossed(VideoEncoder(codec, VideoPolicy(mode="motion")), codec, pictures)
+    coded = crossed(VideoEncoder(codec, VideoPolicy(mode="motion", key_interval=64)), codec, pictures)
     drifted = [n for n, frame in enumerate(coded) if frame.cause == "drift"]
     assert drifted
     assert drifted[0] > 1
@@ -126,7 +129,7 @@ def with_square(pictures: Sequence[UInt8], side: int = 24) -> list[UInt8]:
 
 def test_a_residual_where_something_appears(codec: Path) -> None:
     pictures = with_square([texture(96, 144)] * 6)
-    coded = crossed(VideoEncoder(codec), codec, pictures)
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, pictures)
     field = coded[2].field
     assert field is not None
     assert coded[2].network_runs
@@ -156,7 +159,7 @@ def test_residuals_that_cost_as_much_as_a_key_frame(codec: Path) -> None:
 
 
 def test_forced(codec: Path) -> None:
-    encoder, decoder = VideoEncoder(codec), decoder_of(codec)
+    encoder, decoder = VideoEncoder(codec, PATIENT), decoder_of(codec)
     frames = frames_of(panning(8))
     for frame in frames[:3]:
         encoder.encode(frame)
@@ -171,14 +174,14 @@ def test_forced(codec: Path) -> None:
 
 def test_a_frame_of_another_size(codec: Path) -> None:
     pictures = [*panning(3), *panning(3, height=50, width=70)]
-    coded = crossed(VideoEncoder(codec), codec, pictures)
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, pictures)
     assert [frame.cause for frame in coded] == ["first", "", "", "size", "", ""]
     assert coded[3].state.values.shape == (4, 7, 9)
 
 
 @pytest.mark.parametrize("reference", ["latest", "key"])
 def test_references(codec: Path, reference: str) -> None:
-    encoder = VideoEncoder(codec, VideoPolicy(mode="motion", reference=reference))
+    encoder = VideoEncoder(codec, VideoPolicy(mode="motion", reference=reference, key_interval=64))
     coded = crossed(encoder, codec, panning(10, step=1.0))
     serials = [frame.packet.sections[0][1] for frame in coded[1:]]
     assert serials == (list(range(9)) if reference == "latest" else [0] * 9)
@@ -192,7 +195,7 @@ def test_serials_go_round(codec: Path) -> None:
 
 def test_a_codec_of_one_size(tmp_path: Path) -> None:
     codec = tiny_video_codec.write_video_codec(tmp_path, size=(48, 80))
-    coded = crossed(VideoEncoder(codec), codec, panning(6, height=96, width=160, step=4.0))
+    coded = crossed(VideoEncoder(codec, PATIENT), codec, panning(6, height=96, width=160, step=4.0))
     assert [frame.cause for frame in coded] == ["first", *[""] * 5]
     assert all(frame.state.values.shape == (4, 6, 10) for frame in coded)
 
@@ -217,7 +220,7 @@ def test_own_vectors(codec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_same_again(codec: Path) -> None:
     pictures = with_square(panning(12))
-    first, again = (crossed(VideoEncoder(codec), codec, pictures) for _ in range(2))
+    first, again = (crossed(VideoEncoder(codec, PATIENT), codec, pictures) for _ in range(2))
     assert [frame.packet for frame in first] == [frame.packet for frame in again]
 
 

@@ -43,10 +43,12 @@ from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure
 from isthmus.edge.signal_choice import choose_codec
 from isthmus.edge.stream import FrameResult
-from isthmus.edge.video_encoder import VideoEncoder
+from isthmus.edge.video_encoder import VideoEncoder, VideoPolicy
 from isthmus.edge.video_job import VideoJob, VideoSender
 from isthmus.edge.video_report import Entry, FrameAnswer, FrameMissing, TableVideoReport, VideoSummary
 
+PATIENT = VideoPolicy(key_interval=64)
+"""The default, but that key frames come of themselves only late."""
 CODEC = tiny_video_codec.NAME
 
 
@@ -81,7 +83,7 @@ def answers(codec: Path, path: Path) -> list[str]:
     """The class of each frame, computed here."""
     folder = load_codec_folder(codec, kind=VideoManifest)
     decoder = VideoDecoder(VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)))
-    encoder = VideoEncoder(codec)
+    encoder = VideoEncoder(codec, PATIENT)
     weights = tiny_video_codec._constants()["weights"]
     found = []
     with open_video(path) as video:
@@ -97,7 +99,9 @@ def answers(codec: Path, path: Path) -> list[str]:
 
 def test_a_clip_for_programs(zoo: Path, address: str, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", panning(20))
-    result = isthmus("edge", path, "--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json", "--top", "2")
+    result = isthmus(
+        "edge", path, "--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json", "--top", "2", "--key-interval", "64"
+    )
     assert result.exit_code == 0, result.stderr
     lines, summary = lines_of(result)
     assert [line["frame"] for line in lines] == list(range(20))
@@ -219,11 +223,11 @@ def test_which_signal(zoo: Path, tmp_path: Path) -> None:
 
 
 def test_to_a_file_and_back(zoo: Path, tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.mp4", panning(8))
+    path = write_video(tmp_path / "clip.mp4", panning(6))
     file = tmp_path / "clip.isth"
     result = isthmus("encode", path, "-o", file, "--zoo", zoo, "--codec", CODEC)
     assert result.exit_code == 0, result.stderr
-    assert [("key frame" in line) for line in result.stdout.splitlines()] == [True, *[False] * 7]
+    assert [("key frame" in line) for line in result.stdout.splitlines()] == [True, *[False] * 5]
     result = isthmus("decode", file, "--zoo", zoo)
     assert [json.loads(line)["class"] for line in result.stdout.splitlines()] == answers(zoo / CODEC, path)
     result = isthmus("encode", path, "-o", tmp_path / "folder", "--zoo", zoo, "--codec", CODEC)
@@ -350,7 +354,7 @@ class Pictures:
 def crossed(cloud: FakeCloud, pictures: Pictures, **job: Any) -> tuple[Kept, list[bytes]]:
     """The report of one run, and the encoder's own states."""
     kept, states = Kept(), []
-    encoder = VideoEncoder(cloud.codec)
+    encoder = VideoEncoder(cloud.codec, PATIENT)
     encode = encoder.encode
 
     def watched(frame: SourceFrame) -> Any:
@@ -447,7 +451,7 @@ def test_frames_wait_for_their_time(zoo: Path, monkeypatch: pytest.MonkeyPatch) 
     """A clock that only moves when somebody waits: the last of ten frames of 5 a second is sent at 1.8 s."""
     now = [100.0]
     monkeypatch.setattr("isthmus.edge.video_job.time.perf_counter", lambda: now[0])
-    kept, encoder = Kept(), VideoEncoder(zoo / CODEC)
+    kept, encoder = Kept(), VideoEncoder(zoo / CODEC, PATIENT)
     sent_at = []
     cloud = FakeCloud(zoo / CODEC)
     send = cloud.send
@@ -486,7 +490,7 @@ def test_late_frames_are_dropped(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     kept = Kept()
     job = VideoJob((), "", "", realtime=True)
-    sender = VideoSender(job, VideoEncoder(zoo / CODEC), cast(CloudClient, cloud), kept, sleep)
+    sender = VideoSender(job, VideoEncoder(zoo / CODEC, PATIENT), cast(CloudClient, cloud), kept, sleep)
     sender.send_all(Pictures(panning(50, step=1.0)))
     sender.drain()
     told = whys(kept)
