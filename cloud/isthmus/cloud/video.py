@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,7 +89,7 @@ class VideoInference:
             state = decoder.decode(data).state
             middle_s = time.perf_counter()
             labels = top_labels(self.logits(state), top_k)
-            crc32 = state_crc32(state) if wants_state_crc32 else -1
+            crc32 = state.crc32() if wants_state_crc32 else -1
             outcome = wire.FrameLabels(tuple(labels[0].tolist()), crc32)
         except RemoteError as error:
             outcome = error
@@ -125,8 +124,3 @@ class VideoDesk(Desk):
 
     def __init__(self, limits: wire.StreamLimits = VIDEO_STREAM_LIMITS, max_stream_count: int = 16) -> None:
         super().__init__("video", limits, max_stream_count)
-
-
-def state_crc32(state: LatentState) -> int:
-    """CRC-32 of a state as little-endian int32, row-major: how edge and cloud compare what they hold."""
-    return zlib.crc32(np.ascontiguousarray(state.values, dtype="<i4").data)

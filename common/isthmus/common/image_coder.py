@@ -13,7 +13,6 @@ rebuilds some (`Synthesize`, `ScaleIndices`) is exact in integers too, and must 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,7 +39,7 @@ from isthmus.common.integer_softmax import synthesized_tables
 from isthmus.common.manifest import ImageManifest
 from isthmus.common.packet import CHECKSUM_SIZES_BYTES, Limits, Packet, PacketType
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
-from isthmus.common.symbols import Symbols
+from isthmus.common.symbols import Symbols, crc32
 from isthmus.common.varint import decode_varint, encode_varint
 
 Int32 = NDArray[np.int32]
@@ -104,7 +103,7 @@ class ImageSymbols:
         """CRC-32 of q, z and y, as little-endian int32, one after another."""
         crc = 0
         for part in self._parts():
-            crc = zlib.crc32(np.ascontiguousarray(part, dtype="<i4").data, crc)
+            crc = crc32(part, crc)
         return crc
 
     def _parts(self) -> Iterator[Int32]:

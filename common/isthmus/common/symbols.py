@@ -62,7 +62,7 @@ class Symbols:
 
     def crc32(self) -> int:
         """CRC-32 (zlib's) of the symbols as little-endian int32, row-major."""
-        return zlib.crc32(np.ascontiguousarray(self.values, dtype="<i4").data)
+        return crc32(self.values)
 
     def checksum(self, size_bytes: int) -> bytes:
         """The low `size_bytes` (0, 2 or 4) bytes of the CRC-32, little-endian."""
@@ -77,6 +77,11 @@ class Symbols:
 
     def __hash__(self) -> int:
         return hash((self.values.shape, self.values.tobytes()))
+
+
+def crc32(values: NDArray[np.int32], start: int = 0) -> int:
+    """CRC-32 (zlib's) of integers as little-endian int32, row-major; going on from `start`, the CRC-32 of others."""
+    return zlib.crc32(np.ascontiguousarray(values, dtype="<i4").data, start)
 
 
 def _lies_on_bytes(values: NDArray[np.int32]) -> bool:

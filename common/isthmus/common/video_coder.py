@@ -12,7 +12,6 @@ Implements BITSTREAM.md §6.3 and §9.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from isthmus.common.latent_warp import FINE_BITS, warp
 from isthmus.common.motion_field import BlockMode, MotionField, block_grid, phases, spread
 from isthmus.common.packet import Limits, Packet, PacketType
 from isthmus.common.signals import MAX_SIDE
+from isthmus.common.symbols import crc32
 from isthmus.common.varint import decode_varint, encode_varint
 from isthmus.common.video_manifest import VideoManifest
 from isthmus.common.video_state import LatentState, References, check_serial, find_reference
@@ -233,7 +233,7 @@ class VideoCoder:
                     f"expected symbols from {manifest.symbol_min} to {manifest.symbol_max}, got {y.min()} to {y.max()}"
                 )
         if packet.checksum:
-            packet.verify_crc32(_crc32(y))
+            packet.verify_crc32(crc32(y))
         return DecodedFrame(_key_state(y, serial), True, None, None, None, count)
 
     def _decode_predicted(self, packet: Packet, references: Sequence[LatentState], limits: Limits) -> DecodedFrame:
@@ -273,7 +273,7 @@ class VideoCoder:
                 count += shape[0] * int(mask.sum())
         state = self._next(predicted, residual, serial)
         if packet.checksum:
-            packet.verify_crc32(_crc32(state.values))
+            packet.verify_crc32(state.crc32())
         return DecodedFrame(state, False, field, residual, reference_serial, count)
 
     def _next(self, predicted: Int32, residual: Int32 | None, serial: int) -> LatentState:
@@ -286,7 +286,7 @@ class VideoCoder:
 
     def _checksum(self, values: Int32, size_bytes: int | None) -> bytes:
         size = self.manifest.checksum_size_bytes if size_bytes is None else size_bytes
-        return _crc32(values).to_bytes(4, "little")[:size] if size else b""
+        return crc32(values).to_bytes(4, "little")[:size] if size else b""
 
     def _check_grid(self, shape: tuple[int, ...]) -> tuple[int, int]:
         manifest = self.manifest
@@ -378,8 +378,3 @@ def _key_state(y: Int32, serial: int) -> LatentState:
     values = y << FINE_BITS
     values.flags.writeable = False
     return LatentState(values, serial)
-
-
-def _crc32(values: Int32) -> int:
-    """CRC-32 of values as little-endian int32, row-major."""
-    return zlib.crc32(np.ascontiguousarray(values, dtype="<i4").data)

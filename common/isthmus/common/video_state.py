@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isthmus.common.errors import InputError, ReferenceMissingError
 from isthmus.common.latent_warp import FINE_BITS
+from isthmus.common.symbols import crc32
 
 Int32 = NDArray[np.int32]
 
@@ -49,6 +50,10 @@ class LatentState:
     def y_hat(self) -> NDArray[np.float32]:
         """The latents in steps, float32 `[M, h, w]`, exact: what the cloud's network takes."""
         return self.values.astype(np.float32) * np.float32(1 / (1 << FINE_BITS))
+
+    def crc32(self) -> int:
+        """CRC-32 of the values as little-endian int32, row-major: how edge and cloud compare what they hold."""
+        return crc32(self.values)
 
 
 class References:

@@ -12,7 +12,7 @@ import typer
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.data.image_formats import is_image_name
 from isthmus.data.video_formats import is_video_name
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC, VAGUE_SUFFIXES
 
 if TYPE_CHECKING:

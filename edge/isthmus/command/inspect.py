@@ -11,7 +11,7 @@ import typer
 
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.data.image_formats import is_image_name
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 
 if TYPE_CHECKING:
     from rich.table import Table

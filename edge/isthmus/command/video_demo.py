@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import CodecError
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.moving_images import ClipMotion, moving_clip
+from isthmus.edge.video_report import short_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -184,11 +184,6 @@ def class_index(class_names: Sequence[str], wanted: str) -> int:
     return found[0] if found else -1
 
 
-def short_name(class_name: str) -> str:
-    """The first of a class's synonyms."""
-    return class_name.split(",", 1)[0]
-
-
 def mean_of(frames: Sequence[SentFrame], attribute: str) -> float:
     """Mean over frames; nan over none."""
     return float(np.mean([getattr(frame, attribute) for frame in frames])) if frames else float("nan")
@@ -243,7 +238,7 @@ def _median_ms(frames: Sequence[SentFrame]) -> float:
 def _send(clip: Clip, folder: Path, address: str, policy: VideoPolicy) -> tuple[SentFrame, ...]:
     from isthmus.edge.client import CloudClient
     from isthmus.edge.video_encoder import VideoEncoder
-    from isthmus.measure.video_live import RESULT_TIMEOUT_S, state_crc32
+    from isthmus.measure.video_live import RESULT_TIMEOUT_S, check_state
 
     encoder = VideoEncoder(folder, policy)
     frames = [VideoFrame(Image(pixels), index) for index, pixels in enumerate(clip.frames)]
@@ -257,11 +252,7 @@ def _send(clip: Clip, folder: Path, address: str, policy: VideoPolicy) -> tuple[
             client.send(coded.packet)
             result = client.receive()
             answer = result.top().class_index
-            if result.state_crc32 != state_crc32(coded.state.values):
-                raise CodecError(
-                    f"{clip.name}, frame {frame.index}: expected the cloud to hold what the encoder holds, got CRC-32 "
-                    f"{result.state_crc32:08x}"
-                )
+            check_state(result, coded, f"{clip.name}, frame {frame.index}")
             kind = KINDS[0] if coded.is_key else KINDS[1] if coded.residual_bits else KINDS[2]
             sent.append(
                 SentFrame(

@@ -1,4 +1,4 @@
-"""Inputs that came to nothing, told in their place; the error that ends a command; the bar over a long list."""
+"""Inputs that came to nothing, told in their place; and the bar over a long list of inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from isthmus.common.errors import InputError, IsthmusError
@@ -42,11 +41,6 @@ def input_names(
             yield from map(str, paths_of([given]))
         except InputError as error:
             yield Failure(given, error)
-
-
-def print_error(error: IsthmusError) -> None:
-    """Say on standard error what ended a command, its text as it is: rich would take `[video]` for markup."""
-    Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 
 def progress_bar(count: int) -> Progress:

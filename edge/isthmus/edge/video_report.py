@@ -234,6 +234,11 @@ HEADINGS = ("frame", "time s", "type", "bytes", "class", "prob", "encode ms", "t
 WIDTHS = (5, 7, 8, 6, 20, 6, 9, 8)
 
 
+def short_name(class_name: str) -> str:
+    """The first of a class's synonyms: ImageNet names a class by all of them."""
+    return class_name.split(",", 1)[0]
+
+
 def _row(entry: FrameAnswer | FrameMissing) -> tuple[str, ...]:
     head = (str(entry.index), f"{entry.time_s:.2f}")
     if isinstance(entry, FrameMissing):
@@ -242,7 +247,7 @@ def _row(entry: FrameAnswer | FrameMissing) -> tuple[str, ...]:
         *head,
         entry.kind,
         str(entry.packet_bits // 8),
-        entry.class_names[0].split(",", 1)[0],  # ImageNet names a class by all its synonyms
+        short_name(entry.class_names[0]),
         f"{entry.labels[0].probability:.1%}",
         f"{entry.encode_ms:.2f}",
         f"{entry.encode_ms + entry.round_trip_ms:.2f}",

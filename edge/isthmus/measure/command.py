@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 from isthmus.measure.determinism_command import measure_determinism_image
 from isthmus.measure.determinism_video_command import measure_determinism_video
 from isthmus.measure.motion_command import measure_motion

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from isthmus.cloud.video import state_crc32
 from isthmus.common.errors import InputError, IsthmusError, ReferenceMissingError
 from isthmus.common.packet import Packet, PacketType
 from isthmus.common.signals import VideoFrame
@@ -208,7 +207,7 @@ class Crossing:
             if sent.number >= self._last_key_number:
                 self._encoder.force_key()
             return
-        is_right = result.state_crc32 == state_crc32(coded.state)
+        is_right = result.state_crc32 == coded.state.crc32()
         if not is_right:
             tally.wrong_results += 1
         if not sent.is_sound:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.cloud.tasks import CLOUD_FILE
-from isthmus.cloud.video import state_crc32
 from isthmus.common.context import ContextModel
 from isthmus.common.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest import CodecFolder
@@ -77,7 +76,7 @@ class Replay:
             return
         state = self._coder.decode(coded.packet, references).state
         self.replayed += 1
-        self.state_mismatches += state_crc32(state) != result.state_crc32
+        self.state_mismatches += state.crc32() != result.state_crc32
         self.relabelled += 1
         outputs: Any = self._evaluator.run(None, {"y_hat": state.y_hat[None]})
         self.label_mismatches += int(np.asarray(outputs[0])[0].argmax()) != result.top().class_index

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isthmus.common.errors import MissingDependencyError
 from isthmus.common.metrics import Float64
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.image_measurement import ImageMeasurement
 from isthmus.measure.image_point import CHOSEN, CONTEXT, IDEAL, PLAIN, STATIC, SYNTHESIZED
 from isthmus.measure.image_tables import saved_percent
@@ -72,13 +72,7 @@ def rate_lines(measurement: ImageMeasurement) -> list[Line]:
 
 def draw_image_png(measurement: ImageMeasurement, path: Path) -> None:
     """Write the picture. Needs matplotlib (extra `measure`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(SIZE_INCHES, DOTS_PER_INCH)
     left, right = figure.subplots(1, 2, width_ratios=(1.55, 1))
     _draw_rates(left, measurement)
     _draw_savings(right, measurement)
@@ -87,9 +81,7 @@ def draw_image_png(measurement: ImageMeasurement, path: Path) -> None:
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version in the file: the same numbers give the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)
 
 
 def _draw_rates(axes: Any, measurement: ImageMeasurement) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.motion import MotionMeasurement, TapResult
 from isthmus.measure.motion_maps import SWEEPS
 from isthmus.measure.motion_report import PUBLISHED_RANDOM
@@ -177,14 +178,7 @@ def _shown(taps: tuple[TapResult, ...]) -> list[TapResult]:
 
 
 def _figure(size: tuple[float, float]) -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
-    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return new_figure(size, DOTS_PER_INCH)
 
 
 def _plain(at: Any) -> None:
@@ -195,6 +189,4 @@ def _plain(at: Any) -> None:
 
 
 def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version in the file: the same numbers give the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)

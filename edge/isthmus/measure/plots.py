@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from isthmus.common.errors import MissingDependencyError
 from isthmus.measure.curves import Curve
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.measurement import Measurement
 
 SIZE_INCHES = (9.2, 6.0)
@@ -73,16 +73,11 @@ def lowest_percent(measurement: Measurement) -> float:
 
 def draw_png(measurement: Measurement, path: Path) -> None:
     """Write the picture. Needs matplotlib (extra `measure`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
     dashes = {"solid": "-", "dash": "--", "dot": ":"}
     markers = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "none": ""}
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(SIZE_INCHES, DOTS_PER_INCH)
+    from matplotlib.ticker import FuncFormatter
+
     axes = figure.add_subplot()
     optimum = measurement.optimum.points
     axes.fill_betweenx(optimum[:, 1], 1e-3, optimum[:, 0], color="#e9e6da", linewidth=0, zorder=0)
@@ -115,6 +110,4 @@ def draw_png(measurement: Measurement, path: Path) -> None:
         axes.spines[side].set_visible(False)
     # Below, column by column: the optimum and the input codecs, then one column a width.
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version in the file: the same numbers give the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 
 
 def measure_split_command(

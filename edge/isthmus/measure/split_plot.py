@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isthmus.common.errors import MissingDependencyError
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.split import SplitMeasurement
 from isthmus.measure.tables import Table, number
 
@@ -16,13 +16,7 @@ COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 def draw_split_png(measurement: SplitMeasurement, path: Path) -> None:
     """Write the picture. Needs matplotlib (extra `measure`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(SIZE_INCHES, DOTS_PER_INCH)
     axes = figure.add_subplot()
     whole = measurement.top1_whole_percent
     axes.axhline(whole, color="#9a947d", linewidth=1.2, label=f"whole network, {whole:.1f} %")
@@ -53,8 +47,7 @@ def draw_split_png(measurement: SplitMeasurement, path: Path) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)
 
 
 def split_table(measurement: SplitMeasurement) -> Table:

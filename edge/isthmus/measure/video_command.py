@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 
 PIPED_WIDTH = 170  # into a file or a pipe, tables are not cut to a terminal's width
 

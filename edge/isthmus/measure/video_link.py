@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.link import FrameCost, Link, LinkOutcome, run_frames
 from isthmus.measure.tables import Table, number
 from isthmus.measure.video_point import FrameTrace
@@ -204,14 +205,9 @@ _COLOURS: Mapping[str, str] = {
 
 def draw_link_png(measurement: LinkMeasurement, path: Path) -> None:
     """Latency against bandwidth. Needs matplotlib (extra `measure`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
-    figure = Figure(figsize=(8.6, 5.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((8.6, 5.2), 120)
+    from matplotlib.ticker import FuncFormatter
+
     axes = figure.add_subplot()
     for way in measurement.ways:
         rows: Sequence[LinkRow] = [r for r in measurement.rows if r.way == way]
@@ -237,5 +233,4 @@ def draw_link_png(measurement: LinkMeasurement, path: Path) -> None:
     axes.legend(fontsize=8, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)

@@ -6,14 +6,13 @@ cloud says: one that differs ends the measurement.
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
-import numpy.typing as npt
 
 from isthmus.common.errors import CodecError
+from isthmus.common.video_coder import CodedFrame
 from isthmus.data.video_sets import Clip
 from isthmus.edge.client import CloudClient
+from isthmus.edge.stream import FrameResult
 from isthmus.measure.video_network import Float32, nrmse
 from isthmus.measure.video_point import FrameTrace
 from isthmus.measure.video_runs import FrameLog, LatentSender, Truth
@@ -57,11 +56,7 @@ class LiveSender:
             self._client.send(coded.packet)
             result = self._client.receive()
             answers.append(result.top().class_index)
-            if result.state_crc32 != state_crc32(coded.state.values):
-                raise CodecError(
-                    f"{clip.name}, frame {frame.index}: expected the cloud to hold what the encoder holds, "
-                    f"got CRC-32 {result.state_crc32:08x}"
-                )
+            check_state(result, coded, f"{clip.name}, frame {frame.index}")
             seen.append(coded.state.y_hat)
             log.add(
                 coded,
@@ -75,9 +70,12 @@ class LiveSender:
         return log.trace(np.array(answers, np.int64), truth, nrmse(np.stack(seen), truth.latents))
 
 
-def state_crc32(state: npt.NDArray[np.int32]) -> int:
-    """Of a state as little-endian int32, row-major: as the cloud says it."""
-    return zlib.crc32(np.ascontiguousarray(state, dtype="<i4").data)
+def check_state(result: FrameResult, coded: CodedFrame, where: str) -> None:
+    """CodecError if the cloud holds other latents than the encoder after a frame."""
+    if result.state_crc32 != coded.state.crc32():
+        raise CodecError(
+            f"{where}: expected the cloud to hold what the encoder holds, got CRC-32 {result.state_crc32:08x}"
+        )
 
 
 def open_client(address: str, sender: LatentSender) -> CloudClient:

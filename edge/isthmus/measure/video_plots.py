@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.common.errors import MissingDependencyError
+from isthmus.measure.figure import new_figure, write_figure
 from isthmus.measure.video_measurement import LABELS, VideoMeasurement
 from isthmus.measure.video_point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind, VideoPoint
 
@@ -56,14 +56,9 @@ def video_lines(measurement: VideoMeasurement) -> list[VideoLine]:
 
 def draw_video_png(measurement: VideoMeasurement, path: Path) -> None:
     """Write the picture. Needs matplotlib (extra `measure`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'isthmus[measure]'") from error
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(SIZE_INCHES, DOTS_PER_INCH)
+    from matplotlib.ticker import FuncFormatter
+
     left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
     _draw_rates(left, measurement)
     left.xaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
@@ -73,9 +68,7 @@ def draw_video_png(measurement: VideoMeasurement, path: Path) -> None:
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version in the file: the same numbers give the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    write_figure(figure, path)
 
 
 def _draw_rates(axes: Any, measurement: VideoMeasurement) -> None:

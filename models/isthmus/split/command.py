@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.edge.failures import print_error
+from isthmus.edge.command_error import print_error
 
 if TYPE_CHECKING:
     from isthmus.split.halves import Preprocessing
