@@ -21,9 +21,9 @@ from packaging.tags import sys_tags
 
 SOURCES = {
     # Optimised for its one loop over points; contracting to fused multiply-adds is exact there, and ISO C forbids it.
-    Path("edge/isthmus/edge/_pointwise.c"): ["-O3", "-ffp-contract=fast"],
+    Path("edge/isthmus/edge/pointcloud/_pointwise.c"): ["-O3", "-ffp-contract=fast"],
     # -O3 vectorises what a context sums up; the loops over symbols are as quick with -O2.
-    Path("common/isthmus/common/_range_coder.c"): ["-O3"],
+    Path("common/isthmus/common/bits/_range_coder.c"): ["-O3"],
 }
 FLAGS = ["-Wall", "-Wextra", "-std=c11", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000"]
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.common import range_coder
-from isthmus.common.cdf import CdfTables, quantize_pmf
-from isthmus.common.packet import Packet
-from isthmus.common.prior import Prior
+from isthmus.common.bits import range_coder
+from isthmus.common.bits.cdf import CdfTables, quantize_pmf
+from isthmus.common.bits.packet import Packet
+from isthmus.common.bits.prior import Prior
+from isthmus.common.bits.symbols import Symbols
 from isthmus.common.results import Provenance, Results, write_results
-from isthmus.common.symbols import Symbols
 
 try:
     import constriction

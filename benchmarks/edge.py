@@ -2,7 +2,7 @@
 
     python benchmarks/edge.py [--codec pc-lite-any-q10] [--zoo DIR] [--rounds 40] [--out results]
 
-Ours is `isthmus.edge.encoder.Encoder.encode`, then the packet's bytes. The comparison is the same network as the
+Ours is the edge's encoder of point clouds, then the packet's bytes. The comparison is the same network as the
 thesis's code runs it: torch eager, Conv1d + BatchNorm1d + ReLU modules with channel shuffles between groups, a max, a
 gain, then what CompressAI's entropy bottleneck does to compress one signal: indexes and medians are made and expanded
 by tensor operations, the symbols rounded, and symbols, indexes, all tables, their lengths and offsets turned into
@@ -27,12 +27,12 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import IsthmusError, MissingDependencyError
-from isthmus.common.metrics import Percentiles
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import codec_folders, find_zoo
-from isthmus.data.furniture import generate_set
-from isthmus.edge.encoder import Encoder
+from isthmus.data.pointcloud.furniture import generate_set
+from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.measure.metrics import Percentiles
 
 POINTS = 1024
 TURN = 50

@@ -2,7 +2,7 @@
 
     python benchmarks/image.py [--codec image-light-q4] [--zoo DIR] [--rounds 8] [--out results]
 
-Ours is `isthmus.edge.image_encoder.ImageEncoder.encode` (g_a in ONNX Runtime, rounding, the choice of tables, the
+Ours is `isthmus.edge.image.encoder.ImageEncoder.encode` (g_a in ONNX Runtime, rounding, the choice of tables, the
 range coder), then the packet's bytes. The reference is the analysis transform of bmshj2018-factorized at N = 128,
 M = 192 (four strided 5 x 5 convolutions and GDN; random weights, which cost the same) in torch eager, with the same
 rounding and this project's range coder over its 192 channels: an advantage for that side, whose usual one is slower.
@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-from isthmus.common import range_coder
-from isthmus.common.cdf import quantize_pmf
+from isthmus.common.bits import range_coder
+from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.errors import IsthmusError, MissingDependencyError
-from isthmus.common.metrics import Percentiles
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image
 from isthmus.common.zoo import codec_folders, find_zoo
-from isthmus.edge.image_encoder import ImageEncoder
-from isthmus.measure.fuzz_targets import synthetic_picture
-from isthmus.measure.image_set import find_image_set
+from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.measure.fuzz.targets import synthetic_picture
+from isthmus.measure.image.photographs import find_image_set
+from isthmus.measure.metrics import Percentiles
 
 HEIGHT, WIDTH = 512, 768
 TURN = 3
@@ -111,7 +111,7 @@ def eager_encoder() -> Encode:
     try:
         import torch
 
-        from isthmus.models.image_transforms import ReferenceAnalysis, ReferenceShape
+        from isthmus.models.image.transforms import ReferenceAnalysis, ReferenceShape
     except ImportError as error:
         raise MissingDependencyError(f"the comparison needs {error.name}: pip install 'isthmus[train]'") from error
     torch.set_num_threads(1)

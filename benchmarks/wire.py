@@ -31,12 +31,12 @@ import grpc
 import numpy as np
 
 import isthmus
-from isthmus.common.packet import Packet
+from isthmus.common.bits.packet import Packet
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient, open_channel
-from isthmus.edge.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import Encoder
 
 GROUP = 32
 SEED = 0
@@ -222,10 +222,21 @@ def until(clouds: list[PointCloud], seconds: float) -> Iterator[PointCloud]:
 
 @contextmanager
 def cloud_process(zoo: Path) -> Iterator[str]:
-    """`python -m isthmus.cloud` on a free port; ended as a user would end it."""
+    """`isthmus cloud` on a free port; ended as a user would end it."""
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
-        command = [sys.executable, "-m", "isthmus.cloud", "--port", "0", "--zoo", str(zoo), "--ready-file", str(ready)]
+        command = [
+            sys.executable,
+            "-m",
+            "isthmus.command",
+            "cloud",
+            "--port",
+            "0",
+            "--zoo",
+            str(zoo),
+            "--ready-file",
+            str(ready),
+        ]
         command += ["--max-in-flight", str(IN_FLIGHT)]
         with child(command) as process:
             wait_for(ready.exists, process)

@@ -22,11 +22,12 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from isthmus.cloud.images import IMAGE_STREAM_LIMITS, ImageDesk
+from isthmus.cloud.image.codec import IMAGE_STREAM_LIMITS, ImageDesk
+from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
-from isthmus.cloud.video import VIDEO_STREAM_LIMITS, VideoDesk
-from isthmus.cloud.zoo import Zoo
-from isthmus.common import packet, wire
+from isthmus.cloud.video.codec import VIDEO_STREAM_LIMITS, VideoDesk
+from isthmus.common import wire
+from isthmus.common.bits import packet
 from isthmus.common.errors import InputError, MissingDependencyError
 
 DEFAULT_HOST = "127.0.0.1"

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import grpc.aio
 
-from isthmus.cloud.images import ImageDesk
+from isthmus.cloud.image.codec import ImageDesk
+from isthmus.cloud.served import Zoo
 from isthmus.cloud.stream import Context, Stream
-from isthmus.cloud.video import VideoDesk
-from isthmus.cloud.zoo import Zoo
+from isthmus.cloud.video.codec import VideoDesk
 from isthmus.common import status, wire
 from isthmus.common.errors import OverloadedError
 

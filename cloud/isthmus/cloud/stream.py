@@ -28,11 +28,12 @@ from dataclasses import replace
 import grpc
 import grpc.aio
 
-from isthmus.cloud.desk import Desk
-from isthmus.cloud.images import CloudImageCodec, ImageDesk
-from isthmus.cloud.video import VideoDesk, VideoInference
-from isthmus.cloud.zoo import CloudCodec, LoadedCodec, Zoo
+from isthmus.cloud.image.codec import CloudImageCodec, ImageDesk
+from isthmus.cloud.quota import Desk
+from isthmus.cloud.served import CloudCodec, LoadedCodec, Zoo
+from isthmus.cloud.video.codec import VideoDesk, VideoInference
 from isthmus.common import wire
+from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
@@ -40,10 +41,9 @@ from isthmus.common.errors import (
     StreamNotOpenError,
     UnsupportedVersionError,
 )
-from isthmus.common.session import Event, Role, Session, State
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import class_names_of, task_of
-from isthmus.common.video_coder import VideoDecoder
+from isthmus.common.video.coder import VideoDecoder
 
 INLINE_BUDGET_S = 0.002
 MAX_BATCH_FRAME_COUNT = 128
@@ -80,7 +80,7 @@ class Stream:
         self._videos = videos
         self._desk: Desk | None = None  # where this stream is counted
         self._decoder: VideoDecoder | None = None
-        self._session = Session(Role.SERVER, limits.max_in_flight_frame_count)
+        self._conversation = Conversation(Role.SERVER, limits.max_in_flight_frame_count)
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._has_room = asyncio.Event()
@@ -112,7 +112,7 @@ class Stream:
             codec, opening = await self._open()
             reader = asyncio.create_task(self._read())
             await self._answer(codec, opening)
-            self._session.sent(Event.END)
+            self._conversation.sent(Event.END)
         except asyncio.CancelledError:
             if self._failure is None:
                 raise
@@ -123,7 +123,7 @@ class Stream:
                     task.cancel()
             if self._desk is not None:
                 self._desk.leave()
-            _log.debug("stream %s: %d frames answered", self._id, self._session.answered_count)
+            _log.debug("stream %s: %d frames answered", self._id, self._conversation.answered_count)
 
     async def _open(self) -> tuple[LoadedCodec, wire.OpenStream]:
         data = await self._context.read()
@@ -132,7 +132,7 @@ class Stream:
         request = wire.read_request(data)
         if not isinstance(request, wire.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
-        self._session.received(Event.OPEN)
+        self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._zoo.load(request.codec_id)
         self._is_computing = False
@@ -151,7 +151,7 @@ class Stream:
             raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)
         top_k = min(request.top_k, len(class_names_of(manifest)) or 1)
         self._enter_desk(codec)
-        self._session.sent(Event.OPENED)
+        self._conversation.sent(Event.OPENED)
         await self._context.write(wire.opened_response(wire.StreamOpened(self._id, self._limits, top_k)))
         self._last_progress_s = time.monotonic()
         return codec, replace(request, top_k=top_k)
@@ -166,7 +166,7 @@ class Stream:
         if isinstance(codec, VideoInference):
             self._decoder = codec.decoder()
             self._limits = replace(self._limits, packet=codec.limits)
-        self._session.bound_in_flight(self._limits.max_in_flight_frame_count)
+        self._conversation.bound_in_flight(self._limits.max_in_flight_frame_count)
 
     async def _read(self) -> None:
         try:
@@ -176,7 +176,7 @@ class Stream:
                     await self._has_room.wait()
                 data = await self._context.read()
                 if not isinstance(data, bytes):
-                    self._session.received(Event.HALF_CLOSE)
+                    self._conversation.received(Event.HALF_CLOSE)
                     return
                 if len(data) > self._limits.max_message_size_bytes:  # gRPC's own bound is that of the largest stream
                     raise LimitExceededError(
@@ -184,12 +184,12 @@ class Stream:
                     )
                 request = wire.read_request(data)
                 if isinstance(request, wire.OpenStream):
-                    self._session.received(Event.OPEN)  # raises: once is enough
+                    self._conversation.received(Event.OPEN)  # raises: once is enough
                     return
                 index = request.first_frame_index
-                if index >= 0 and index != self._session.sent_count:
-                    raise mismatch(FrameOrderError, "first_frame_index", str(self._session.sent_count), str(index))
-                self._session.received(Event.FRAMES, len(request.packets))
+                if index >= 0 and index != self._conversation.sent_count:
+                    raise mismatch(FrameOrderError, "first_frame_index", str(self._conversation.sent_count), str(index))
+                self._conversation.received(Event.FRAMES, len(request.packets))
                 self._queue.extend(request.packets)
                 self._queued_bytes += sum(map(len, request.packets))
                 self._last_progress_s = time.monotonic()
@@ -206,11 +206,11 @@ class Stream:
                 raise self._failure
             if self._says_goodbye and not goodbye_said:
                 goodbye_said = True
-                if self._session.state is State.OPEN:
-                    self._session.sent(Event.GOODBYE)
+                if self._conversation.state is State.OPEN:
+                    self._conversation.sent(Event.GOODBYE)
                     await self._context.write(wire.goodbye_response())
             if not self._queue:
-                if self._session.state is State.DRAINING:
+                if self._conversation.state is State.DRAINING:
                     return
                 self._wake.clear()
                 await self._wake.wait()
@@ -225,7 +225,7 @@ class Stream:
                 outcomes, timing = await self._infer_frame(codec, packets[0], opening)
             else:
                 outcomes, timing = await self._reconstruct(codec, packets[0], opening.wants_pixels)
-            self._session.sent(Event.RESULTS, count)
+            self._conversation.sent(Event.RESULTS, count)
             await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
             self._last_progress_s = time.monotonic()
 
@@ -236,7 +236,7 @@ class Stream:
             codec.reconstruct,
             data,
             wants_pixels,
-            self._images.file_of(self._id, self._session.answered_count),
+            self._images.file_of(self._id, self._conversation.answered_count),
         )
         self._is_computing = False
         return [outcome], timing

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest
-from isthmus.common.video_manifest import VideoManifest
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.wire import Task
 
 

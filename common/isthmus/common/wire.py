@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError, Message
 
-from isthmus.common import packet, status
+from isthmus.common import status
+from isthmus.common.bits import packet
 from isthmus.common.errors import IsthmusError, MessageError
 from isthmus.common.signals import MAX_SIDE
 from isthmus.v1 import codec_pb2, inference_service_pb2

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from isthmus.common.errors import InputError
-from isthmus.common.manifest_fields import MANIFEST_FILE, check_codec_name
+from isthmus.common.manifest.fields import MANIFEST_FILE, check_codec_name
 
 ZOO_VARIABLE = "ISTHMUS_ZOO"
 

@@ -1,7 +1,7 @@
 """The edge's end of an inference stream: a plain synchronous client, pipelined, that never waits without a limit.
 
 `send` waits for room (the cloud announces how many frames may be in flight), `receive` for the next result; both give
-up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.stream`. What the cloud is asked for
+up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.call`. What the cloud is asked for
 goes by the codec's signal: labels of point clouds and of the frames of videos, the reconstruction of images.
 
     with CloudClient("127.0.0.1:50051", manifest) as client:
@@ -29,12 +29,12 @@ from types import TracebackType
 import grpc
 
 from isthmus.common import wire
+from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError, StreamMisuseError
-from isthmus.common.manifest import Manifest
-from isthmus.common.packet import Packet
+from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.tasks import class_names_of, task_of
-from isthmus.edge.stream import METHODS, FrameResult, InferenceStream, Traffic, rpc_error
+from isthmus.edge.call import METHODS, FrameResult, InferenceStream, Traffic, rpc_error
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.common.errors import InputError
-from isthmus.common.manifest import ImageManifest, Manifest, PointCloudManifest, load_codec_folder
-from isthmus.common.video_manifest import VideoManifest
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import codec_folders, find_codec, find_zoo
-from isthmus.data.cloud_files import SUFFIXES as CLOUD_SUFFIXES
-from isthmus.data.image_formats import FORMATS as IMAGE_FORMATS
-from isthmus.data.image_formats import is_image_name
-from isthmus.data.video_formats import is_video_name
+from isthmus.data.image.formats import FORMATS as IMAGE_FORMATS
+from isthmus.data.image.formats import is_image_name
+from isthmus.data.pointcloud.files import SUFFIXES as CLOUD_SUFFIXES
+from isthmus.data.video.formats import is_video_name
 
 DEFAULT_CLOUD_CODEC = "pc-lite-any-q10"
 DEFAULT_IMAGE_CODEC = "image-light-q4"

@@ -1,7 +1,7 @@
 """The integer tables of a cut: learned by counting, from the latents of images and of clips made by moving them.
 
 Key frames' tables come from the images. Motion and residual tables come from short clips in which a camera moves over
-each image (`isthmus.data.moving_images`), in two rounds:
+each image (`isthmus.data.video.moving_images`), in two rounds:
 
 1. every frame is predicted from the one before, in the closed loop that the codec runs, with the motion that its own
    search finds; how many blocks take a residual is drawn for each frame, the worst predicted first (`first_tables`);
@@ -20,23 +20,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.context import ContextModel
-from isthmus.common.entropy_file import ENTROPY_FILE
-from isthmus.common.latent_warp import FINE_BITS, warp
-from isthmus.common.manifest import load_codec_folder
-from isthmus.common.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.bits.context import ContextModel
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video_coder import VideoCoder, VideoDecoder, residual_context
-from isthmus.common.video_manifest import VideoManifest
-from isthmus.common.video_state import LatentState
-from isthmus.common.video_tables import VideoTables
-from isthmus.data.moving_images import ClipMotion, moving_clip
-from isthmus.edge.motion_search import MotionSearch
-from isthmus.edge.video_encoder import VideoEncoder
-from isthmus.edge.video_policy import VideoPolicy
+from isthmus.common.video.coder import VideoCoder, VideoDecoder, residual_context
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.state import LatentState
+from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.warp import FINE_BITS, warp
+from isthmus.data.video.moving_images import ClipMotion, moving_clip
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.motion_search import MotionSearch
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.split.pictures import Pictures, UInt8, padded
 from isthmus.split.sessions import Float32, batch_of
-from isthmus.training.context_recipe import (
+from isthmus.training.contexts import (
     QUICK,
     ContextEffort,
     counted_pmfs,

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.common.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
-from isthmus.common.manifest import file_sha256, write_codec_manifest
-from isthmus.common.video_manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
-from isthmus.common.video_tables import VideoTables
+from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
+from isthmus.common.video.manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
+from isthmus.common.video.tables import VideoTables
 from isthmus.split.calibrate import first_tables, played_tables
 from isthmus.split.cuts import find_cut
 from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size

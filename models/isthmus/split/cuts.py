@@ -15,7 +15,7 @@ import onnx
 from onnx import helper
 
 from isthmus.common.errors import InputError
-from isthmus.common.manifest import MAX_STRIDE
+from isthmus.common.manifest.manifest import MAX_STRIDE
 from isthmus.split.network import Network, Shape, inferred, needed, part
 
 MAX_LATENT_CHANNELS = 4096

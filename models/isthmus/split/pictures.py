@@ -13,7 +13,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from isthmus.common.errors import InputError
-from isthmus.data.image_files import image_paths, read_image
+from isthmus.data.image.files import image_paths, read_image
 
 UInt8 = npt.NDArray[np.uint8]
 

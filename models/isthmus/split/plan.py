@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.common.context import ContextModel
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.errors import InputError
 from isthmus.split.calibrate import static_tables
 from isthmus.split.cuts import Cut, find_cuts

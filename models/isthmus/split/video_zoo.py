@@ -11,15 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isthmus.common.manifest_fields import MANIFEST_FILE
-from isthmus.data.labelled_images import LabelledImages
-from isthmus.models.split_classifier import SplitShape
-from isthmus.models.split_graph import LATENTS, split_graph
+from isthmus.common.manifest.fields import MANIFEST_FILE
+from isthmus.data.image.labelled import LabelledImages
+from isthmus.models.video.classifier import SplitShape
+from isthmus.models.video.classifier_graph import LATENTS, split_graph
 from isthmus.split.codec_writer import SplitOptions, write_split_codec
 from isthmus.split.network import Network, read_network
 from isthmus.split.pictures import Pictures
-from isthmus.training.photos import Photos
-from isthmus.training.split_recipe import SplitEffort, load_split, train_split
+from isthmus.training.image.photos import Photos
+from isthmus.training.video.classifier import SplitEffort, load_split, train_split
 
 FAMILY = "video-tiny"
 FIRST_FILE = "pre.pt"

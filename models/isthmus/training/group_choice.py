@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.cdf import CdfTables, quantize_pmf
-from isthmus.common.image_choice import entry_bits
-from isthmus.common.image_tables import ImageTables
-from isthmus.common.prior import Prior
+from isthmus.common.bits.cdf import CdfTables, quantize_pmf
+from isthmus.common.bits.prior import Prior
+from isthmus.common.image.choice import entry_bits
+from isthmus.common.image.tables import ImageTables
 from isthmus.training.tree_prior import joint_counts, mutual_information_bits
 
 CANDIDATES = 16

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.cdf import quantize_pmf
-from isthmus.common.prior import Prior
+from isthmus.common.bits.cdf import quantize_pmf
+from isthmus.common.bits.prior import Prior
 
 PRECISION_BITS = 16
 MARGINAL_SMOOTHING = 0.5  # pseudo-counts of each value

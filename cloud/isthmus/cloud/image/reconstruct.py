@@ -1,0 +1,86 @@
+"""From the bytes of a packet to an image: the cloud half of an image codec.
+
+Theory of operation. packet -> symbols, within limits and against the packet's checksum -> g_s in tiles -> rounded and
+clipped to 8 bits -> cropped to the image's own size. Pixels are written tile by tile into the one array that is
+returned, so memory is that array, the symbols, and the activations of a tile.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.cloud.labels import CLOUD_FILE
+from isthmus.common.bits.packet import Limits
+from isthmus.common.errors import OverloadedError
+from isthmus.common.image.coder import ImageSymbols
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.signals import Image
+from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.integer_half import coder_files, open_coder
+from isthmus.runtime.tiles import tiles
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Reconstructor:
+    """Cloud half of one image codec. Holds nothing between images; not to be used by two threads at once.
+
+    Args:
+        codec: the codec, or the path of its folder (only the files a decoder needs are read).
+        limits: what is refused before anything is allocated for it.
+        threads: threads of one run.
+
+    Raises:
+        ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
+    """
+
+    def __init__(self, codec: CodecFolder[ImageManifest] | str | Path, limits: Limits, threads: int = 1) -> None:
+        path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
+        manifest = load_codec_folder(path, needed=(), kind=ImageManifest).manifest
+        folder = load_codec_folder(path, needed=(CLOUD_FILE, *coder_files(manifest)), kind=ImageManifest)
+        self.manifest: ImageManifest = folder.manifest
+        self._limits = limits
+        self._coder = open_coder(folder, threads)
+        ends = End("y_hat", "float", manifest.latent_channels), End("pixels", "float", 3)
+        self._synthesis = open_session(folder.file(CLOUD_FILE), ends, threads)
+        self._stopped = threading.Event()
+
+    def reconstruct(self, data: bytes) -> tuple[Image, ImageSymbols]:
+        """The image of one packet, and the symbols that were in it.
+
+        Raises:
+            PacketError: bytes that no encoder of this codec writes.
+            LimitExceededError: the packet is, or would decode to, more than the limits allow.
+            SymbolMismatchError: the packet's checksum is not that of the decoded symbols.
+            OverloadedError: `stop` was called meanwhile.
+        """
+        symbols = self.decode(data)
+        return self.synthesize(symbols), symbols
+
+    def decode(self, data: bytes) -> ImageSymbols:
+        """The symbols of one packet; errors as of `reconstruct`."""
+        return self._coder.decode(data, self._limits)
+
+    def synthesize(self, symbols: ImageSymbols) -> Image:
+        """The image of decoded symbols."""
+        stride, y = self.manifest.stride, symbols.y
+        pixels = np.empty((symbols.height, symbols.width, 3), np.uint8)
+        for tile in tiles(y.shape[1], y.shape[2], self.manifest.halo_latents):
+            if self._stopped.is_set():
+                raise OverloadedError("the cloud is shutting down and has left this image; try again later")
+            window = y[None, :, tile.rows.seen(), tile.columns.seen()].astype(np.float32)
+            seen: Float32 = self._synthesis.run(None, {"y_hat": window})[0][0]
+            kept = seen[:, tile.rows.kept_of_seen(stride), tile.columns.kept_of_seen(stride)]
+            place = pixels[tile.rows.kept(stride), tile.columns.kept(stride)]
+            kept = kept[:, : place.shape[0], : place.shape[1]]
+            place[:] = np.clip(np.rint(kept), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        return Image(pixels)
+
+    def stop(self) -> None:
+        """Leave what is being synthesized at the next tile, and refuse any more: the process is to end."""
+        self._stopped.set()

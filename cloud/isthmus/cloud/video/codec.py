@@ -1,0 +1,127 @@
+"""Videos on the cloud: the packets of a stream in, labels of every frame out.
+
+Theory of operation. packet -> state, by the stream's own decoder, which holds the latents that predicted packets refer
+to -> y_hat = state / 16, exact in float32 -> the cloud half of the network -> labels. The network is the codec's and
+shared by all its streams; it decides no bit of any state, so a stream's states depend on its packets alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.cloud.labels import CLOUD_FILE, top_labels
+from isthmus.cloud.quota import Desk
+from isthmus.common import wire
+from isthmus.common.bits import packet
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.errors import IsthmusError, PacketError, RemoteError
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.video.coder import MAX_BLOCKS, VIDEO_LIMITS, VideoCoder, VideoDecoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.state import LatentState
+from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
+from isthmus.runtime.engine import End, open_session
+
+# Frames in flight: enough for a second of video over a slow link; an edge that plays in real time allows itself fewer.
+VIDEO_STREAM_LIMITS = wire.StreamLimits(
+    VIDEO_LIMITS, max_in_flight_frame_count=32, max_message_size_bytes=VIDEO_LIMITS.max_packet_size_bytes + 64
+)
+
+# Latents for more pixels than these (a frame of 3840 x 2160 and some) are refused: a network's activations, unlike
+# its latents, are not counted by a limit on symbols, and are many times as large where a codec has few channels.
+MAX_FRAME_PIXELS = 1 << 23
+
+_log = logging.getLogger("isthmus.cloud")
+
+
+class VideoInference:
+    """Cloud half of one video codec. One call at a time; what a stream holds is in its own `VideoDecoder`.
+
+    Args:
+        folder: of the codec (only the files a cloud needs are read).
+        limits: of one packet.
+        threads: of the network.
+
+    Attributes:
+        manifest: of the codec.
+        limits: of one packet, symbols bounded to those of the largest frame as well.
+
+    Raises:
+        ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
+    """
+
+    def __init__(self, folder: Path, limits: packet.Limits = VIDEO_LIMITS, threads: int = 1) -> None:
+        codec = load_codec_folder(folder, needed=(CLOUD_FILE, ENTROPY_FILE), kind=VideoManifest)
+        self.manifest: VideoManifest = codec.manifest
+        positions = MAX_FRAME_PIXELS // self.manifest.stride**2
+        most = self.manifest.latent_channels * positions + MOTION_CHANNELS * min(positions, MAX_BLOCKS)
+        self.limits = replace(limits, max_symbol_count=min(limits.max_symbol_count, most))
+        self._coder = VideoCoder(self.manifest, VideoTables.load(codec.file(ENTROPY_FILE), self.manifest))
+        ends = (
+            End("y_hat", "float", self.manifest.latent_channels),
+            End("logits", "float", len(self.manifest.class_names), axis=-1),
+        )
+        self._session = open_session(codec.file(CLOUD_FILE), ends, threads)
+
+    def decoder(self) -> VideoDecoder:
+        """What decodes the packets of one stream, in their order."""
+        return VideoDecoder(self._coder, self.limits)
+
+    def infer(
+        self, decoder: VideoDecoder, data: bytes, top_k: int, wants_state_crc32: bool = False
+    ) -> tuple[wire.FrameLabels | IsthmusError, wire.Timing]:
+        """The labels of the next frame of a stream, or why it has none.
+
+        Args:
+            decoder: of the stream; a packet that it refuses leaves it as it was.
+            data: the packet.
+            top_k: labels, at most as many as there are classes.
+            wants_state_crc32: whether the labels shall tell the CRC-32 of the state.
+        """
+        start_s = middle_s = time.perf_counter()
+        outcome: wire.FrameLabels | IsthmusError
+        try:
+            state = decoder.decode(data).state
+            middle_s = time.perf_counter()
+            labels = top_labels(self.logits(state), top_k)
+            crc32 = state.crc32() if wants_state_crc32 else -1
+            outcome = wire.FrameLabels(tuple(labels[0].tolist()), crc32)
+        except RemoteError as error:
+            outcome = error
+        end_s = time.perf_counter()
+        return outcome, wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
+
+    def logits(self, state: LatentState) -> npt.NDArray[np.float32]:
+        """Logits float32 `[1, classes]` of a frame.
+
+        Raises:
+            PacketError: the network cannot run on so many latents, or so few.
+        """
+        y_hat = state.y_hat[None]
+        try:
+            logits: npt.NDArray[np.float32] = self._session.run(None, {"y_hat": y_hat})[0]
+        except Exception as error:  # a client chooses the size, and onnxruntime has no one class for what it minds
+            _log.warning("%s: latents %s: %s", self.manifest.name, list(y_hat.shape), error)
+            raise PacketError(
+                f"latents of {y_hat.shape[2]} x {y_hat.shape[3]}: expected a size that the network of "
+                f"{self.manifest.name} can take, it failed; the cloud's log says why"
+            ) from error
+        return logits
+
+
+class VideoDesk(Desk):
+    """What the video streams of one server share.
+
+    Args:
+        limits: of each stream.
+        max_stream_count: streams at a time; each may hold two states of up to 32 MiB.
+    """
+
+    def __init__(self, limits: wire.StreamLimits = VIDEO_STREAM_LIMITS, max_stream_count: int = 16) -> None:
+        super().__init__("video", limits, max_stream_count)

@@ -1,0 +1,189 @@
+"""`isthmus demo`: a cloud and an edge on this machine; clouds of points, a photograph and a video across, pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isthmus.command.frame import print_error
+from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
+from isthmus.data.image.formats import is_image_name
+from isthmus.data.video.formats import is_video_name
+from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC, VAGUE_SUFFIXES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN_PER_CLASS = 1
+SHOWN_IMAGES, SHOWN_VIDEOS = 3, 3
+DEMO_CODEC = "pc-lite-any-q10"
+DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
+CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your data: a labelled set, or cloud files (classified, not scored), images or videos, or a folder of "
+            "them. Default: ModelNet10 where it lies beside the project, else generated furniture; a photograph; and a "
+            "photograph under a moving camera."
+        ),
+    ] = None,
+    codec: Annotated[str, typer.Option(help="Codec of the table of single clouds.")] = DEMO_CODEC,
+    image_codec: Annotated[str, typer.Option(help="Codec of the photograph, or a family.")] = DEFAULT_IMAGE_FAMILY,
+    video_codec: Annotated[str, typer.Option(help="Codec of the video.")] = DEFAULT_VIDEO_CODEC,
+    clouds: Annotated[int, typer.Option(min=10, help="Clouds that each codec of the curve is measured on.")] = 300,
+    out: Annotated[Path, typer.Option(help="Where the pictures and the page go.")] = Path("out/demo"),
+) -> None:
+    """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
+    from rich.console import Console
+
+    from isthmus.common.zoo import find_zoo
+    from isthmus.measure.cloud_process import CloudProcess
+
+    console = Console()
+    try:
+        files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
+        with CloudProcess(find_zoo()) as cloud:
+            if files:
+                _classify_files(console, [str(path) for path in files], codec, cloud.address)
+            elif not images and not videos:
+                _demo_labelled(console, data, codec, clouds, out, cloud.address)
+            if images:
+                _show_images(console, images, image_codec, out, cloud.address)
+            elif data is None:
+                _show_shipped_photo(console, image_codec, out, cloud.address)
+            if videos:
+                _show_videos(console, videos, video_codec, out, cloud.address)
+            elif data is None:
+                _show_moved_photo(console, video_codec, out, cloud.address)
+    except IsthmusError as error:
+        print_error(error)
+        raise typer.Exit(1) from error
+
+
+def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """(cloud files or the folder of them, images, videos): none where a path is, or may be, a labelled set."""
+    if data.is_file():
+        if is_image_name(data):
+            return [], [data], []
+        if is_video_name(data):
+            return [], [], [data]
+        return ([data], [], []) if data.suffix.lower() in CLOUD_SUFFIXES else ([], [], [])
+    labelled = any(data.glob("*/test/*.off")) or any(data.glob("*.h5"))
+    if labelled or not data.is_dir():
+        return [], [], []
+    found = sorted(data.rglob("*"))
+    images = [path for path in found if is_image_name(path)]
+    videos = [path for path in found if is_video_name(path)]
+    clouds = [p for p in found if p.suffix.lower() in CLOUD_SUFFIXES and p.suffix.lower() not in VAGUE_SUFFIXES]
+    return [data] if clouds or not (images or videos) else [], images, videos
+
+
+def _classify_files(console: Console, inputs: list[str], codec: str, address: str) -> None:
+    from isthmus.edge.pointcloud.job import EdgeJob, run
+
+    console.print(f"A cloud listens on {address}; an edge sends it, coded by {codec}:")
+    run(EdgeJob(tuple(inputs), address, codec), as_json=False)
+
+
+def _show_images(console: Console, images: list[Path], codec: str, out: Path, address: str) -> None:
+    from isthmus.command.demo_image import image_codec_folder, show_photo
+
+    folder = image_codec_folder(codec)
+    for path in images[:SHOWN_IMAGES]:
+        show_photo(console, path, folder, address, out)
+    if len(images) > SHOWN_IMAGES:
+        console.print(f"These are the first {SHOWN_IMAGES} of {len(images)} images.")
+
+
+def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -> None:
+    """The photograph that a dependency ships; a line where it or a codec for it is missing."""
+    from isthmus.command.demo_image import image_codec_folder, shipped_photo, show_photo
+
+    try:
+        photo, folder = shipped_photo(), image_codec_folder(codec)
+    except (MissingDependencyError, InputError) as error:
+        _say_missing(console, "photograph", error)
+        return
+    show_photo(console, photo, folder, address, out)
+
+
+def _show_videos(console: Console, videos: list[Path], codec: str, out: Path, address: str) -> None:
+    from isthmus.command.demo_video import MAX_FRAMES, show_video
+    from isthmus.common.zoo import find_codec
+    from isthmus.data.video.clips import video_files
+
+    folder, shown = find_codec(codec), videos[:SHOWN_VIDEOS]
+    clips = video_files(shown, MAX_FRAMES)
+    for index in range(len(clips)):
+        show_video(console, clips.clip(index), folder, address, out)
+    if len(videos) > len(shown):
+        console.print(f"These are the first {len(shown)} of {len(videos)} videos.")
+
+
+def _show_moved_photo(console: Console, codec: str, out: Path, address: str) -> None:
+    """A camera that moves over a photograph of a dependency; a line where that, OpenCV or a codec is missing."""
+    from isthmus.command.demo_image import shipped_photo
+    from isthmus.command.demo_video import PHOTO, PHOTO_CLASS, moved_photo, show_video
+    from isthmus.common.zoo import find_codec
+
+    try:
+        folder, clip = find_codec(codec), moved_photo(shipped_photo(PHOTO))
+    except (MissingDependencyError, InputError) as error:
+        _say_missing(console, "video", error)
+        return
+    show_video(console, clip, folder, address, out, PHOTO_CLASS)
+
+
+def _say_missing(console: Console, what: str, error: IsthmusError) -> None:
+    from rich.markup import escape
+
+    console.print(f"\n[yellow]No {what} crosses:[/yellow] {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int, out: Path, address: str) -> None:
+    import numpy as np
+
+    from isthmus.measure.pointcloud.live import LiveOptions
+    from isthmus.measure.pointcloud.page import write_page
+    from isthmus.measure.pointcloud.plots import draw_png
+    from isthmus.measure.pointcloud.run import PointCloudOptions, default_test_set, measure
+    from isthmus.measure.table import rates_table
+    from isthmus.measure.track import tracked
+
+    test_set = default_test_set(data)
+    console.print(f"[bold]Data:[/bold] {test_set.name}, {len(test_set)} labelled clouds.")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for label, name in enumerate(test_set.class_names):
+            for index in np.flatnonzero(test_set.labels == label)[:SHOWN_PER_CLASS]:
+                paths.append(Path(folder) / f"{name}_{index}.npy")
+                np.save(paths[-1], test_set.cloud(int(index)))
+        with contextlib.chdir(folder):  # short names in the table
+            _classify_files(console, [p.name for p in paths], codec, address)
+    console.print("\n[bold]Rate against accuracy[/bold] of the codecs for any heading, every bit over the wire:")
+    options = PointCloudOptions(
+        data=data,
+        codecs=DEMO_CURVES,
+        cloud=address,
+        baselines=(),
+        limit_clouds=clouds,
+        live=LiveOptions(timed_clouds=50),
+    )
+    with tracked(console) as track:
+        measurement = measure(options, track)
+    if not console.is_terminal:
+        console.width = 140
+    console.print(rates_table(measurement.codecs).to_rich())
+    for note in measurement.notes:
+        console.print(note)
+    out.mkdir(parents=True, exist_ok=True)
+    draw_png(measurement, out / "rate_accuracy.png")
+    write_page(measurement, "isthmus demo", out / "rate_accuracy.html")
+    console.print(f"Picture: {out / 'rate_accuracy.png'}   page: {out / 'rate_accuracy.html'}")

@@ -1,0 +1,118 @@
+"""What `isthmus inspect` says of videos: the codec, and its packets, alone or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.bits.varint import decode_varint
+from isthmus.common.errors import PacketError, RemoteError
+from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.motion_field import BlockMode, MotionField
+from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.warp import FINE_BITS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MAX_CLASS_NAMES = 12
+
+
+def add_video_rows(table: Table, folder: CodecFolder[VideoManifest]) -> None:
+    """Rows about a codec: its classes, its latents, its motion, its tables."""
+    manifest = folder.manifest
+    names = manifest.class_names
+    more = f" and {len(names) - MAX_CLASS_NAMES} more" if len(names) > MAX_CLASS_NAMES else ""
+    table.add_row("classes", f"{len(names)}: {', '.join(names[:MAX_CLASS_NAMES])}{more}")
+    is_fixed = bool(manifest.frame_height)
+    size = f"{manifest.frame_width} x {manifest.frame_height} pixels, others are resized" if is_fixed else "any size"
+    table.add_row("frames", size)
+    grid = f", {manifest.latent_width} x {manifest.latent_height} of them" if is_fixed else ""
+    table.add_row(
+        "latents", f"{manifest.latent_channels} channels, one for each {manifest.stride} x {manifest.stride}{grid}"
+    )
+    table.add_row("symbols of y", f"{manifest.symbol_min} to {manifest.symbol_max}")
+    side = manifest.block_latents
+    table.add_row(
+        "motion",
+        f"a vector for each {side} x {side} latents, in units of 1/{1 << manifest.motion_fraction_bits} latent",
+    )
+    tables = VideoTables.load(folder.file(ENTROPY_FILE), manifest)
+    for name, model in (("intra", tables.intra), ("motion", tables.motion), ("residual", tables.residual)):
+        table.add_row(f"tables: {name}", f"{model.tables.count} tables, {len(model.taps)} taps")
+
+
+def packet_summary(packet: Packet) -> str:
+    """A video packet's side in words, and the bits of its sections; nothing is decoded."""
+    try:
+        said = _side(packet)
+    except PacketError as error:
+        return f"damaged: {error}"
+    names = ("side", "y") if packet.type is PacketType.INTRA else ("motion", "residual")
+    bits = ", ".join(
+        f"{names[k] if k < len(names) else 'section'} {8 * len(section)}" for k, section in enumerate(packet.sections)
+    )
+    return f"{said}; bits: {bits}, checksum {8 * len(packet.checksum)}, packet {8 * packet.size_bytes}"
+
+
+def stream_summaries(folder: CodecFolder[VideoManifest]) -> Callable[[Packet], str]:
+    """What says of each packet of a stream, in order, what it is and what its blocks are; they are decoded for that."""
+    decoder = VideoDecoder(_coder(folder))
+
+    def summary(packet: Packet) -> str:
+        said = packet_summary(packet)
+        try:
+            field = decoder.decode(packet.to_bytes()).field
+        except RemoteError as error:
+            return f"{said}; cannot be decoded: {error}"
+        return said if field is None else f"{said}; {_blocks(field, folder.manifest)}"
+
+    return summary
+
+
+def add_packet_rows(table: Table, folder: CodecFolder[VideoManifest], packet: Packet) -> None:
+    """Rows about a packet alone: what its side says, and its latents where it refers to no other.
+
+    Raises:
+        RemoteError: an intra packet that this codec's encoder does not write.
+    """
+    table.add_row("frame", packet_summary(packet))
+    if packet.type is PacketType.PREDICTED:
+        table.add_row("latents", "predicted: only a decoder that holds the reference can tell")
+        return
+    state = _coder(folder).decode(packet, ()).state.values
+    y = state >> FINE_BITS
+    zeros = float((y == 0).mean())
+    table.add_row("y", f"{list(y.shape)}, {y.min()} to {y.max()}, {zeros:.1%} zeros")
+
+
+def _coder(folder: CodecFolder[VideoManifest]) -> VideoCoder:
+    loaded = load_codec_folder(folder.path, needed=(ENTROPY_FILE,), kind=VideoManifest)
+    return VideoCoder(loaded.manifest, VideoTables.load(loaded.file(ENTROPY_FILE), loaded.manifest))
+
+
+def _side(packet: Packet) -> str:
+    """PacketError if the first section is too short for what it must say."""
+    section = packet.sections[0]
+    if packet.type is PacketType.INTRA:
+        height, at = decode_varint(section, 1, "height in section 0")
+        width, _ = decode_varint(section, at, "width in section 0")
+        return f"frame {section[0]}, {width} x {height} latents"
+    if len(section) < 3:
+        raise PacketError(f"section 0: expected serial, reference and flags, got {len(section)} bytes")
+    return f"frame {section[0]} from {section[1]}{', smooth motion' if section[2] & 1 else ''}"
+
+
+def _blocks(field: MotionField, manifest: VideoManifest) -> str:
+    counts = [int((field.modes == mode).sum()) for mode in BlockMode]
+    lengths = np.hypot(field.vectors[..., 0], field.vectors[..., 1]) / (1 << manifest.motion_fraction_bits)
+    return (
+        f"blocks: {counts[0]} predicted, {counts[1]} with residual, {counts[2]} intra; "
+        f"motion of {float(lengths.mean()):.2f} latents"
+    )

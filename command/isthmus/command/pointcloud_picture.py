@@ -1,0 +1,55 @@
+"""A picture of what a codec keeps of a cloud: the cloud, its critical points, what the bits still know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.bits.symbols import Symbols
+from isthmus.common.errors import MissingDependencyError
+from isthmus.common.manifest.folder import CodecFolder
+from isthmus.common.pointcloud.manifest import PointCloudManifest
+
+
+def reconstruct(codec: CodecFolder[PointCloudManifest], symbols: Symbols) -> npt.NDArray[np.float32] | None:
+    """Points ``[256, 3]`` that the codec's reconstruction head makes of one cloud's symbols; None if it has no head."""
+    if not codec.has_file("view.onnx"):
+        return None
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(codec.file("view.onnx")), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"symbols": symbols.values})[0][0], np.float32)
+
+
+def draw_cloud(
+    path: Path,
+    points: npt.NDArray[np.float32],
+    critical: npt.NDArray[np.int64],
+    rebuilt: npt.NDArray[np.float32] | None,
+    title: str,
+) -> None:
+    """Draw a normalised cloud ``[3, points]`` beside its critical points and its reconstruction."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "picture: expected the package matplotlib, got none; run: pip install 'isthmus[measure]'"
+        ) from error
+    panels: list[tuple[str, npt.NDArray[np.float32], float]] = [
+        (f"the cloud: {points.shape[1]} points", points, 3),
+        (f"{len(critical)} critical points: the same bits", points[:, critical], 24),
+    ]
+    if rebuilt is not None:
+        panels.append(("what the bits still know", rebuilt.T, 8))
+    figure = Figure(figsize=(4 * len(panels), 4.2), layout="constrained")
+    figure.suptitle(title)
+    for number, (name, xyz, size) in enumerate(panels, 1):
+        axes: Any = figure.add_subplot(1, len(panels), number, projection="3d")
+        axes.scatter(*xyz, s=size, c=xyz[2], cmap="viridis", vmin=-0.8, vmax=0.8)
+        axes.set(xlim=(-0.8, 0.8), ylim=(-0.8, 0.8), zlim=(-0.8, 0.8), title=name)
+        axes.set_axis_off()
+        axes.view_init(20, -55)
+    figure.savefig(path, dpi=110)

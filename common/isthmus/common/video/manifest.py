@@ -1,0 +1,106 @@
+"""The manifest of a video codec: a classifier cut in two whose latents are predicted. Implements BITSTREAM.md §8.4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from isthmus.common.bits.prior import MAX_CHANNELS
+from isthmus.common.manifest.fields import check_class_names, expect, expect_integer
+from isthmus.common.manifest.manifest import MAX_STRIDE, Manifest
+from isthmus.common.signals import MAX_SIDE
+
+MAX_BLOCK_LATENTS = 16
+MAX_MOTION_FRACTION_BITS = 4
+SYMBOL_LOW, SYMBOL_HIGH, MAX_SYMBOL_VALUES = -128, 255, 256
+VIDEO_TASK = "motion-compensated-inference"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class VideoManifest(Manifest):
+    """A codec of videos; its tables lie beside it in `entropy.npz`.
+
+    Attributes:
+        class_names: in the order of the logits.
+        stride: pixels of one latent along a side.
+        latent_channels: of y (M).
+        frame_height, frame_width: frames are resized to that, bilinear; 0 and 0: frames of any size.
+        latent_height, latent_width: of y with frames of one size, else 0 and 0.
+        block_latents: latents of a motion block along a side (B), a power of two.
+        motion_fraction_bits: vectors are in units of 2^-f latents.
+        symbol_min, symbol_max: what y is clipped to; at most 256 values, 0 among them.
+    """
+
+    signal: ClassVar[str] = "video"
+
+    class_names: tuple[str, ...]
+    stride: int
+    latent_channels: int
+    frame_height: int = 0
+    frame_width: int = 0
+    latent_height: int = 0
+    latent_width: int = 0
+    block_latents: int = 4
+    motion_fraction_bits: int = 2
+    symbol_min: int = -128
+    symbol_max: int = 127
+    checksum_size_bytes: int = 2
+    tasks: tuple[str, ...] = (VIDEO_TASK,)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Shape of y, [M, h, w], for a frame of so many pixels."""
+        if self.latent_height:
+            return self.latent_channels, self.latent_height, self.latent_width
+        return self.latent_channels, -(-height // self.stride), -(-width // self.stride)
+
+    def _check(self) -> None:
+        expect(self.tasks == (VIDEO_TASK,), f"tasks: expected {VIDEO_TASK} alone, got {self.tasks!r}")
+        check_class_names(self.class_names)
+        expect_integer(self.stride, 1, MAX_STRIDE, "stride")
+        expect_integer(self.latent_channels, 1, MAX_CHANNELS, "latent_channels")
+        for name in ("frame_height", "frame_width", "latent_height", "latent_width"):
+            expect_integer(getattr(self, name), 0, MAX_SIDE, name)
+        sides = (self.frame_height, self.frame_width, self.latent_height, self.latent_width)
+        expect(
+            all(sides) or not any(sides),
+            f"frame_height: expected sides of frames and latents, or 0 in all four, got {sides}",
+        )
+        expect_integer(self.block_latents, 1, MAX_BLOCK_LATENTS, "block_latents")
+        expect(
+            self.block_latents & (self.block_latents - 1) == 0,
+            f"block_latents: expected a power of two, got {self.block_latents}",
+        )
+        expect_integer(self.motion_fraction_bits, 0, MAX_MOTION_FRACTION_BITS, "motion_fraction_bits")
+        expect_integer(self.symbol_min, SYMBOL_LOW, 0, "symbol_min")
+        expect_integer(self.symbol_max, 0, SYMBOL_HIGH, "symbol_max")
+        expect(
+            self.symbol_max - self.symbol_min < MAX_SYMBOL_VALUES,
+            f"symbol_max: expected at most {MAX_SYMBOL_VALUES} values, got {self.symbol_min} to {self.symbol_max}",
+        )
+
+    @classmethod
+    def json_fields(cls) -> dict[str, type]:
+        return {"class_names": list} | dict.fromkeys(_NUMBERS, int)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> VideoManifest:
+        expect(all(type(entry) is str for entry in fields["class_names"]), "class_names: expected a list of strings")
+        numbers = {name: fields[name] for name in _NUMBERS}
+        return cls(class_names=tuple(fields["class_names"]), **numbers, **shared)
+
+    def _to_json(self) -> dict[str, Any]:
+        return {"class_names": list(self.class_names)} | {name: getattr(self, name) for name in _NUMBERS}
+
+
+_NUMBERS = (
+    "block_latents",
+    "frame_height",
+    "frame_width",
+    "latent_channels",
+    "latent_height",
+    "latent_width",
+    "motion_fraction_bits",
+    "stride",
+    "symbol_max",
+    "symbol_min",
+)

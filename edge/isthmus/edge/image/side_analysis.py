@@ -1,0 +1,57 @@
+"""h_a,q: what an image's own distributions become as side information, for codecs that synthesize tables from it.
+
+Computed on the edge alone, so it may be in floats: the q that comes out is sent, and only h_s,q, which is exact, goes
+from there to the tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.image.coder import BIN_STRIDE
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.folder import CodecFolder
+from isthmus.runtime.engine import End, open_session
+
+SIDE_ANALYSIS_FILE = "h_a_q.onnx"
+
+# Latents are clipped to this share of the histogram's half-range, as in training (isthmus.models.image.adaptive).
+CLIP_SHARE = 0.75
+
+Int32 = npt.NDArray[np.int32]
+Float32 = npt.NDArray[np.float32]
+
+
+class SideAnalysis:
+    """The network of one codec.
+
+    Args:
+        folder: of a codec with bins.
+        threads: of one run.
+
+    Raises:
+        ManifestError: the graph does not fit the manifest.
+    """
+
+    def __init__(self, folder: CodecFolder[ImageManifest], threads: int = 1) -> None:
+        manifest = folder.manifest
+        self._bins = manifest.bins
+        ends = (
+            End("histograms", "float", manifest.latent_channels),
+            End("q", "int32", manifest.bins // BIN_STRIDE, axis=2),
+        )
+        self._session = open_session(folder.file(SIDE_ANALYSIS_FILE), ends, threads)
+
+    def q(self, y: Int32) -> Int32:
+        """q int32 `[M_q, B/8]` of latents int32 `[M, h, w]`."""
+        found: Int32 = self._session.run(None, {"histograms": histograms(y, self._bins)[None]})[0][0]
+        return found
+
+
+def histograms(y: Int32, bins: int) -> Float32:
+    """Shares float32 `[M, bins]` of each channel's values; bin i counts the value i - bins / 2."""
+    most = int(CLIP_SHARE * bins / 2)
+    counts = [np.bincount((np.clip(channel, -most, most) + bins // 2).ravel(), minlength=bins) for channel in y]
+    shares: Float32 = (np.stack(counts) / y[0].size).astype(np.float32)
+    return shares

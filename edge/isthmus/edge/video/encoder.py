@@ -1,0 +1,353 @@
+"""From the frames of a video to packets: the edge half of a video codec, with the loop that the cloud will run.
+
+Theory of operation. A key frame runs the edge's network and sends its latents. For any other frame motion is searched
+in pixels, between the canvas that stands for what the cloud holds and the frame (`motion_search`), and a cheap proxy
+says what damage is left when it is moved so (`isthmus.edge.video.damage`). If that is little, the motion alone is sent,
+and the network does not run: this is where the edge saves its time. If it is more, the network runs, and each block is
+told by its true error and by its bits whether it is predicted, takes a residual, or is sent anew. If it is too much, or
+residuals would cost nearly what a key frame does, the frame becomes one.
+
+The encoder makes the very state that the cloud will hold, in integers (`isthmus.common.video.coder`). Its canvases are
+a guess beside that, and decide only what is sent.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.signals import VideoFrame
+from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.state import SERIALS, LatentState
+from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.warp import FINE_BITS
+from isthmus.data.video.codec_vectors import CodecVectors
+from isthmus.data.video.files import SourceFrame, import_cv2
+from isthmus.edge.video.damage import block_damage
+from isthmus.edge.video.motion_search import CanvasShape, MotionSearch
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.runtime.engine import End, open_session
+
+__all__ = ["EncodedFrame", "VideoEncoder", "VideoPolicy", "VideoTiming"]
+
+ANALYSIS_FILE = "edge.onnx"
+
+MIN_ENERGY = 0.1
+"""Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
+
+UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTiming:
+    """Seconds of each stage of one `encode`.
+
+    Attributes:
+        motion_s: canvas, search, and damage.
+        analysis_s: the network, and what is made of its latents.
+        entropy_s: prediction and entropy coding.
+    """
+
+    motion_s: float
+    analysis_s: float
+    entropy_s: float
+
+    @property
+    def total_s(self) -> float:
+        """All of it."""
+        return self.motion_s + self.analysis_s + self.entropy_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedFrame(CodedFrame):
+    """A coded frame, and how it came to be.
+
+    Attributes:
+        field: its motion and the modes of its blocks; None for a key frame.
+        cause: why it is a key frame: first, forced, mode, size, interval, cut, drift or rate; "" if it is none.
+        damage: mean over its blocks, a share of the contrast, before any residual; 0 where none was estimated.
+        network_runs: whether the edge's network ran.
+        timing: seconds by stage.
+    """
+
+    field: MotionField | None
+    cause: str
+    damage: float
+    network_runs: bool
+    timing: VideoTiming
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """What the cloud holds of one frame, and the picture that it stands for."""
+
+    state: LatentState
+    canvas: UInt8
+    damage: float
+
+
+class VideoEncoder:
+    """Edge half of one stream of video: it remembers what the cloud holds. Not to be used by two threads at once.
+
+    Args:
+        codec: the codec, or the path of its folder (only the files an encoder needs are read).
+        policy: what is decided by.
+        threads: of the network. One is fastest where edge and cloud share a machine.
+
+    Raises:
+        ManifestError: the folder is damaged or of another signal, or its graph does not fit the manifest.
+        MissingDependencyError: OpenCV is not installed.
+    """
+
+    def __init__(
+        self,
+        codec: CodecFolder[VideoManifest] | str | Path,
+        policy: VideoPolicy | None = None,
+        threads: int = 1,
+    ) -> None:
+        path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
+        folder = load_codec_folder(path, needed=(ANALYSIS_FILE, ENTROPY_FILE), kind=VideoManifest)
+        self.manifest: VideoManifest = folder.manifest
+        self.policy = policy or VideoPolicy()
+        self._cv2 = import_cv2()
+        self._coder = VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
+        self._search = MotionSearch(folder.manifest, self.policy.motion_lambda)
+        ends = End("frame", "float", 3), End("y", "float", folder.manifest.latent_channels)
+        self._network = open_session(folder.file(ANALYSIS_FILE), ends, threads)
+        self._serial = 0
+        self._latest: _Held | None = None
+        self._key: _Held | None = None
+        self._since_key = 0
+        self._last_index = -1
+        self._size = (0, 0)
+        self._is_forced = False
+
+    def force_key(self) -> None:
+        """Make the next frame a key frame: the cloud has lost what it held, or was never given it."""
+        self._is_forced = True
+
+    def encode(self, frame: VideoFrame) -> EncodedFrame:
+        """The next frame of the stream.
+
+        Raises:
+            InputError: a frame that the codec cannot take; what is remembered stays as it was.
+            ManifestError: the codec's network makes latents of another shape than its manifest says.
+        """
+        size = (frame.image.height, frame.image.width)
+        cause = self._known_cause(size)
+        coded = self._key_frame(frame, cause) if cause else self._frame(frame)
+        self._serial = (self._serial + 1) % SERIALS
+        self._since_key = 1 if coded.is_key else self._since_key + 1
+        self._last_index, self._size = frame.index, size
+        if coded.is_key:
+            self._is_forced = False
+        return coded
+
+    def latents(self, frame: VideoFrame) -> Int32:
+        """y of a frame, rounded and clipped to the codec's symbols, int32 `[M, h, w]`."""
+        manifest = self.manifest
+        pixels = frame.image.pixels
+        if manifest.frame_height:
+            pixels = _resized(pixels, manifest.frame_height, manifest.frame_width)
+        else:
+            down, right = -pixels.shape[0] % manifest.stride, -pixels.shape[1] % manifest.stride
+            if down or right:
+                pixels = self._cv2.copyMakeBorder(pixels, 0, down, 0, right, self._cv2.BORDER_REPLICATE)
+        y: Float32 = self._network.run(
+            None, {"frame": np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)[None]}
+        )[0][0]
+        expected = manifest.latent_shape(frame.image.height, frame.image.width)
+        if y.shape != expected:
+            raise ManifestError(
+                f"{manifest.name}: expected latents {list(expected)} of a frame of {frame.image.width} x "
+                f"{frame.image.height} pixels, the network gave {list(y.shape)}"
+            )
+        if not np.isfinite(y).all():
+            raise InputError("expected finite latents, the network gave others")
+        return np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max).astype(np.int32)
+
+    def _known_cause(self, size: tuple[int, int]) -> str:
+        """Why this frame must be a key frame before anybody has looked at it; "" if nothing says so."""
+        policy = self.policy
+        if policy.mode == "intra":
+            return "mode"
+        if self._latest is None:
+            return "first"
+        if self._is_forced:
+            return "forced"
+        if size != self._size:
+            return "size"
+        return "interval" if self._since_key >= policy.key_interval else ""
+
+    def _key_frame(self, frame: VideoFrame, cause: str) -> EncodedFrame:
+        start_s = time.perf_counter()
+        canvas = self._canvas(frame) if self.policy.mode != "intra" else None
+        seen_s = time.perf_counter()
+        y = self.latents(frame)
+        analysed_s = time.perf_counter()
+        return self._finish_key(
+            self._coder.encode_intra(y, self._serial), canvas, cause, 0.0, (start_s, seen_s, analysed_s)
+        )
+
+    def _finish_key(
+        self, coded: CodedFrame, canvas: UInt8 | None, cause: str, damage: float, at_s: tuple[float, float, float]
+    ) -> EncodedFrame:
+        held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
+        self._latest = self._key = held
+        return _encoded(coded, None, cause, damage, True, at_s)
+
+    def _frame(self, frame: VideoFrame) -> EncodedFrame:
+        """A frame that may be predicted."""
+        start_s = time.perf_counter()
+        policy = self.policy
+        reference = self._latest if policy.reference == "latest" else self._key
+        assert reference is not None  # else it would be a key frame
+        assert self._latest is not None
+        shape = self._shape(frame)
+        canvas = self._canvas(frame)
+        motion = self._search.search(canvas, reference.canvas, shape, self._vectors(frame))
+        damages = block_damage(canvas, motion.warped, shape, self.manifest.block_latents)
+        damage = float(damages.mean())
+        seen_s = time.perf_counter()
+        is_cut = damage - self._latest.damage > policy.cut_damage
+        if is_cut or damage > policy.key_damage:
+            y = self.latents(frame)
+            analysed_s = time.perf_counter()
+            coded = self._coder.encode_intra(y, self._serial)
+            return self._finish_key(coded, canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s))
+        if policy.mode == "auto" and float(damages.max()) > policy.residual_damage:
+            return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
+        coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
+        self._latest = _Held(coded.state, motion.warped, damage)
+        return _encoded(coded, motion.field, "", damage, False, (start_s, seen_s, seen_s))
+
+    def _corrected(
+        self,
+        frame: VideoFrame,
+        canvas: UInt8,
+        field: MotionField,
+        reference: LatentState,
+        damage: float,
+        at_s: tuple[float, float],
+    ) -> EncodedFrame:
+        """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
+        y = self.latents(frame)
+        predicted = self._coder.predict(reference, field)
+        modes, residual = self._choose(y, predicted)
+        analysed_s = time.perf_counter()
+        coded_field = field.with_modes(modes)
+        coded = self._coder.encode_predicted(reference, coded_field, residual if modes.any() else (), self._serial)
+        if modes.any():
+            key = self._coder.encode_intra(y, self._serial)
+            if coded.packet_bits > self.policy.key_share * key.packet_bits:
+                return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
+        # The network has seen this frame: what error is left is known to be small, and damage counts from here.
+        self._latest = _Held(coded.state, canvas, 0.0)
+        return _encoded(coded, coded_field, "", damage, True, (*at_s, analysed_s))
+
+    def _choose(self, y: Int32, predicted: Int32) -> tuple[Int32, Int32]:
+        """Modes int32 `[bh, bw]` and residual int32 `[M, h, w]` by the latents' true errors and by bits."""
+        policy, block = self.policy, self.manifest.block_latents
+        _, height, width = y.shape
+        error = (y << FINE_BITS) - predicted
+        magnitude = np.abs(error)
+        # Smaller than the dead zone is 0; above it the nearest step, or the one below where that is nearly as near.
+        residual = (magnitude + round((1 - policy.deadzone) * (1 << FINE_BITS))) >> FINE_BITS
+        sizes = _block_sums(residual.sum(0), block)
+        residual_bits, intra_bits = (_block_sums(_rough_bits(values), block) for values in (residual, np.abs(y)))
+        # Means over blocks, the last ones of a row or column being smaller.
+        count = _block_sums(np.ones((height, width), np.int32), block) * len(y)
+        squares = np.square(error, dtype=np.float32).sum(0)
+        energy = max(float(np.square(y, dtype=np.float32).mean()), MIN_ENERGY) * (1 << FINE_BITS) ** 2
+        is_due = (_block_sums(squares, block) / count > policy.latent_error**2 * energy) & (sizes > 0)
+        modes = np.where(is_due, np.where(intra_bits < residual_bits, BlockMode.INTRA, BlockMode.RESIDUAL), 0)
+        modes = modes.astype(np.int32)
+        if not is_due.any():
+            return modes, np.zeros_like(y)
+        everywhere = spread(modes, height, width, block)
+        np.negative(residual, out=residual, where=error < 0)
+        residual *= everywhere == BlockMode.RESIDUAL
+        is_intra = everywhere == BlockMode.INTRA
+        if is_intra.any():
+            residual[:, is_intra] = y[:, is_intra]
+        return modes, residual
+
+    def _vectors(self, frame: VideoFrame) -> CodecVectors | None:
+        """The video's own vectors, where they lead from what the reference stands for."""
+        follows = frame.index == self._last_index + 1 and self.policy.reference == "latest"
+        if not (self.policy.uses_vectors and follows and isinstance(frame, SourceFrame)):
+            return None
+        return frame.vectors
+
+    def _shape(self, frame: VideoFrame) -> CanvasShape:
+        if self.manifest.frame_height:
+            return self._search.shape(self.manifest.frame_height, self.manifest.frame_width)
+        return self._search.shape(frame.image.height, frame.image.width)
+
+    def _canvas(self, frame: VideoFrame) -> UInt8:
+        luma = np.asarray(self._cv2.cvtColor(frame.image.pixels, self._cv2.COLOR_RGB2GRAY), np.uint8)
+        size = (self.manifest.frame_width, self.manifest.frame_height)
+        if size[0] and luma.shape[::-1] != size:
+            luma = np.asarray(self._cv2.resize(luma, size, interpolation=self._cv2.INTER_AREA), np.uint8)
+        return self._search.canvas(luma)
+
+
+def _resized(pixels: UInt8, height: int, width: int) -> UInt8:
+    """A frame in the codec's size, bilinear over all pixels it is made of, as when the codec was calibrated."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    resized = PIL.Image.fromarray(pixels).resize((width, height), PIL.Image.Resampling.BILINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def _encoded(
+    coded: CodedFrame,
+    field: MotionField | None,
+    cause: str,
+    damage: float,
+    network_runs: bool,
+    at_s: tuple[float, float, float],
+) -> EncodedFrame:
+    start_s, seen_s, analysed_s = at_s
+    timing = VideoTiming(seen_s - start_s, analysed_s - seen_s, time.perf_counter() - analysed_s)
+    return EncodedFrame(
+        coded.packet,
+        coded.state,
+        coded.is_key,
+        coded.estimated_bits,
+        coded.motion_bits,
+        coded.residual_bits,
+        field,
+        cause,
+        damage,
+        network_runs,
+        timing,
+    )
+
+
+_ROUGH_BITS = np.concatenate(([0.1], 2.1 + 2 * np.log2(1 + np.arange(1, 256)))).astype(np.float32)
+
+
+def _rough_bits(sizes: Int32) -> Float32:
+    """About how many bits latents of so large magnitudes take at each place, `[M, h, w]` to float32 `[h, w]`."""
+    bits: Float32 = _ROUGH_BITS.take(sizes, mode="clip").sum(0)
+    return bits
+
+
+def _block_sums(values: npt.NDArray[np.generic], block: int) -> Float32:
+    """Sums over blocks of `[h, w]`, float32 `[bh, bw]`."""
+    rows, columns = (np.arange(0, side, block) for side in values.shape)
+    sums: Float32 = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1).astype(np.float32)
+    return sums

@@ -1,0 +1,69 @@
+"""What an encoder of videos decides by: every threshold, in one place.
+
+*Damage* is how far a block of the picture is from what the cloud holds of it, as `isthmus.edge.video.damage` estimates
+it from pixels: a share of the frame's contrast. *Latent error* is the same seen by the network, once it has run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isthmus.common.errors import InputError
+from isthmus.common.video.state import SERIALS
+from isthmus.edge.video.motion_search import DEFAULT_LAMBDA
+
+MODES = ("auto", "intra", "motion")
+REFERENCES = ("latest", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPolicy:
+    """Thresholds of an encoder, valid from birth.
+
+    Attributes:
+        mode: "auto" for what is cheapest and good enough; "intra" for key frames only; "motion" for key frames and
+            motion without residuals.
+        key_interval: frames from one key frame to the next at most, 1 to 255.
+        reference: what frames are predicted from, the "latest" frame (motion is small, errors of warping add up) or
+            the last "key" frame (warped once only, but motion grows).
+        residual_damage: damage of a block, a share of the contrast, from which on the network runs to see whether a
+            residual is due. Mode "auto" only.
+        key_damage: mean damage of a frame from which on it becomes a key frame: it has drifted too far.
+        cut_damage: growth of the mean damage from one frame to the next from which on it is taken for a scene cut.
+        latent_error: root mean square error of a block's latents, a share of the root mean square of the frame's,
+            from which on it takes a residual, once the network has run.
+        deadzone: smallest error of a latent that is sent, in steps of the quantiser, 0.5 to 1: more saves bits.
+        key_share: a frame with residuals becomes a key frame where it would take this share of a key frame's bits.
+        motion_lambda: grey levels of mean error that a bit of motion must save.
+        uses_vectors: whether the motion vectors that a video carries are taken, where it does, instead of a search:
+            faster, and as good as its encoder's search was.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    mode: str = "auto"
+    key_interval: int = 6
+    reference: str = "latest"
+    residual_damage: float = 0.7
+    key_damage: float = 0.5
+    cut_damage: float = 0.35
+    latent_error: float = 0.08
+    deadzone: float = 0.5
+    key_share: float = 0.85
+    motion_lambda: float = DEFAULT_LAMBDA
+    uses_vectors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise InputError(f"mode: expected one of {', '.join(MODES)}, got {self.mode!r}")
+        if self.reference not in REFERENCES:
+            raise InputError(f"reference: expected one of {', '.join(REFERENCES)}, got {self.reference!r}")
+        if not 1 <= self.key_interval < SERIALS:
+            raise InputError(f"key_interval: expected 1 to {SERIALS - 1} frames, got {self.key_interval}")
+        for name in ("residual_damage", "key_damage", "cut_damage", "latent_error", "key_share", "motion_lambda"):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise InputError(f"{name}: expected 0 or more, got {value}")
+        if not 0.5 <= self.deadzone <= 1:
+            raise InputError(f"deadzone: expected 0.5 to 1 steps, got {self.deadzone}")

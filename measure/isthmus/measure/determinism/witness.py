@@ -1,0 +1,87 @@
+"""A witness of a crossing: decodes frames again by the Python coder, classifies them again by ONNX's evaluator."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.cloud.labels import CLOUD_FILE
+from isthmus.common.bits.context import ContextModel
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.manifest.folder import CodecFolder
+from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.state import LatentState
+from isthmus.common.video.tables import VideoTables
+from isthmus.edge.call import FrameResult
+from isthmus.edge.video.encoder import ANALYSIS_FILE, VideoEncoder, VideoPolicy
+
+Int32 = npt.NDArray[np.int32]
+
+
+class PythonContext(ContextModel):
+    """A context model that codes by its specification in Python alone, never by the compiled coder."""
+
+    __slots__ = ()
+
+    def decode(
+        self,
+        section: bytes,
+        height: int,
+        width: int,
+        given: Int32 | None = None,
+        mask: npt.NDArray[np.bool_] | None = None,
+    ) -> Int32:
+        """As of the base."""
+        return self.decode_reference(section, height, width, *self._known(given, mask, (height, width)))
+
+
+class NumpyVideoEncoder(VideoEncoder):
+    """An encoder whose network is run by ONNX's reference evaluator, in NumPy."""
+
+    def __init__(self, codec: CodecFolder[VideoManifest], policy: VideoPolicy | None = None, threads: int = 1) -> None:
+        from onnx.reference import ReferenceEvaluator
+
+        super().__init__(codec, policy, threads)
+        self._network = cast(Any, ReferenceEvaluator(str(codec.file(ANALYSIS_FILE))))
+
+
+class Replay:
+    """Decodes and classifies the first frames it sees once more.
+
+    Args:
+        folder: of the codec.
+        limit: frames.
+
+    Attributes:
+        replayed, state_mismatches: packets decoded, and those that gave another state than the encoder's.
+        relabelled, label_mismatches: states classified, and those whose first label was not the cloud's.
+    """
+
+    def __init__(self, folder: CodecFolder[VideoManifest], limit: int) -> None:
+        from onnx.reference import ReferenceEvaluator
+
+        tables = VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)
+        in_python = VideoTables(*(_in_python(model) for model in (tables.intra, tables.motion, tables.residual)))
+        self._coder = VideoCoder(folder.manifest, in_python)
+        self._evaluator = ReferenceEvaluator(str(folder.file(CLOUD_FILE)))
+        self._limit = limit
+        self.replayed = self.state_mismatches = self.relabelled = self.label_mismatches = 0
+
+    def see(self, coded: CodedFrame, references: tuple[LatentState, ...], result: FrameResult) -> None:
+        """One frame that the cloud answered; passed over once the limit is reached."""
+        if self.replayed >= self._limit:
+            return
+        state = self._coder.decode(coded.packet, references).state
+        self.replayed += 1
+        self.state_mismatches += state.crc32() != result.state_crc32
+        self.relabelled += 1
+        outputs: Any = self._evaluator.run(None, {"y_hat": state.y_hat[None]})
+        self.label_mismatches += int(np.asarray(outputs[0])[0].argmax()) != result.top().class_index
+
+
+def _in_python(model: ContextModel) -> PythonContext:
+    arrays = (model.order, model.first_tap, model.taps, model.first_threshold, model.thresholds, model.first_table)
+    return PythonContext(model.tables, *arrays, model.given)

@@ -1,0 +1,163 @@
+"""The decoders that are fuzzed, with real packets of theirs; and the run over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet
+from isthmus.common.bits.symbols import Symbols
+from isthmus.common.errors import InputError
+from isthmus.common.image.coder import Adaptation, ImageCoder, ImageSymbols
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.pointcloud.coder import Decoder
+from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.signals import Image, PointCloud
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.data.pointcloud.furniture import generate_set
+from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
+from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.measure.fuzz import video as fuzz_video
+from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTally, FuzzTarget, fuzz
+from isthmus.measure.pointcloud.run import Track, no_track
+from isthmus.runtime.integer_half import coder_files, open_coder
+
+DEFAULT_CODECS = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*"
+DEFAULT_CASES = 100_000
+SEED = 31
+CLOUDS_PER_CLASS, POINTS = 2, 256
+BATCHES = (1, 1, 3, 16)
+# Small ones, so that a case takes no millisecond; odd ones, so that sides are padded.
+IMAGE_SIDES = ((1, 1), (16, 16), (37, 100), (64, 48), (130, 70))
+
+
+@dataclass(frozen=True, slots=True)
+class FuzzRun:
+    """What became of all cases, by codec."""
+
+    tallies: tuple[FuzzTally, ...]
+
+    @property
+    def cases(self) -> int:
+        """All of them."""
+        return sum(tally.cases for tally in self.tallies)
+
+    @property
+    def failures(self) -> int:
+        """Cases that did not pass."""
+        return sum(tally.failure_count for tally in self.tallies)
+
+
+def run_fuzz(
+    codecs: str = DEFAULT_CODECS,
+    cases: int = DEFAULT_CASES,
+    zoo: Path | None = None,
+    seed: int = SEED,
+    track: Track = no_track,
+) -> FuzzRun:
+    """Fuzz every codec that fits the patterns, `cases` in all, as many each.
+
+    Raises:
+        InputError: no codec fits.
+        IsthmusError: a codec cannot be loaded.
+    """
+    folder = find_zoo(zoo)
+    patterns = [pattern.strip() for pattern in codecs.split(",")]
+    folders = [f for f in codec_folders(folder) if any(fnmatch(f.name, pattern) for pattern in patterns)]
+    if not folders:
+        raise InputError(f"expected codecs like {codecs} in {folder}, found none: name others with --codecs")
+    advance = track("hostile packets", cases)
+    shares = np.diff(np.linspace(0, cases, len(folders) + 1).round().astype(int)).tolist()
+    tallies = [fuzz(codec_target(f), share, seed, advance) for f, share in zip(folders, shares, strict=True)]
+    return FuzzRun(tuple(tallies))
+
+
+def write_fuzz(run: FuzzRun, command: str, folder: Path, seed: int = SEED) -> Path:
+    """Write `fuzz.json` and gather the summary; answers the file's path."""
+    provenance = Provenance.of(command, "generated furniture and pictures", seed, ("numpy", "onnxruntime"))
+    summary = {"fuzz.packet_cases": run.cases, "fuzz.packet_failures": run.failures}
+    path = write_results(folder, Results("fuzz", provenance, summary, {"codecs": [t.to_json() for t in run.tallies]}))
+    gather_summary(folder)
+    return path
+
+
+def codec_target(folder: Path) -> FuzzTarget:
+    """The decoder of a codec of any signal, and packets that its encoder makes."""
+    manifest = load_codec_folder(folder, needed=()).manifest
+    if isinstance(manifest, VideoManifest):
+        return fuzz_video.codec_target(folder)
+    return _image_target(folder) if isinstance(manifest, ImageManifest) else _cloud_target(folder)
+
+
+def cloud_target(manifest: PointCloudManifest, packets: Sequence[bytes]) -> FuzzTarget:
+    """The decoder of point clouds under `FUZZ_LIMITS`."""
+
+    def encode(symbols: Symbols, packet: Packet) -> bytes:
+        return Packet.intra(manifest.prior.encode(symbols), symbols, len(packet.checksum)).to_bytes()
+
+    return FuzzTarget(manifest.name, tuple(packets), Decoder(manifest, FUZZ_LIMITS).decode, encode)
+
+
+def image_target(coder: ImageCoder, packets: Sequence[bytes]) -> FuzzTarget:
+    """The decoder of images under `FUZZ_LIMITS`."""
+
+    def encode(symbols: ImageSymbols, packet: Packet) -> bytes:
+        coded = coder.encode(
+            symbols.y,
+            symbols.height,
+            symbols.width,
+            adaptation=symbols.adaptation,
+            q=symbols.q,
+            z=symbols.z,
+            checksum_size_bytes=len(packet.checksum),
+        )
+        return coded.packet.to_bytes()
+
+    def decode(data: bytes) -> ImageSymbols:
+        return coder.decode(data, FUZZ_LIMITS)
+
+    return FuzzTarget(coder.manifest.name, tuple(packets), decode, encode)
+
+
+def _cloud_target(folder: Path) -> FuzzTarget:
+    clouds = [PointCloud(points) for points in generate_set(CLOUDS_PER_CLASS, POINTS, SEED).clouds]
+    packets = []
+    for size_bytes in CHECKSUM_SIZES_BYTES:
+        encoder = Encoder(folder, checksum_size_bytes=size_bytes)
+        packets += [encoder.encode_batch(clouds[:count]).packet.to_bytes() for count in BATCHES]
+    return cloud_target(load_codec_folder(folder, needed=(), kind=PointCloudManifest).manifest, packets)
+
+
+def _image_target(folder: Path) -> FuzzTarget:
+    codec = load_codec_folder(folder, needed=(), kind=ImageManifest)
+    coder = open_coder(load_codec_folder(folder, needed=coder_files(codec.manifest), kind=ImageManifest))
+    kinds = [Adaptation.STATIC, Adaptation.CHOSEN]
+    if codec.manifest.bins and codec.has_file(SIDE_ANALYSIS_FILE):
+        kinds.append(Adaptation.SYNTHESIZED)
+    if coder.tables.context is not None:
+        kinds.append(Adaptation.CONTEXT)
+    packets = []
+    for size_bytes in CHECKSUM_SIZES_BYTES:
+        encoder = ImageEncoder(folder, checksum_size_bytes=size_bytes)
+        for seed, (height, width) in enumerate(IMAGE_SIDES):
+            image = synthetic_picture(height, width, seed)
+            packets += [encoder.encode(image, kind).packet.to_bytes() for kind in kinds]
+    return image_target(coder, packets)
+
+
+def synthetic_picture(height: int, width: int, seed: int) -> Image:
+    """Waves, edges and grain: a picture with something in every latent."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(rows / rng.uniform(2, 30) + columns / rng.uniform(2, 30)) for _ in range(3)]
+    pixels = 128 + 90 * np.stack(waves, 2) + rng.normal(0, 12, (height, width, 3))
+    pixels[height // 3 : height // 2] = rng.integers(0, 256, 3)
+    return Image(np.clip(pixels, 0, 255).astype(np.uint8))

@@ -1,0 +1,80 @@
+"""The decoder of a video codec as a target of fuzzing: key frames and predicted ones, with references at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.video.coder import CodedFrame, DecodedFrame, VideoCoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.state import LatentState
+from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.warp import FINE_BITS
+from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTarget
+
+# Grids of latents; a codec whose frames have one size has one grid.
+GRIDS = ((1, 1), (4, 4), (5, 9))
+FOLLOWERS = 3  # predicted frames after each key frame
+
+
+def codec_target(folder: Path) -> FuzzTarget:
+    """The decoder of a codec, and packets of random latents: no network has a part in it."""
+    codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
+    return video_target(VideoCoder(codec.manifest, VideoTables.load(codec.file(ENTROPY_FILE), codec.manifest)))
+
+
+def video_target(coder: VideoCoder) -> FuzzTarget:
+    """The decoder under `FUZZ_LIMITS`; it holds the references of its largest grid's predicted packets."""
+    fixed = (coder.manifest.latent_height, coder.manifest.latent_width)
+    packets: list[bytes] = []
+    references: list[LatentState] = []
+    for grid in [fixed] if any(fixed) else GRIDS:
+        references = []
+        for seed, size_bytes in enumerate(CHECKSUM_SIZES_BYTES):
+            key = _key(coder, grid, seed, size_bytes)
+            references.append(key.state)
+            packets.append(key.packet.to_bytes())
+    for seed in range(FOLLOWERS * len(references)):
+        reference = references[seed % len(references)]
+        size_bytes = CHECKSUM_SIZES_BYTES[seed // FOLLOWERS]
+        packets.append(_follower(coder, reference, seed, size_bytes).packet.to_bytes())
+
+    def decode(data: bytes) -> DecodedFrame:
+        return coder.decode(Packet.from_bytes(data, FUZZ_LIMITS), references, FUZZ_LIMITS)
+
+    def encode(frame: DecodedFrame, packet: Packet) -> bytes:
+        size_bytes, serial = len(packet.checksum), frame.state.serial
+        if frame.field is None:
+            y = frame.state.values >> FINE_BITS
+            return coder.encode_intra(y, serial, checksum_size_bytes=size_bytes).packet.to_bytes()
+        (reference,) = (state for state in references if state.serial == frame.reference_serial)
+        residual = frame.residual if frame.residual is not None else ()
+        coded = coder.encode_predicted(reference, frame.field, residual, serial, checksum_size_bytes=size_bytes)
+        return coded.packet.to_bytes()
+
+    return FuzzTarget(coder.manifest.name, tuple(packets), decode, encode)
+
+
+def _key(coder: VideoCoder, grid: tuple[int, int], seed: int, size_bytes: int) -> CodedFrame:
+    manifest, random = coder.manifest, np.random.default_rng((seed, *grid))
+    noise = np.rint(random.laplace(size=(manifest.latent_channels, *grid)) * 2)
+    y = noise.clip(manifest.symbol_min, manifest.symbol_max).astype(np.int32)
+    return coder.encode_intra(y, seed, checksum_size_bytes=size_bytes)
+
+
+def _follower(coder: VideoCoder, reference: LatentState, seed: int, size_bytes: int) -> CodedFrame:
+    """Every third without a residual."""
+    random, shape = np.random.default_rng((seed, 1)), reference.values.shape
+    _, height, width = shape
+    grid = coder.block_grid(height, width)
+    modes = random.choice(len(BlockMode), grid, p=[0.6, 0.3, 0.1]) if seed % 3 else np.zeros(grid, int)
+    vectors = np.rint(random.laplace(size=(*grid, 2)) * 4).astype(np.int32)
+    field = MotionField(modes.astype(np.int32), vectors, bool(random.integers(2)))
+    is_coded = spread(modes != BlockMode.PREDICTED, height, width, coder.manifest.block_latents)
+    residual = (np.rint(random.laplace(size=shape)).astype(np.int32) * is_coded).astype(np.int32)
+    return coder.encode_predicted(reference, field, residual, 100 + seed, checksum_size_bytes=size_bytes)

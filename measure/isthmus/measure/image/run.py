@@ -1,0 +1,202 @@
+"""The image measure: rate against quality over a live wire, beside image files of every kind and published curves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.image.baselines import CODECS, BaselinePoint, available, sweep_images
+from isthmus.measure.image.curves import BOOTSTRAP_SEED, published_curves
+from isthmus.measure.image.live import measure_image_codec, passes
+from isthmus.measure.image.measurement import MAIN_FAMILY, ImageMeasurement
+from isthmus.measure.image.page import write_image_page
+from isthmus.measure.image.photographs import KODAK_NAME, SHIPPED_NAME, ImageSet, find_image_set
+from isthmus.measure.image.plots import draw_image_png
+from isthmus.measure.image.point import ADAPTATIONS, ImageCodecPoint
+from isthmus.measure.image.specimens import Specimen, specimen_codec, take_specimens
+
+PUBLISHED_RATES = Path("../shared/reference/kodak_rate_distortion.csv")
+PUBLISHED_ADAPTIVE = Path("../shared/reference/adaptive_entropy_kodak.csv")
+VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "pillow")
+
+# Begins a task of `total` steps; answers what to call with the steps done since the last call.
+Track = Callable[[str, int], Callable[[int], None]]
+
+
+def no_track(_title: str, _total: int) -> Callable[[int], None]:
+    """Tracks nothing."""
+    return lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """What to measure; see `isthmus measure image --help`.
+
+    Attributes:
+        images: a folder, or None for Kodak's images where they lie beside the project, else what scikit-image ships.
+        families: of codecs, the main one first; each stands for all its qualities in the zoo.
+        adaptations: rows wanted of each codec.
+        baselines: names of the image formats to sweep.
+        zoo: of the codecs, None for the one that ships.
+        cloud: address of a running cloud; empty to start one.
+        limit_images: images taken, evenly spread; 0 for all.
+        threads: of the edge's network.
+        with_pictures: whether to keep reconstructions for the page.
+    """
+
+    images: Path | None = None
+    families: tuple[str, ...] = (MAIN_FAMILY,)
+    adaptations: tuple[str, ...] = ADAPTATIONS
+    baselines: tuple[str, ...] = tuple(CODECS)
+    zoo: Path | None = None
+    cloud: str = ""
+    limit_images: int = 0
+    threads: int = 1
+    with_pictures: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageRun:
+    """A measurement, and pictures to look at beside it."""
+
+    measurement: ImageMeasurement
+    specimens: tuple[Specimen, ...]
+
+
+def measure_images(options: ImageOptions, track: Track = no_track) -> ImageRun:
+    """Measure codecs over the wire, then the baselines.
+
+    Raises:
+        InputError: no codec or image fits the options; each message ends with what to do.
+        IsthmusError: what the cloud or the codecs raise.
+    """
+    unknown = [a for a in options.adaptations if a not in ADAPTATIONS]
+    if unknown:
+        raise InputError(f"expected adaptations among {', '.join(ADAPTATIONS)}, got {', '.join(unknown)}")
+    baselines, notes = available(options.baselines)
+    notes += [f"{codec.about}." for codec in baselines]
+    images = find_image_set(options.images, options.limit_images)
+    if images.name == SHIPPED_NAME:
+        notes.append("The images are those that scikit-image ships, as no folder was named (--images) or found.")
+    if options.limit_images:
+        notes.append(f"Only {len(images)} images, evenly spread over the folder.")
+    codecs, specimens = _measure_codecs(images, options, track)
+    sweeps: dict[str, tuple[BaselinePoint, ...]] = {}
+    if baselines:
+        sweeps = sweep_images(baselines, images.paths, track("image formats", len(baselines) * len(images)))
+    published = published_curves(PUBLISHED_RATES, PUBLISHED_ADAPTIVE) if images.name == KODAK_NAME else {}
+    if not published:
+        notes.append("No published curves: there are none of these images, or not here.")
+    elif options.limit_images:
+        notes.append("Published curves are of all 24 images.")
+    measurement = ImageMeasurement(
+        images.name, images.image_names, images.pixel_counts, codecs, sweeps, published, tuple(notes)
+    )
+    return ImageRun(measurement, specimens)
+
+
+def choose_image_codecs(zoo: Path, families: Sequence[str]) -> list[Path]:
+    """Folders of all qualities of these families, in this order. InputError if a family has none."""
+    found: list[tuple[int, int, Path]] = []
+    for folder in codec_folders(zoo):
+        match = re.fullmatch(r"(.+)-q(\d+)", folder.name)
+        if match is not None and match[1] in families:
+            found.append((list(families).index(match[1]), int(match[2]), folder))
+    missing = [f for place, f in enumerate(families) if place not in {p for p, _, _ in found}]
+    if missing or not families:
+        raise InputError(
+            f"expected codecs {', '.join(f'{f}-q1, ..' for f in missing) or 'of a family'} in {zoo}, found none: name "
+            "another family with --codec, or train one with `isthmus train image`"
+        )
+    return [folder for _, _, folder in sorted(found)]
+
+
+def require_image_packages(options: ImageOptions) -> None:
+    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+    needed = ["matplotlib", *(["grpc_health"] if options.cloud == "" else [])]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure]'")
+
+
+def image_results_name(measurement: ImageMeasurement) -> str:
+    """Stem of the results file: ``image_kodak``, and the main family where it is not the default one."""
+    family = measurement.families[0]
+    suffix = "" if family == MAIN_FAMILY else f"_{_slug(family.removeprefix('image-'))}"
+    return f"image_{_slug(measurement.data)}{suffix}"
+
+
+def image_summary_root(measurement: ImageMeasurement) -> str:
+    """First part of the summary keys: plain `image` for the default family on Kodak alone."""
+    name = image_results_name(measurement)
+    return "image" if name == "image_kodak" else name
+
+
+def write_image_outputs(run: ImageRun, command: str, folder: Path, *, page: bool = True) -> tuple[Path, ...]:
+    """Write the results file, the picture and the page, and gather the summary; answers their paths."""
+    measurement = run.measurement
+    name = image_results_name(measurement)
+    provenance = Provenance.of(command, measurement.data, BOOTSTRAP_SEED, VERSIONED)
+    summary = measurement.summary(image_summary_root(measurement))
+    written = [write_results(folder, Results(name, provenance, summary, measurement.detail()))]
+    written.append(folder / f"{name}.png")
+    draw_image_png(measurement, written[-1])
+    if page:
+        written.append(folder / f"{name}.html")
+        write_image_page(measurement, run.specimens, command, folder / f"{name}.png", written[-1])
+    gather_summary(folder)
+    return tuple(written)
+
+
+def image_command_line(options: ImageOptions) -> str:
+    """The command that measures the same again: options that are not the default, paths by their name alone."""
+    default = ImageOptions()
+    words = ["isthmus measure image"]
+    if options.images is not None:
+        words.append(f"--images {options.images.name}")
+    for flag, value, usual in (
+        ("--codec", ",".join(options.families), ",".join(default.families)),
+        ("--adaptations", ",".join(options.adaptations), ",".join(default.adaptations)),
+        ("--limit", options.limit_images, default.limit_images),
+        ("--threads", options.threads, default.threads),
+    ):
+        if value != usual:
+            words.append(f"{flag} {value}")
+    if options.baselines != default.baselines:
+        words.append(f"--formats {','.join(options.baselines)}" if options.baselines else "--no-baselines")
+    return " ".join(words)
+
+
+def _measure_codecs(
+    images: ImageSet, options: ImageOptions, track: Track
+) -> tuple[tuple[ImageCodecPoint, ...], tuple[Specimen, ...]]:
+    zoo = find_zoo(options.zoo)
+    folders = choose_image_codecs(zoo, options.families)
+    total = 0
+    for folder in folders:
+        total += len(images) * len(passes(folder, options.adaptations))
+    with ExitStack() as stack:
+        address = options.cloud or stack.enter_context(CloudProcess(zoo)).address
+        advance = track("codecs, over the wire", total)
+        points = tuple(
+            measure_image_codec(folder, images, address, options.adaptations, options.threads, advance)
+            for folder in folders
+        )
+        specimens: tuple[Specimen, ...] = ()
+        if options.with_pictures:
+            main = [p for p in points if p.family == options.families[0]]
+            shown = specimen_codec(main, float(images.pixel_counts.sum())).name
+            specimens = take_specimens(next(f for f in folders if f.name == shown), images, address)
+    return points, specimens
+
+
+def _slug(name: str) -> str:
+    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())

@@ -1,0 +1,243 @@
+"""The point-cloud measure: rate against accuracy over a live wire, beside input compression and the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.data.pointcloud.furniture import generate_set
+from isthmus.data.pointcloud.labelled import LabelledClouds, load_labelled
+from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.metrics import label_prior
+from isthmus.measure.pointcloud.baselines import (
+    DRAW_SEED,
+    Draco,
+    InputCodec,
+    LiveTmc13,
+    RecordedTmc13,
+    SweepPoint,
+    sweep,
+)
+from isthmus.measure.pointcloud.classifiers import Classifiers
+from isthmus.measure.pointcloud.curves import published_curves
+from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec
+from isthmus.measure.pointcloud.measurement import Measurement
+from isthmus.measure.pointcloud.page import write_page
+from isthmus.measure.pointcloud.plots import draw_png
+from isthmus.measure.pointcloud.point import CodecName, CodecPoint
+from isthmus.measure.pointcloud.trial_clouds import TrialClouds
+
+SHARED_DATA = Path("../shared/data/modelnet10_2048.npz")
+SHARED_TMC13 = Path("../shared/reference/tmc13_modelnet10_bits.npz")
+BENCHMARK_DATA = "ModelNet10, voxel-derived"
+BENCHMARK_POINTS = 1024
+FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED = 40, 2048, 20_000
+STORED_ROUNDING = 0.01  # packed sets keep integers: a point of the unit ball may lie this far outside
+TMC13_CHOICES = ("auto", "recorded", "live", "none")
+VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "DracoPy")
+
+# Begins a task of `total` steps; answers what to call with the steps done since the last call.
+Track = Callable[[str, int], Callable[[int], None]]
+
+
+def no_track(_title: str, _total: int) -> Callable[[int], None]:
+    """Tracks nothing."""
+    return lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class PointCloudOptions:
+    """What to measure; see `isthmus measure pointcloud --help`.
+
+    Attributes:
+        data: a labelled set, or None for ModelNet10 where it lies beside the project, else generated furniture.
+        codecs: name patterns, comma apart; empty for all that fit `points`.
+        points: points a cloud.
+        zoo: of the codecs, None for the one that ships.
+        cloud: address of a running cloud; empty to start one.
+        draws: draws of points (and of headings) a cloud.
+        baselines: names of the input codecs to sweep: "tmc13", "draco".
+        tmc13: where TMC13's bits come from, one of `TMC13_CHOICES`.
+        tmc13_bits: the recorded counts.
+        limit_clouds: clouds taken, evenly spread over the set; 0 for all.
+        published: csv of another data set's curves to draw beside these, or None.
+        live: how codecs are driven.
+    """
+
+    data: Path | None = None
+    codecs: str = ""
+    points: int = BENCHMARK_POINTS
+    zoo: Path | None = None
+    cloud: str = ""
+    draws: int = 1
+    baselines: tuple[str, ...] = ("tmc13", "draco")
+    tmc13: str = "auto"
+    tmc13_bits: Path = SHARED_TMC13
+    limit_clouds: int = 0
+    published: Path | None = None
+    live: LiveOptions = field(default_factory=LiveOptions)
+
+
+def measure(options: PointCloudOptions, track: Track = no_track) -> Measurement:
+    """Measure codecs over the wire, then the baselines.
+
+    Raises:
+        InputError: no codec or data fits the options; each message ends with what to do.
+        IsthmusError: what the cloud, the codecs or a baseline raise.
+    """
+    zoo = find_zoo(options.zoo)
+    folders = choose_codecs(zoo, options)
+    test_set, notes = _test_set(options)
+    trial = TrialClouds.draw(test_set, options.points, options.draws)
+    codecs = _measure_codecs(folders, trial, zoo, options, track)
+    sweeps: dict[str, tuple[SweepPoint, ...]] = {}
+    if options.baselines:
+        sweeps, more_notes = _measure_baselines(zoo, test_set, options, track)
+        notes += more_notes
+    published = published_curves(options.published) if options.published is not None else {}
+    return Measurement(
+        test_set.name, options.points, codecs, sweeps, label_prior(test_set.labels), published, tuple(notes)
+    )
+
+
+def choose_codecs(zoo: Path, options: PointCloudOptions) -> list[Path]:
+    """Folders of the codecs asked for, by family and step. InputError if none fits."""
+    patterns = (options.codecs or f"pc-*-p{options.points}-q*,pc-*-any-q*").split(",")
+    folders = codec_folders(zoo)
+    chosen = [f for f in folders if any(fnmatch(f.name, pattern.strip()) for pattern in patterns)]
+    if not chosen:
+        raise InputError(
+            f"expected codecs like {' or '.join(patterns)} in {zoo}, found none of them among {len(folders)} codecs: "
+            "name others with --codecs, or train them with `isthmus train pointcloud`"
+        )
+    return sorted(chosen, key=lambda f: (CodecName.parse(f.name).family, CodecName.parse(f.name).step))
+
+
+def require_packages(options: PointCloudOptions, *, page: bool = True) -> None:
+    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+    needed = ["matplotlib", *(["plotly"] if page else []), *(["DracoPy"] if "draco" in options.baselines else [])]
+    if options.cloud == "":
+        needed.append("grpc_health")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure]'")
+
+
+def results_name(measurement: Measurement) -> str:
+    """Stem of the results file: ``pointcloud_p1024``, or with the data where it is not the benchmark's."""
+    where = "" if measurement.data == BENCHMARK_DATA else f"_{_slug(measurement.data)}"
+    return f"pointcloud{where}_p{measurement.points}"
+
+
+def summary_root(measurement: Measurement) -> str:
+    """First part of the summary keys: plain `pointcloud` for the benchmark alone."""
+    if measurement.data == BENCHMARK_DATA and measurement.points == BENCHMARK_POINTS:
+        return "pointcloud"
+    return results_name(measurement)
+
+
+def write_outputs(measurement: Measurement, command: str, folder: Path, *, page: bool = True) -> tuple[Path, ...]:
+    """Write the results file, the picture and the page, and gather the summary; answers their paths."""
+    name = results_name(measurement)
+    provenance = Provenance.of(command, measurement.data, DRAW_SEED, VERSIONED)
+    summary = measurement.summary(summary_root(measurement))
+    written = [write_results(folder, Results(name, provenance, summary, measurement.detail()))]
+    written.append(folder / f"{name}.png")
+    draw_png(measurement, written[-1])
+    if page:
+        written.append(folder / f"{name}.html")
+        write_page(measurement, command, written[-1])
+    gather_summary(folder)
+    return tuple(written)
+
+
+def default_test_set(data: Path | None) -> LabelledClouds:
+    """The test split of `data`; without it ModelNet10 where it lies beside the project, else generated furniture."""
+    if data is not None or SHARED_DATA.is_file():
+        return load_labelled(data or SHARED_DATA, "test")
+    return generate_set(FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED)
+
+
+def _test_set(options: PointCloudOptions) -> tuple[LabelledClouds, list[str]]:
+    test_set = default_test_set(options.data)
+    notes = []
+    if options.data is None and not SHARED_DATA.is_file():
+        notes.append("The clouds are generated furniture, as no data set was given (--data) or found.")
+    if options.limit_clouds and options.limit_clouds < len(test_set):
+        chosen = np.linspace(0, len(test_set) - 1, options.limit_clouds).round().astype(np.int64)
+        test_set = test_set.subset(chosen)
+        notes.append(f"Only {len(test_set)} clouds, evenly spread over the test set.")
+    return test_set, notes
+
+
+def _measure_codecs(
+    folders: Sequence[Path], trial: TrialClouds, zoo: Path, options: PointCloudOptions, track: Track
+) -> tuple[CodecPoint, ...]:
+    with ExitStack() as stack:
+        address = options.cloud or stack.enter_context(CloudProcess(zoo)).address
+        advance = track("codecs, over the wire", len(folders) * clouds_to_send(trial, options.live))
+        return tuple(measure_codec(folder, trial, address, options.live, advance) for folder in folders)
+
+
+def _measure_baselines(
+    zoo: Path, test_set: LabelledClouds, options: PointCloudOptions, track: Track
+) -> tuple[dict[str, tuple[SweepPoint, ...]], list[str]]:
+    classifiers = Classifiers(zoo / "classifiers", options.live.threads)
+    clouds = _in_unit_ball(test_set)
+    known = [count for count in classifiers.point_counts if count <= clouds.shape[1]]
+    sweeps: dict[str, tuple[SweepPoint, ...]] = {}
+    notes: list[str] = []
+    for codec in _input_codecs(options, len(test_set), notes):
+        counts = [count for count in codec.point_counts if count in known]
+        advance = track(f"{codec.name}, P × grid bits", len(counts) * len(codec.grid_bits) * len(clouds))
+        sweeps[codec.name] = sweep(
+            codec, clouds, test_set.labels, classifiers.predict, classifiers.point_counts, progress=advance
+        )
+    return sweeps, notes
+
+
+def _input_codecs(options: PointCloudOptions, clouds: int, notes: list[str]) -> list[InputCodec]:
+    unknown = set(options.baselines) - {"tmc13", "draco"}
+    if unknown or options.tmc13 not in TMC13_CHOICES:
+        raise InputError(
+            f"expected baselines tmc13 and draco and --tmc13 one of {', '.join(TMC13_CHOICES)}, "
+            f"got {', '.join(options.baselines)} and {options.tmc13}"
+        )
+    found: list[InputCodec] = []
+    if "tmc13" in options.baselines and options.tmc13 != "none":
+        live = LiveTmc13.find() if options.tmc13 in ("auto", "live") else None
+        if live is not None:
+            found.append(live)
+            notes.append("TMC13's bits: the program tmc3, run on each cloud.")
+        elif options.tmc13 == "live":
+            raise InputError("expected the program tmc3 on PATH, found none: install TMC13, or use --tmc13 recorded")
+        elif options.tmc13 == "recorded" or (options.tmc13_bits.is_file() and not options.limit_clouds):
+            found.append(RecordedTmc13.load(options.tmc13_bits, clouds))
+            notes.append(f"TMC13's bits: recorded counts of TMC13 v23.0-rc2, {options.tmc13_bits.name}.")
+        else:
+            notes.append("TMC13 is left out: no program tmc3 on PATH, and no recorded counts for this test set.")
+    if "draco" in options.baselines:
+        found.append(Draco())
+    return found
+
+
+def _in_unit_ball(test_set: LabelledClouds) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Clouds float64 [clouds, stored, 3]; sets in other units are centred and scaled, the benchmark's left as it is."""
+    clouds = test_set.stacked().astype(np.float64)
+    if np.linalg.norm(clouds, axis=2).max() > 1 + STORED_ROUNDING:
+        clouds = clouds - clouds.mean(1, keepdims=True)
+        clouds = clouds / np.linalg.norm(clouds, axis=2).max(1)[:, None, None]
+    return clouds
+
+
+def _slug(name: str) -> str:
+    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())

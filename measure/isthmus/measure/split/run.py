@@ -1,0 +1,327 @@
+"""The split measure: rate against accuracy of a network cut at several tensors and bit depths, all bits counted.
+
+The first images calibrate quantiser and tables, the others are tested. Every tested image becomes a packet of a key
+frame and comes back from it (`VideoCoder`), and the codec's own cloud half answers. One point crosses a live wire as
+well, as a codec folder that edge and cloud load, and must give the same bits and answers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from isthmus.common.errors import InputError
+from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.data.image.labelled import LabelledImages
+from isthmus.edge.client import CloudClient
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.measure.cloud_process import CloudProcess
+from isthmus.split.calibrate import intra_tables, key_tables
+from isthmus.split.codec_writer import (
+    PROVISIONAL,
+    Calibrated,
+    SplitOptions,
+    codec_manifest,
+    latents_before,
+    write_split_codec,
+)
+from isthmus.split.cuts import Cut, find_cut
+from isthmus.split.halves import Preprocessing, cut_halves
+from isthmus.split.network import Network
+from isthmus.split.pictures import Pictures, jpeg_bits, resized
+from isthmus.split.plan import unquantised
+from isthmus.split.quantiser import calibrate_steps
+from isthmus.split.sessions import batch_of, open_model
+
+JPEG_QUALITIES = (5, 10, 20, 50, 90)
+VERSIONED = ("numpy", "onnx", "onnxruntime", "pillow")
+LOSS_POINTS = 1.0
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+Track = Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitMeasureOptions:
+    """What to measure; see `isthmus measure split --help`."""
+
+    tensors: tuple[str, ...]
+    bits: tuple[int, ...] = (8, 6, 4, 3, 2)
+    calibration: int = 100
+    live_frames: int = 50
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPoint:
+    """One cut at one bit depth, or JPEG at one quality (then `bits` is that).
+
+    Attributes:
+        bits: of the quantiser.
+        bits_per_frame: of whole packets, mean over the tested images.
+        top1_percent: against the labels.
+        agreement_percent: against the whole network's answers.
+    """
+
+    bits: int
+    bits_per_frame: float
+    top1_percent: float
+    agreement_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCurve:
+    """One cut."""
+
+    tensor: str
+    stride: int
+    shape: tuple[int, int, int]
+    edge_macs: int
+    cloud_macs: int
+    points: tuple[SplitPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCheck:
+    """One point over a live wire: how many frames, and how many had another packet or another answer."""
+
+    tensor: str
+    bits: int
+    frames: int
+    differing_packets: int
+    differing_answers: int
+    wire_frame_bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitMeasurement:
+    """All of it."""
+
+    model: str
+    data: str
+    calibration: int
+    tested: int
+    top1_whole_percent: float
+    macs: int
+    curves: tuple[SplitCurve, ...]
+    jpeg: tuple[SplitPoint, ...]
+    live: LiveCheck | None
+
+    def summary(self, root: str) -> dict[str, float]:
+        """The numbers that may be quoted."""
+        found: dict[str, float] = {
+            f"{root}.top1_whole_percent": self.top1_whole_percent,
+            f"{root}.macs_whole": self.macs,
+            f"{root}.images": self.tested,
+            f"{root}.calibration_images": self.calibration,
+        }
+        for curve in self.curves:
+            key = f"{root}.{slug(curve.tensor)}"
+            found[f"{key}.macs_edge"] = curve.edge_macs
+            found[f"{key}.stride"] = curve.stride
+            for p in curve.points:
+                found[f"{key}.b{p.bits}.bits_per_frame"] = p.bits_per_frame
+                found[f"{key}.b{p.bits}.top1_percent"] = p.top1_percent
+            near = [p for p in curve.points if p.top1_percent >= self.top1_whole_percent - LOSS_POINTS]
+            if near:
+                best = min(near, key=lambda p: p.bits_per_frame)
+                found[f"{key}.bits_per_frame"] = best.bits_per_frame
+                found[f"{key}.top1_percent"] = best.top1_percent
+        if self.live is not None:
+            found[f"{root}.live.frames"] = self.live.frames
+            found[f"{root}.live.mismatches"] = self.live.differing_packets + self.live.differing_answers
+        return found
+
+    def detail(self) -> dict[str, Any]:
+        """Everything, for the results file."""
+        return {
+            "protocol": f"the first {self.calibration} images calibrate quantiser and tables, the other {self.tested} "
+            "are tested; key frames only, whole packets counted",
+            "curves": [
+                {"tensor": c.tensor, "stride": c.stride, "shape": list(c.shape), "edge_macs": c.edge_macs,
+                 "cloud_macs": c.cloud_macs, "points": [_point(p) for p in c.points]}
+                for c in self.curves
+            ],
+            "jpeg_cloud_only": [_point(p) for p in self.jpeg],
+            "live": None if self.live is None else {
+                name: getattr(self.live, name) for name in LiveCheck.__slots__
+            },
+        }  # fmt: skip
+
+
+def measure_split(
+    network: Network, images: LabelledImages, options: SplitMeasureOptions, track: Track
+) -> SplitMeasurement:
+    """Measure all cuts of a network of one size, then JPEG, then one point over the wire.
+
+    Raises:
+        InputError: too few images, or no such cut; the message names those there are.
+        IsthmusError: what the cloud or the codec raises.
+    """
+    if not network.is_sized:
+        raise InputError(f"{network.name}: expected a network of one size of frames, got one of any: fix it first")
+    if len(images) < options.calibration + 2:
+        raise InputError(f"{images.name}: expected over {options.calibration + 1} images, got {len(images)}")
+    sides = network.height, network.width
+    cuts = [find_cut(network, tensor) for tensor in options.tensors]
+    frames = tuple(resized(images.pixels(i), *sides) for i in range(len(images)))
+    seen = Pictures(images.name, "", frames[: options.calibration])
+    tested, labels = frames[options.calibration :], images.labels[options.calibration :]
+    answers = _whole(network, options, tested, track("whole network", len(tested)))
+    curves = []
+    for cut in cuts:
+        advance = track(f"cut at {cut.tensor}", len(options.bits))
+        plain = cut_halves(network, cut, options.preprocessing, unquantised(cut), free=False)
+        latents = latents_before(plain, Pictures(images.name, "", frames))
+        points = []
+        for bits in options.bits:
+            points.append(_measure(network, cut, bits, options, latents, labels, answers))
+            advance(1)
+        curves.append(SplitCurve(cut.tensor, cut.stride, cut.shape, cut.edge_macs, cut.cloud_macs, tuple(points)))
+    jpeg = _jpeg(network, options, tested, labels, answers, track("JPEG", len(JPEG_QUALITIES)))
+    live = None
+    if options.live_frames:
+        middle, bits = options.tensors[len(options.tensors) // 2], options.bits[len(options.bits) // 2]
+        chosen = SplitOptions(middle, bits, preprocessing=options.preprocessing)
+        live = _live(network, seen, chosen, tested[: options.live_frames], track("live wire", options.live_frames))
+    return SplitMeasurement(
+        network.name, images.name, options.calibration, len(tested), _percent(answers == labels),
+        cuts[0].edge_macs + cuts[0].cloud_macs, tuple(curves), jpeg, live,
+    )  # fmt: skip
+
+
+def write_split_outputs(measurement: SplitMeasurement, command: str, folder: Path) -> tuple[Path, ...]:
+    """Results file and picture, the summary gathered; answers their paths."""
+    from isthmus.measure.split.plots import draw_split_png
+
+    name = f"split_{slug(measurement.model)}"
+    provenance = Provenance.of(command, measurement.data, 0, VERSIONED)
+    summary = measurement.summary(f"split.{slug(measurement.model)}")
+    written = write_results(folder, Results(name, provenance, summary, measurement.detail()))
+    picture = folder / f"{name}.png"
+    draw_split_png(measurement, picture)
+    gather_summary(folder)
+    return written, picture
+
+
+def slug(name: str) -> str:
+    """A name as a part of a summary key."""
+    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())
+
+
+def _whole(
+    network: Network,
+    options: SplitMeasureOptions,
+    frames: Sequence[npt.NDArray[np.uint8]],
+    advance: Callable[[int], None],
+) -> Int64:
+    """Answers of the network on frames, nothing quantised."""
+    cut = find_cut(network, options.tensors[0])
+    halves = cut_halves(network, cut, options.preprocessing, unquantised(cut), free=False)
+    edge, cloud = open_model(halves.edge), open_model(halves.cloud)
+    found = []
+    for frame in frames:
+        found.append(int(cloud(edge(batch_of(frame))).argmax()))
+        advance(1)
+    return np.array(found, np.int64)
+
+
+def _measure(
+    network: Network,
+    cut: Cut,
+    bits: int,
+    options: SplitMeasureOptions,
+    latents: Sequence[Float32],
+    labels: Int64,
+    answers: Int64,
+) -> SplitPoint:
+    seen, tested = latents[: options.calibration], latents[options.calibration :]
+    quantiser = calibrate_steps(seen, bits)
+    halves = cut_halves(network, cut, options.preprocessing, quantiser, free=False)
+    cloud = open_model(halves.cloud)
+    manifest = codec_manifest("video-split", Calibrated(halves, quantiser, 0.0), (), PROVISIONAL)
+    coder = VideoCoder(manifest, key_tables(intra_tables([quantiser.quantise(x) for x in seen])))
+    packet_bits, found = 0, []
+    for index, x in enumerate(tested):
+        coded = coder.encode_intra(quantiser.quantise(x), index % 256)
+        packet_bits += coded.packet_bits
+        state = VideoDecoder(coder).decode(coded.packet.to_bytes()).state
+        found.append(int(cloud(state.y_hat[None]).argmax()))
+    got = np.array(found, np.int64)
+    return SplitPoint(bits, packet_bits / len(tested), _percent(got == labels), _percent(got == answers))
+
+
+def _jpeg(
+    network: Network,
+    options: SplitMeasureOptions,
+    frames: Sequence[npt.NDArray[np.uint8]],
+    labels: Int64,
+    answers: Int64,
+    advance: Callable[[int], None],
+) -> tuple[SplitPoint, ...]:
+    """The whole network in the cloud, on frames that came as JPEG."""
+    points = []
+    for quality in JPEG_QUALITIES:
+        decoded = [_through_jpeg(frame, quality) for frame in frames]
+        got = _whole(network, options, decoded, lambda _: None)
+        bits = float(np.mean([jpeg_bits(frame, quality) for frame in frames]))
+        points.append(SplitPoint(quality, bits, _percent(got == labels), _percent(got == answers)))
+        advance(1)
+    return tuple(points)
+
+
+def _live(
+    network: Network,
+    seen: Pictures,
+    chosen: SplitOptions,
+    frames: Sequence[npt.NDArray[np.uint8]],
+    advance: Callable[[int], None],
+) -> LiveCheck:
+    """A codec folder as it is used: edge encoder, wire, cloud; compared with the same folder run in process."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "video-split-live"
+        manifest = write_split_codec(network, seen, chosen, folder)
+        from isthmus.cloud.video.codec import VideoInference
+
+        local = VideoInference(folder)
+        decoder = local.decoder()
+        encoder, again = (VideoEncoder(folder, VideoPolicy(mode="intra")) for _ in range(2))
+        packets = answers = 0
+        with CloudProcess(Path(place)) as cloud, CloudClient(cloud.address, manifest) as client:
+            for index, frame in enumerate(frames):
+                coded = encoder.encode(VideoFrame(Image(frame), index))
+                client.send(coded.packet)
+                answered = client.receive().top().class_index
+                same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
+                labels, _ = local.infer(decoder, same, 1)
+                packets += same != coded.packet.to_bytes()
+                answers += isinstance(labels, Exception) or labels.signals(1)[0][0].class_index != answered
+                advance(1)
+            wire_bits = 8 * client.traffic.sent_bytes / len(frames)
+    return LiveCheck(chosen.tensor, chosen.bits, len(frames), packets, answers, wire_bits)
+
+
+def _through_jpeg(frame: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    import io
+
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+    return np.asarray(PIL.Image.open(buffer).convert("RGB"))
+
+
+def _point(p: SplitPoint) -> dict[str, float]:
+    return {name: getattr(p, name) for name in SplitPoint.__slots__}
+
+
+def _percent(hits: npt.NDArray[np.bool_]) -> float:
+    return 100 * float(hits.mean())

@@ -1,0 +1,119 @@
+"""The clips of a video measurement: those asked for, else those that lie beside the project, else moved photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from isthmus.common.errors import InputError
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.data.image.labelled import load_labelled_images
+from isthmus.data.video.clips import (
+    ClipSet,
+    find_videos,
+    join_sets,
+    moved_labelled,
+    moved_photographs,
+    packed_sequences,
+    shrunk,
+    video_files,
+)
+from isthmus.measure.image.photographs import find_image_set
+from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
+from isthmus.measure.video.options import NONE, VideoOptions
+
+LABELLED_FILE = Path("../shared/data/tinyimagenet50.npz")
+NATURAL_FILE = Path("../shared/data/davis20_416x240_32f.npz")
+NATURAL_FOLDER = Path("../shared/data/video")
+TUNING_STEMS = ("bikes", "cockatoo", "vtest_20s")
+"""Thresholds were tuned on these; they are in no test."""
+PHOTOGRAPH_SIZE = (240, 416)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedClips:
+    """Clips to measure on.
+
+    Attributes:
+        name: stem of the results file.
+        root: first part of the summary's keys.
+        truth: `LABELS` or `OWN_ANSWER`.
+        clips: themselves.
+    """
+
+    name: str
+    root: str
+    truth: str
+    clips: ClipSet
+
+
+def clip_sets(options: VideoOptions) -> list[NamedClips]:
+    """Each set that is asked for, or there: labelled before natural.
+
+    Raises:
+        InputError: none is there, or one that is named is not.
+    """
+    found: list[NamedClips] = []
+    labelled = Path(options.labelled or LABELLED_FILE)
+    if options.labelled != NONE and not options.is_tuning and (options.labelled or labelled.exists()):
+        images = load_labelled_images(labelled)
+        count, frames = options.labelled_clips, options.labelled_frames
+        if options.is_quick:
+            count, frames = min(count or 20, 20), min(frames, 8)
+        clips = moved_labelled(images, count, frames)
+        name, root = ("video_labelled", "video.labelled") if not options.labelled else _own_names(labelled, "labelled")
+        found.append(NamedClips(name, root, LABELS, clips))
+    if options.natural != NONE:
+        found += _natural_sets(options)
+    if not found:
+        raise InputError("expected clips to measure on, got --labelled none and --natural none")
+    return found
+
+
+def _natural_sets(options: VideoOptions) -> list[NamedClips]:
+    return [replace(named, clips=shrunk(named.clips, options.natural_side)) for named in _whole_natural_sets(options)]
+
+
+def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
+    frames = min(options.natural_frames, 8) if options.is_quick else options.natural_frames
+    limit = min(options.natural_clips or 4, 4) if options.is_quick else options.natural_clips
+    if options.is_tuning:
+        files = [path for path in find_videos(NATURAL_FOLDER) if path.stem in TUNING_STEMS]
+        clips = video_files(files, frames, "tuning videos")
+        return [NamedClips("video_tuning", "video_tuning.natural", OWN_ANSWER, clips)]
+    if options.natural:
+        path = Path(options.natural)
+        if path.suffix == ".npz":
+            clips = packed_sequences(path, frames)
+        else:
+            clips = video_files(find_videos(path) if path.is_dir() else [path], frames, path.stem)
+        return [NamedClips(*_own_names(path, "natural"), OWN_ANSWER, clips.take(limit))]
+    parts = [packed_sequences(NATURAL_FILE, frames)] if NATURAL_FILE.is_file() else []
+    if NATURAL_FOLDER.is_dir():
+        files = [path for path in find_videos(NATURAL_FOLDER) if path.stem not in TUNING_STEMS]
+        parts.append(video_files(files, frames))
+    if parts:
+        if options.is_quick:
+            parts = [part.take(limit // 2) for part in parts]
+        name = " and ".join(part.name.removesuffix("20_416x240_32f").replace("davis", "DAVIS") for part in parts)
+        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, join_sets(name, parts).take(limit))]
+    photographs = find_image_set(None)
+    count = limit or 12
+    clips = moved_photographs(photographs.paths, count, min(frames, 32), PHOTOGRAPH_SIZE, f"{photographs.name}, moved")
+    return [NamedClips("video_photographs", "video_photographs.natural", OWN_ANSWER, clips)]
+
+
+def check_classes(clips: ClipSet, folder: Path) -> None:
+    names = load_codec_folder(folder, needed=(), kind=VideoManifest).manifest.class_names
+    if clips.class_names and len(clips.class_names) != len(names):
+        raise InputError(
+            f"{clips.name}: expected labels of the {len(names)} classes of {folder.name}, got "
+            f"{len(clips.class_names)}: name other images with --labelled, or none"
+        )
+
+
+def _own_names(path: Path, kind: str) -> tuple[str, str]:
+    """Of a set that the user named."""
+    slug = "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in path.stem.lower()).split())
+    return f"video_{slug}_{kind}", f"video_{slug}.{kind}"

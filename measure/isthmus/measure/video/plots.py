@@ -1,0 +1,119 @@
+"""The picture of a video measurement: bits a frame on a log axis against accuracy or agreement, every bit counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.measure.plot import new_figure, write_figure
+from isthmus.measure.video.measurement import LABELS, VideoMeasurement
+from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind, VideoPoint
+
+SIZE_INCHES = (12.4, 6.2)
+DOTS_PER_INCH = 120
+# Okabe and Ito: safe for colour-blind eyes. A colour a family of ours, grey for input codecs.
+STYLES = {
+    ALL_INTRA: ("#0072B2", "-", "s"),
+    MOTION: ("#009E73", "--", "^"),
+    MOTION_RESIDUAL: ("#D55E00", "-", "o"),
+}
+INPUT_STYLES = {
+    "H.264 veryfast": ("#777777", "-", "v"),
+    "H.264 medium": ("#222222", "-", "D"),
+    "JPEG": ("#9a9a9a", "--", "s"),
+}
+OTHER_STYLE = ("#CC79A7", "-", "x")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoLine:
+    """One curve as it is drawn."""
+
+    label: str
+    points: tuple[VideoPoint, ...]
+    colour: str
+    dash: str
+    marker: str
+
+
+def video_lines(measurement: VideoMeasurement) -> list[VideoLine]:
+    """Input codecs, then ours: all intra over the qualities, and the settings of the swept codec."""
+    lines = []
+    for family in measurement.families:
+        points = measurement.of_family(family)
+        if family in STYLES and family != ALL_INTRA:
+            points = tuple(p for p in points if p.codec == measurement.codec)
+        style = STYLES.get(family, INPUT_STYLES.get(family, OTHER_STYLE))
+        lines.append(VideoLine(family, points, *style))
+    defaults = [p for p in measurement.of_family(MOTION_RESIDUAL) if p.is_default]
+    if len(defaults) > 1:
+        lines.append(VideoLine(f"{MOTION_RESIDUAL}, every quality", tuple(defaults), "#E69F00", ":", "o"))
+    return sorted(lines, key=lambda line: line.label in STYLES)
+
+
+def draw_video_png(measurement: VideoMeasurement, path: Path) -> None:
+    """Write the picture. Needs matplotlib (extra `measure`)."""
+    figure = new_figure(SIZE_INCHES, DOTS_PER_INCH)
+    from matplotlib.ticker import FuncFormatter
+
+    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    _draw_rates(left, measurement)
+    left.xaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
+    _draw_shares(right, measurement)
+    for axes in (left, right):
+        axes.grid(True, color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    write_figure(figure, path)
+
+
+def _draw_rates(axes: Any, measurement: VideoMeasurement) -> None:
+    for line in video_lines(measurement):
+        bits = [p.bits_a_frame for p in line.points]
+        percent = [p.right_percent for p in line.points]
+        axes.plot(
+            bits, percent, color=line.colour, linestyle=line.dash, marker=line.marker, markersize=5, linewidth=1.8,
+            label=line.label,
+        )  # fmt: skip
+    default = measurement.default
+    axes.plot(
+        [default.bits_a_frame], [default.right_percent], marker="*", markersize=17, color=STYLES[MOTION_RESIDUAL][0],
+        markeredgecolor="white", linestyle="none", label="default setting", zorder=5,
+    )  # fmt: skip
+    if measurement.truth == LABELS:
+        axes.axhline(measurement.whole_percent, color="#888888", linewidth=0.9, linestyle=":")
+        axes.annotate(
+            "whole network, original frames", (1, measurement.whole_percent), (-4, 3),
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize=8, color="#666666",
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel("bits a frame (whole packets)")
+    axes.set_ylabel("top-1 accuracy, %" if measurement.truth == LABELS else "top-1 agreement, %")
+    clips = f"{len(measurement.clip_names):,} clips, {measurement.frames:,} frames"
+    axes.set_title(f"{measurement.data}: {clips}", loc="left", fontsize=11)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+
+
+def _draw_shares(axes: Any, measurement: VideoMeasurement) -> None:
+    """What frames were sent as, a setting of the swept codec; a bar a setting."""
+    points = [p for p in measurement.points if p.codec == measurement.codec and p.family != ALL_INTRA]
+    places = np.arange(len(points))[::-1]
+    begin = np.zeros(len(points))
+    for kind, colour, label in (
+        (FrameKind.KEY, "#0072B2", "key"),
+        (FrameKind.RESIDUAL, "#D55E00", "motion + residual"),
+        (FrameKind.MOTION, "#9fd9c3", "motion alone"),
+    ):
+        share = np.array([p.share_percent(kind) for p in points])
+        axes.barh(places, share, left=begin, color=colour, label=label, height=0.7)
+        begin += share
+    names = [p.name for p in points]
+    axes.set_yticks(places, names, fontsize=7)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of the frames")
+    axes.set_title(f"What {measurement.codec} sent frames as", loc="left", fontsize=11)
+    axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.09), ncols=3)

@@ -1,0 +1,253 @@
+"""The video measure: rate against accuracy of latents that move, beside all intra, H.264 and JPEG; and over a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.data.video.clips import Clip
+from isthmus.edge.video.encoder import VideoPolicy
+from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
+from isthmus.measure.video.input_codecs import InputCodec, input_codecs
+from isthmus.measure.video.link import (
+    CLOUD_H264,
+    CLOUD_JPEG,
+    EDGE_ONLY,
+    SPLIT,
+    SPLIT_INTRA,
+    LinkMeasurement,
+    LinkOptions,
+    LinkWay,
+    measure_link,
+)
+from isthmus.measure.video.live import LiveSender, open_client
+from isthmus.measure.video.measurement import LABELS, VideoMeasurement
+from isthmus.measure.video.network import WholeNetwork
+from isthmus.measure.video.options import VideoOptions
+from isthmus.measure.video.point import ALL_INTRA, UNKNOWN, FrameTrace, VideoPoint, join_traces
+from isthmus.measure.video.runs import LatentSender, LatentWay, Truth, latent_ways, send_input, truth_of
+
+Traces = dict[str, list[FrameTrace]]
+"""By the name of a way: of each clip."""
+
+# Begins a task of `total` steps; answers what to call with the steps done since the last call.
+Track = Callable[[str, int], Callable[[int], None]]
+
+
+def no_track(_title: str, _total: int) -> Callable[[int], None]:
+    """Tracks nothing."""
+    return lambda _: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedMeasurement:
+    """What was measured on some clips, with their names."""
+
+    clips: NamedClips
+    measurement: VideoMeasurement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoRun:
+    """All that one run measured; `link` is empty or one."""
+
+    measurements: tuple[NamedMeasurement, ...]
+    link: tuple[LinkMeasurement, ...]
+
+
+def measure_videos(options: VideoOptions, track: Track = no_track) -> VideoRun:
+    """Measure everything.
+
+    Raises:
+        InputError: no codec or clip fits the options; each message ends with what to do.
+        IsthmusError: what the cloud or the codecs raise.
+    """
+    zoo = find_zoo(options.zoo)
+    folders = choose_video_codecs(zoo, options.codecs)
+    sets = clip_sets(options)
+    for each in sets:
+        if each.truth == LABELS:
+            check_classes(each.clips, folders[0])
+    found: list[NamedMeasurement] = []
+    link: tuple[LinkMeasurement, ...] = ()
+    with ExitStack() as stack:
+        address = ""
+        if options.is_live:
+            address = options.cloud or stack.enter_context(CloudProcess(zoo)).address
+        for each in sets:
+            measurement, traces = measure_clips(each, folders, options, address, track)
+            found.append(NamedMeasurement(each, measurement))
+            if options.with_link:  # of the last set: natural, where there is one, is of a usual size
+                link = (link_of(measurement, traces, options.link),)
+    return VideoRun(tuple(found), link)
+
+
+def choose_video_codecs(zoo: Path, names: Sequence[str]) -> list[Path]:
+    """Folders of the video codecs that fit names or patterns, in the order of these. InputError if one fits none."""
+    there = codec_folders(zoo)
+    found: list[Path] = []
+    for name in names:
+        fitting = [folder for folder in there if fnmatchcase(folder.name, name)]
+        if not fitting:
+            raise InputError(
+                f"expected a codec {name!r} in {zoo}, found none: name another with --codec, or make one with "
+                "`isthmus split`"
+            )
+        found += [folder for folder in fitting if folder not in found]
+    for folder in found:
+        load_codec_folder(folder, needed=(), kind=VideoManifest)
+    return found
+
+
+def measure_clips(
+    clips: NamedClips, folders: Sequence[Path], options: VideoOptions, address: str = "", track: Track = no_track
+) -> tuple[VideoMeasurement, Mapping[str, FrameTrace]]:
+    """One set of clips, sent in every way; and all frames of each way of the swept codec by the name of its point.
+
+    Args:
+        clips: to send.
+        folders: of codecs; the first is swept.
+        options: which ways.
+        address: of a cloud for the default setting; empty to send nothing over a wire.
+        track: progress.
+    """
+    policy = VideoPolicy()
+    inputs = input_codecs(options.inputs, quick=options.is_quick)
+    with ExitStack() as stack:
+        swept = _Codec(folders[0], latent_ways(policy, quick=options.is_quick))
+        others = [_Codec(folder, latent_ways(policy)[:2]) for folder in folders[1:]]
+        if address:
+            swept.go_live(address, stack)
+        input_traces: Traces = {}
+        advance = track(clips.clips.name, len(clips.clips))
+        for index in range(len(clips.clips)):
+            clip = clips.clips.clip(index)
+            truth = swept.send(clip)
+            for other in others:
+                other.send(clip)
+            for codec in inputs:
+                trace = send_input(codec, clip, policy.key_interval, swept.network, truth)
+                input_traces.setdefault(codec.name, []).append(trace)
+            advance(1)
+    points = [point for codec in (swept, *others) for point in codec.points()]
+    points += [VideoPoint.of(c.family, c.setting_name, input_traces[c.name], sure=swept.sure) for c in inputs]
+    measurement = VideoMeasurement(
+        data=clips.clips.name,
+        truth=clips.truth,
+        clip_names=clips.clips.clip_names,
+        codec=folders[0].name,
+        points=tuple(points),
+        whole_right=np.array(swept.whole_right),
+        whole_ms=float(np.median(swept.whole_ms)),
+        whole_macs=float(np.mean(swept.whole_macs)),
+        notes=_notes(address, inputs, policy),
+    )
+    return measurement, {name: join_traces(found) for name, found in (swept.traces | input_traces).items()}
+
+
+class _Codec:
+    """One codec at work: its ways, and all that came of them."""
+
+    def __init__(self, folder: Path, ways: Sequence[LatentWay]) -> None:
+        self.network = WholeNetwork(folder)
+        self.traces: Traces = {}
+        self.whole_right: list[float] = []
+        self.whole_ms: list[float] = []
+        self.whole_macs: list[float] = []
+        self.sure: list[npt.NDArray[np.bool_]] = []
+        self._name = folder.name
+        self._senders = [(way, LatentSender(folder, way.policy)) for way in ways]
+        self._live: dict[str, LiveSender] = {}
+        self._edge_macs: list[float] = []
+
+    def go_live(self, address: str, stack: ExitStack) -> None:
+        """Send the default setting over the wire from now on."""
+        for way, sender in self._senders:
+            if way.is_default:
+                self._live[way.name] = LiveSender(sender, stack.enter_context(open_client(address, sender)))
+
+    def send(self, clip: Clip) -> Truth:
+        """A clip in every way; answers what is right of it."""
+        truth = truth_of(clip, self.network)
+        edge_macs, cloud_macs = self.network.macs(*clip.frames.shape[1:3])
+        self._edge_macs.append(edge_macs)
+        self.whole_macs.append(edge_macs + cloud_macs)
+        self.whole_right.append(float((truth.own == truth.answers).sum()))
+        self.whole_ms.append(truth.own_ms)
+        self.sure.append(truth.is_sure)
+        for way, sender in self._senders:
+            live = self._live.get(way.name)
+            trace = live.send(clip, truth) if live else sender.send(clip, self.network, truth)
+            self.traces.setdefault(way.name, []).append(trace)
+        return truth
+
+    def points(self) -> list[VideoPoint]:
+        """One a way."""
+        return [
+            VideoPoint.of(
+                way.family,
+                way.setting,
+                self.traces[way.name],
+                intra=self.traces[ALL_INTRA],
+                sure=self.sure,
+                codec=self._name,
+                is_default=way.is_default,
+                macs_a_run=self._edge_macs,
+                message_bits=self._live[way.name].message_bits_a_frame if way.name in self._live else UNKNOWN,
+            )
+            for way, _ in self._senders
+        ]
+
+
+def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], options: LinkOptions) -> LinkMeasurement:
+    """Split, edge only and cloud only over emulated links; input codecs at the cheapest setting as good as the split's
+    default, or at their best."""
+    default, intra = measurement.default, measurement.intra
+    ways = {
+        SPLIT: LinkWay.of_trace(default.setting, traces[default.name], options.slow_down),
+        SPLIT_INTRA: LinkWay.of_trace("all intra", traces[intra.name], options.slow_down),
+        EDGE_ONLY: LinkWay.edge_only(
+            measurement.whole_ms, measurement.frames, measurement.whole_percent, options.slow_down
+        ),
+    }
+    for way, family in ((CLOUD_H264, "H.264 veryfast"), (CLOUD_JPEG, "JPEG")):
+        point = measurement.nearest(family, default.right_percent)
+        if point is not None:
+            ways[way] = LinkWay.of_trace(point.setting, traces[point.name], options.slow_down)
+    return measure_link(measurement.data, ways, options)
+
+
+def require_video_packages(options: VideoOptions) -> None:
+    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+    needed = ["matplotlib", "cv2", "av", *(["grpc_health"] if options.is_live and not options.cloud else [])]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure,video]'")
+
+
+def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> tuple[str, ...]:
+    notes = [f"{ALL_INTRA}: every frame's latents on their own. The default has a key frame at least every "
+             f"{policy.key_interval} frames."]  # fmt: skip
+    if address:
+        notes.append(
+            "The default setting went over a live wire, a stream a clip, one frame in flight; after every frame the "
+            "cloud's latents had the CRC-32 of the encoder's. Other settings went through the same decoder beside."
+        )
+    if inputs:
+        notes.append(
+            f"Input codecs: decoded, then the whole network in floats. H.264: x264, zerolatency, I frames every "
+            f"{policy.key_interval}, without x264's text message. JPEG: optimised tables, 4:2:0."
+        )
+    return tuple(notes)

@@ -1,0 +1,249 @@
+"""Training of the image codecs: one network at each of two anchor rates, the others annealed from a neighbour.
+
+Loss: ``R + lambda 255^2 MSE``, R in bits a pixel (Ballé et al. 2018; lambda as in CompressAI). The rate is that of
+noisy latents; g_s sees rounded ones, with the gradient passed straight through (Minnen and Singh 2020). Latents are
+rounded on the integer grid itself, not around medians: g_a learns to place them, and symbols need no offset.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.common.errors import InputError
+from isthmus.models.bottleneck import EntropyBottleneck
+from isthmus.models.image.transforms import (
+    STRIDE,
+    PatchAnalysis,
+    PatchShape,
+    PatchSynthesis,
+    ReferenceAnalysis,
+    ReferenceShape,
+    ReferenceSynthesis,
+    set_step,
+    start_as_cosine_transform,
+)
+from isthmus.training.image.photos import Photos, draw_crops
+from isthmus.training.trainer import cosine, save_checkpoint
+
+# One lambda a quality, q1 the lowest rate: those of the thesis.
+LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)
+# From which quality each is annealed; the two anchors start from scratch.
+PARENTS: dict[int, int | None] = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
+CROP = 192
+START_PATCHES = 4096  # of training photographs, by which coefficients are ranked at the start
+BATCH = 8
+GRADIENT_CLIP = 1.0
+WARMUP = 0.02
+LINEAR_RATE_FACTOR = 0.15  # the linear transforms start near where they end
+GAIN_RATE_FACTOR = 4.0
+ENTROPY_RATE_FACTOR = 10.0  # the entropy bottleneck learns this much faster than the transforms
+SAVE_EVERY = 500
+REPORT_EVERY = 250
+VALIDATION_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEffort:
+    """How long and how fast: an anchor from scratch, and a quality annealed from its neighbour."""
+
+    anchor_steps: int = 5_000
+    annealed_steps: int = 1_800
+    anchor_rate: float = 1e-3
+    annealed_rate: float = 3e-4
+
+    def of(self, quality: int) -> tuple[int, float]:
+        """(steps, learning rate) of a quality."""
+        if PARENTS[quality] is None:
+            return self.anchor_steps, self.anchor_rate
+        return self.annealed_steps, self.annealed_rate
+
+
+class ImageCodec(nn.Module):
+    """g_a, the entropy bottleneck and g_s of one quality, to be trained together."""
+
+    def __init__(self, shape: PatchShape | ReferenceShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.g_a: nn.Module
+        self.g_s: nn.Module
+        if isinstance(shape, PatchShape):
+            self.g_a, self.g_s = PatchAnalysis(shape), PatchSynthesis(shape)
+        else:
+            self.g_a, self.g_s = ReferenceAnalysis(shape), ReferenceSynthesis(shape)
+        self.entropy = EntropyBottleneck(shape.latent_channels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(bits of all images together, mean squared error in [0, 1] units) of crops ``[n, 3, H, W]``."""
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            y = self.g_a(x)
+        y = y.float()
+        noise = torch.empty_like(y).uniform_(-0.5, 0.5) if self.training else torch.round(y) - y
+        bits = latent_bits(self.entropy, y + noise.detach())
+        rounded = y + (torch.round(y) - y).detach()
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            x_hat = self.g_s(rounded)
+        x_hat = x_hat.float()
+        if not self.training:
+            x_hat = torch.round(x_hat.clamp(0, 1) * 255) / 255
+        return bits, torch.mean((x_hat - x) ** 2)
+
+
+def latent_bits(entropy: EntropyBottleneck, y: Tensor) -> Tensor:
+    """Bits of latents ``[n, M, h, w]`` under the bottleneck, all together."""
+    columns = y.permute(0, 2, 3, 1).reshape(-1, y.shape[1])
+    return -torch.log2(entropy.likelihood(columns)).sum()
+
+
+def train_image_quality(
+    shape: PatchShape | ReferenceShape,
+    quality: int,
+    train: Photos,
+    validation: Photos,
+    folder: Path,
+    effort: ImageEffort,
+    *,
+    seed: int,
+    is_compiled: bool = False,
+    device: torch.device | None = None,
+) -> Path:
+    """Train one quality into ``<folder>/q<quality>.pt``. A killed run resumes.
+
+    Raises:
+        InputError: the quality that this one is annealed from is not in the folder, or photographs are too small.
+    """
+    device = device or torch.device("cpu")
+    target, resume = folder / f"q{quality}.pt", folder / f"q{quality}.resume.pt"
+    if target.exists():
+        return target
+    steps, rate = effort.of(quality)
+    trade_off = LAMBDAS[quality - 1]
+    torch.manual_seed(seed + quality)
+    generator = torch.Generator().manual_seed(1000 * seed + quality)
+    codec = ImageCodec(shape)
+    parent = PARENTS[quality]
+    if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
+        patches = draw_crops(train, START_PATCHES, STRIDE, generator)
+        start_as_cosine_transform(codec.g_a, codec.g_s, patches, quantiser_step(trade_off))
+    if parent is not None:
+        if not (folder / f"q{parent}.pt").exists():
+            raise InputError(
+                f"{folder}: expected q{parent}.pt, which q{quality} is annealed from: train q{parent} first"
+            )
+        codec.load_state_dict(load_codec(folder / f"q{parent}.pt")[0].state_dict())
+        if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
+            set_step(codec.g_a, codec.g_s, quantiser_step(trade_off))
+    codec = codec.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    transforms = [*codec.g_a.parameters(), *codec.g_s.parameters()]
+    linear = [p for name, p in codec.named_parameters() if ".linear." in name]
+    gains = [p for name, p in codec.named_parameters() if "filter_gain" in name]
+    known = {id(p) for p in (*linear, *gains, *codec.entropy.parameters())}
+    others = [p for p in codec.parameters() if id(p) not in known]
+    groups = (
+        (others, 1.0), (linear, LINEAR_RATE_FACTOR), (gains, GAIN_RATE_FACTOR),
+        ([*codec.entropy.parameters()], ENTROPY_RATE_FACTOR),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam([{"params": parameters} for parameters, _ in groups if parameters], lr=rate)
+    scales = [scale for parameters, scale in groups if parameters]
+    start, seconds, history = 0, 0.0, []
+    if resume.exists():
+        saved = torch.load(resume, weights_only=False, map_location=device)
+        codec.load_state_dict(saved["codec"])
+        optimizer.load_state_dict(saved["optimizer"])
+        generator.set_state(saved["generator"])
+        torch.set_rng_state(saved["rng"])
+        start, seconds, history = saved["step"], saved["seconds"], saved["history"]
+    forward: Any = torch.compile(codec) if is_compiled else codec
+    began = time.monotonic() - seconds
+    codec.train()
+    recent: list[tuple[float, float]] = []
+    for step in range(start, steps):
+        factor = cosine(step / steps, WARMUP)
+        for group, scale in zip(optimizer.param_groups, scales, strict=True):
+            group["lr"] = rate * scale * factor
+        x = draw_crops(train, BATCH, CROP, generator).to(device)
+        bits, mse = forward(x)
+        bits_per_pixel = bits / (x.numel() / 3)
+        loss = bits_per_pixel + trade_off * 255**2 * mse
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(transforms, GRADIENT_CLIP)
+        optimizer.step()
+        recent.append((bits_per_pixel.item(), mse.item()))
+        if (step + 1) % REPORT_EVERY == 0:
+            mean_bits, mean_mse = (sum(v) / len(recent) for v in zip(*recent, strict=True))
+            recent = []
+            entry = (step + 1, round(mean_bits, 4), round(-10 * math.log10(mean_mse), 3))
+            history.append(entry)
+            print(
+                f"q{quality} {entry[0]}/{steps} bits/px {entry[1]} psnr {entry[2]} dB {time.monotonic() - began:.0f}s",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+        if (step + 1) % SAVE_EVERY == 0:
+            save_checkpoint(resume, {
+                "codec": codec.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1,
+                "generator": generator.get_state(), "rng": torch.get_rng_state(),
+                "seconds": time.monotonic() - began, "history": history,
+            })  # fmt: skip
+    result = validate(codec, validation, trade_off, device)
+    print(f"q{quality} validation {result}", file=sys.stderr, flush=True)
+    save_checkpoint(target, {
+        "codec": {k: v.cpu() for k, v in codec.state_dict().items()}, "shape": shape, "quality": quality,
+        "lambda": trade_off, "steps": steps, "seed": seed, "seconds": round(time.monotonic() - began),
+        "history": history, "validation": result,
+    })  # fmt: skip
+    resume.unlink(missing_ok=True)
+    return target
+
+
+def load_codec(checkpoint: Path) -> tuple[ImageCodec, dict[str, Any]]:
+    """The networks of a finished quality, ready to be used, and everything else its checkpoint says."""
+    saved = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    codec = ImageCodec(saved["shape"])
+    codec.load_state_dict(saved["codec"])
+    return codec.eval(), saved
+
+
+def quantiser_step(trade_off: float) -> float:
+    """Step in grey levels at which an orthonormal transform meets the trade-off, by high-rate theory.
+
+    ``-dD/dR = 2 ln 2 D`` with ``D = step^2 / 12``, three colours a pixel.
+    """
+    return math.sqrt(12 * 3 / (2 * math.log(2) * trade_off))
+
+
+@torch.no_grad()
+def validate(codec: ImageCodec, photos: Photos, trade_off: float, device: torch.device) -> dict[str, float]:
+    """Mean rate, PSNR of the mean squared error, and loss over whole photographs, latents rounded."""
+    judged = copy.deepcopy(codec).eval()
+    total_bits, total_mse, pixels = 0.0, 0.0, 0
+    for group in _by_size(photos.pixels):
+        for i in range(0, len(group), VALIDATION_BATCH):
+            part = group[i : i + VALIDATION_BATCH]
+            x = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in part]).to(device).float().div(255)
+            x = x[:, :, : x.shape[2] // STRIDE * STRIDE, : x.shape[3] // STRIDE * STRIDE]
+            bits, mse = judged(x.contiguous(memory_format=torch.channels_last))
+            count = x.numel() // 3
+            total_bits, total_mse, pixels = total_bits + bits.item(), total_mse + mse.item() * count, pixels + count
+    mse = total_mse / pixels
+    return {
+        "bits_per_pixel": total_bits / pixels,
+        "psnr_db": -10 * math.log10(mse),
+        "loss": total_bits / pixels + trade_off * 255**2 * mse,
+    }
+
+
+def _by_size(pixels: Sequence[Any]) -> list[list[Any]]:
+    groups: dict[tuple[int, ...], list[Any]] = {}
+    for image in pixels:
+        groups.setdefault(image.shape, []).append(image)
+    return list(groups.values())

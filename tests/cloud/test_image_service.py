@@ -1,0 +1,327 @@
+"""Images over real sockets: reconstructions, the bounds of their streams, and peers that misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import tiny_codec, tiny_image_codec
+from support.false_cloud import false_cloud
+from support.talk import Talk
+from support.tiny_image_codec import photo
+
+from isthmus.cloud import stream as cloud_stream
+from isthmus.cloud.image import codec as cloud_images
+from isthmus.cloud.image.codec import IMAGE_STREAM_LIMITS
+from isthmus.cloud.image.reconstruct import Reconstructor
+from isthmus.common import wire
+from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.errors import (
+    InputError,
+    IsthmusError,
+    LimitExceededError,
+    MessageError,
+    OverloadedError,
+    PacketError,
+    StreamMisuseError,
+    SymbolMismatchError,
+)
+from isthmus.common.image.coder import IMAGE_LIMITS
+from isthmus.data.image.files import read_image
+from isthmus.edge.client import CloudClient, open_channel
+from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.edge.pointcloud.encoder import Encoder
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    tiny_image_codec.write_image_codec(folder, "image-test-q3")
+    tiny_codec.write_codec(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(zoo: Path) -> ImageEncoder:
+    return ImageEncoder(zoo / "image-test-q3")
+
+
+@pytest.fixture(scope="module")
+def address(zoo: Path) -> Iterator[str]:
+    with tiny_codec.live_cloud(zoo) as live:
+        yield live.address
+
+
+@pytest.mark.parametrize("wants_pixels", [False, True])
+def test_reconstructs_in_order(address: str, zoo: Path, encoder: ImageEncoder, wants_pixels: bool) -> None:
+    """More images than may be in flight, each of its own size."""
+    reconstructor = Reconstructor(zoo / "image-test-q3", IMAGE_LIMITS)
+    packets = [encoder.encode(photo(20 + 7 * n, 30, seed=n)).packet for n in range(12)]
+    with CloudClient(address, encoder.manifest, wants_pixels=wants_pixels, wants_timing=True) as client:
+        assert client.open().limits.max_in_flight_frame_count == 8
+        results = list(client.reconstruct(packets))
+    assert [result.frame_index for result in results] == list(range(12))
+    for packet, result in zip(packets, results, strict=True):
+        expected, _ = reconstructor.reconstruct(packet.to_bytes())
+        found = result.reconstruction
+        assert (found.height, found.width) == expected.pixels.shape[:2]
+        assert found.pixels_crc32 == zlib.crc32(expected.pixels.tobytes())
+        assert result.timing.task_us > 0
+        if wants_pixels:
+            assert np.array_equal(read_image(found.png).pixels, expected.pixels)
+        else:
+            assert found.png == b""
+            with pytest.raises(StreamMisuseError, match="read `reconstruction`"):
+                result.top()
+
+
+def test_both_signals_on_one_server(address: str, zoo: Path, encoder: ImageEncoder) -> None:
+    clouds = Encoder(zoo / "tiny-q1")
+    packet = clouds.encode(tiny_codec.clouds(1)[0]).packet
+    with CloudClient(address, clouds.manifest) as one, CloudClient(address, encoder.manifest) as other:
+        (labels,) = one.classify([packet])
+        (image,) = other.reconstruct([encoder.encode(photo()).packet])
+        assert labels.top().class_index < 5
+        assert image.reconstruction.width == 130
+        with pytest.raises(StreamMisuseError, match="read `signals`"):
+            _ = labels.reconstruction
+        with pytest.raises(StreamMisuseError, match="asks for classification"):
+            one.reconstruct([])
+        with pytest.raises(StreamMisuseError, match="asks for reconstruction"):
+            other.classify([])
+        offers = {offer.codec_id.name: offer for offer in one.capabilities().codecs}
+    assert (offers["image-test-q3"].tasks, offers["image-test-q3"].class_count) == ((wire.Task.RECONSTRUCTION,), 0)
+    assert (offers["tiny-q1"].tasks, offers["tiny-q1"].class_count) == ((wire.Task.CLASSIFICATION,), 5)
+    with pytest.raises(InputError, match="wants_pixels: expected a codec of images"):
+        CloudClient(address, clouds.manifest, wants_pixels=True)
+
+
+def test_frame_errors_keep_the_stream(address: str, encoder: ImageEncoder) -> None:
+    good = encoder.encode(photo()).packet
+    damaged = replace(good, checksum=bytes([good.checksum[0] ^ 1, good.checksum[1]]))
+    short = Packet(PacketType.INTRA, (b"\x10\x10", b""))
+    huge = Packet(PacketType.INTRA, (b"\xff\xff\x03\xff\xff\x03", b""))
+    cut = replace(good, sections=(good.sections[0][:1], good.sections[1]))
+    batch = replace(good, signal_count=2)
+    kinds = [SymbolMismatchError, type(None), LimitExceededError, PacketError, LimitExceededError]
+    with CloudClient(address, encoder.manifest) as client:
+        client.send(good, damaged, short, huge, cut, good)
+        results = [client.receive() for _ in range(6)]
+        assert isinstance(results[0].outcome, wire.FrameReconstruction)
+        assert results[5].outcome == results[0].outcome
+        for result, kind in zip(results[1:5], kinds, strict=False):
+            if kind is not type(None):  # a packet without symbols is an image of the likeliest ones
+                assert isinstance(result.outcome, kind), result.outcome
+        with pytest.raises(LimitExceededError, match="1 signals, as the cloud"):
+            client.send(batch)
+
+
+def test_any_bytes_over_the_wire(address: str, encoder: ImageEncoder) -> None:
+    """Flipped and cut packets: each has a result, and the stream goes on."""
+    data = encoder.encode(photo(40, 50)).packet.to_bytes()
+    rng = np.random.default_rng(0)
+    messages = [opening(encoder)]
+    cases = 0
+    for _ in range(60):
+        at = int(rng.integers(len(data)))
+        broken = data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
+        messages += [wire.frames_request([case]) for case in (broken, data[:at])]
+        cases += 2
+    channel = open_channel(address)
+    outcomes: list[wire.Outcome] = []
+    for start in range(1, len(messages), 8):  # eight may be in flight
+        talk = Talk(channel, [messages[0], *messages[start : start + 8]])
+        assert talk.code.name == "OK", talk.message
+        outcomes += talk.outcomes
+    channel.close()
+    assert len(outcomes) == cases
+    assert sum(isinstance(outcome, IsthmusError) for outcome in outcomes) > 0.9 * cases
+
+
+def opening(encoder: ImageEncoder, **changes: Any) -> bytes:
+    fields = {"task": wire.Task.RECONSTRUCTION, **changes}
+    codec_id = wire.CodecId(encoder.manifest.name, encoder.manifest.identity)
+    return wire.open_request(wire.OpenStream(codec_id, 1, **fields))
+
+
+def test_stream_errors(address: str, encoder: ImageEncoder) -> None:
+    channel = open_channel(address)
+    talk = Talk(channel, [opening(encoder, task=wire.Task.CLASSIFICATION)])
+    assert talk.reason == "UNSUPPORTED_VERSION"
+    assert "expected reconstruction, got classification" in talk.message
+    talk = Talk(channel, [opening(encoder), wire.frames_request([b"a"] * 9)])
+    assert talk.reason == "LIMIT_EXCEEDED"
+    assert "at most 8 frames in flight, got 9" in talk.message
+    channel.close()
+
+
+def test_each_signal_has_its_own_bound_of_messages(address: str, zoo: Path, encoder: ImageEncoder) -> None:
+    """A stream of clouds keeps its 4,096 bytes though gRPC lets through what an image may take."""
+    manifest = Encoder(zoo / "tiny-q1").manifest
+    clouds = wire.open_request(wire.OpenStream(wire.CodecId("tiny-q1", manifest.identity), 1))
+    channel = open_channel(address)
+    talk = Talk(channel, [clouds, wire.frames_request([bytes(5000)])])
+    assert (talk.code.name, talk.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+    assert "at most 4096 bytes, got 5003" in talk.message
+    talk = Talk(channel, [opening(encoder), wire.frames_request([bytes(5000)])])
+    assert talk.code.name == "OK"
+    channel.close()
+
+
+def test_a_packet_larger_than_the_cloud_takes(zoo: Path, encoder: ImageEncoder) -> None:
+    packet = encoder.encode(photo()).packet
+    limits = replace(IMAGE_STREAM_LIMITS, packet=Limits(packet.size_bytes - 1, 1 << 20, 1))
+    with (
+        tiny_codec.live_cloud(zoo, image_limits=limits) as live,
+        CloudClient(live.address, encoder.manifest) as client,
+    ):
+        with pytest.raises(LimitExceededError, match=f"at most {packet.size_bytes - 1} bytes"):
+            client.send(packet)
+        (result,) = client.reconstruct([encoder.encode(photo(16, 16)).packet])
+        assert result.reconstruction.height == 16
+
+
+def test_streams_of_images_are_few(zoo: Path, encoder: ImageEncoder) -> None:
+    with tiny_codec.live_cloud(zoo, max_image_stream_count=1) as live:
+        first = CloudClient(live.address, encoder.manifest)
+        first.open()
+        with (
+            CloudClient(live.address, encoder.manifest) as second,
+            pytest.raises(OverloadedError, match="1 image streams"),
+        ):
+            second.open()
+        first.close()
+        end_s = time.monotonic() + 5
+        while True:
+            with CloudClient(live.address, encoder.manifest) as third:
+                try:
+                    third.open()
+                    break
+                except OverloadedError:
+                    assert time.monotonic() < end_s
+                    time.sleep(0.02)
+
+
+def test_saves_what_it_reconstructs(zoo: Path, encoder: ImageEncoder, tmp_path: Path) -> None:
+    with (
+        tiny_codec.live_cloud(zoo, save=tmp_path) as live,
+        CloudClient(live.address, encoder.manifest) as client,
+    ):
+        stream_id = client.open().stream_id
+        bad = Packet(PacketType.INTRA, (b"", b""))
+        results = list(client.reconstruct([encoder.encode(photo()).packet, bad, encoder.encode(photo(9, 9)).packet]))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{stream_id}-000000.png", f"{stream_id}-000002.png"]
+    pixels = read_image(tmp_path / f"{stream_id}-000002.png").pixels
+    assert zlib.crc32(pixels.tobytes()) == results[2].reconstruction.pixels_crc32
+    with (
+        pytest.raises(InputError, match="folder to save"),
+        tiny_codec.live_cloud(zoo, save=tmp_path / "none"),
+    ):
+        pass
+
+
+def test_a_full_queue_holds_the_client_back(zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for no more than one packet the reader waits, and everything is answered all the same."""
+    monkeypatch.setattr(cloud_stream, "MAX_QUEUED_BYTES", 10)
+    packets = [encoder.encode(photo(30, 30, seed=n)).packet for n in range(20)]
+    most = 0
+    reconstruct = cloud_stream.Stream._reconstruct
+
+    async def watched(self: cloud_stream.Stream, *arguments: Any) -> Any:
+        nonlocal most
+        most = max(most, len(self._queue))
+        return await reconstruct(self, *arguments)
+
+    monkeypatch.setattr(cloud_stream.Stream, "_reconstruct", watched)
+    with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
+        assert len([result.reconstruction for result in client.reconstruct(packets)]) == 20
+    assert most <= 1
+
+
+def test_clouds_are_answered_while_an_image_is_made(
+    zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconstruct = cloud_images.CloudImageCodec.reconstruct
+
+    def slow(*arguments: Any) -> object:
+        time.sleep(1.5)
+        return reconstruct(*arguments)
+
+    monkeypatch.setattr(cloud_images.CloudImageCodec, "reconstruct", slow)
+    clouds = Encoder(zoo / "tiny-q1")
+    with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
+        client.send(encoder.encode(photo()).packet)
+        time.sleep(0.3)
+        start_s = time.monotonic()
+        with CloudClient(live.address, clouds.manifest) as other:
+            list(other.classify([clouds.encode(tiny_codec.clouds(1)[0]).packet]))
+        assert time.monotonic() - start_s < 1.0
+        assert client.receive().reconstruction.height == 96
+
+
+def test_an_image_under_way_does_not_hold_up_the_end(
+    zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large image is left at its next tile when the cloud is told to end and its grace is over."""
+    started = threading.Event()
+    tiles = 0
+
+    def endless(*_: object) -> Iterator[object]:
+        nonlocal tiles
+        from isthmus.runtime.tiles import tiles as real
+
+        while True:
+            tiles += 1
+            started.set()
+            time.sleep(0.05)
+            yield from real(6, 9, 1)
+
+    monkeypatch.setattr("isthmus.cloud.image.reconstruct.tiles", endless)
+    with tiny_codec.live_cloud(zoo, grace_s=0.2) as live, CloudClient(live.address, encoder.manifest) as client:
+        client.send(encoder.encode(photo()).packet)
+        assert started.wait(10)
+        live.stop.set()
+        with pytest.raises(IsthmusError):
+            client.receive()
+    assert tiles < 200
+
+
+FALSE: dict[str, tuple[list[Any], bool, type[IsthmusError], str]] = {
+    "labels": ([[5]], False, MessageError, "class below 0"),
+    "pixels not asked for": ([wire.FrameReconstruction(2, 2, 1, b"png")], False, MessageError, "expected no pixels"),
+    "no pixels": ([wire.FrameReconstruction(2, 2, 1)], True, MessageError, "expected pixels"),
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_false_clouds(encoder: ImageEncoder, name: str) -> None:
+    outcomes, wants_pixels, kind, says = FALSE[name]
+    behaviour: Callable[..., Any] = lambda r: iter([next(r) and wire.results_response(outcomes)])  # noqa: E731
+    with (
+        false_cloud(behaviour) as address,
+        CloudClient(address, encoder.manifest, wants_pixels=wants_pixels, result_timeout_s=5) as client,
+    ):
+        client.send(Packet(PacketType.INTRA, (b"a", b"")))
+        with pytest.raises(kind, match=says):
+            client.receive()
+
+
+def test_a_reconstruction_of_a_cloud_of_points(zoo: Path) -> None:
+    encoder = Encoder(zoo / "tiny-q1")
+    behaviour: Callable[..., Any] = lambda r: iter(  # noqa: E731
+        [next(r) and wire.results_response([wire.FrameReconstruction(2, 2, 1)])]
+    )
+    with (
+        false_cloud(behaviour) as address,
+        CloudClient(address, encoder.manifest, result_timeout_s=5) as client,
+    ):
+        client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
+        with pytest.raises(MessageError, match="expected labels, got a reconstruction"):
+            client.receive()

@@ -1,0 +1,206 @@
+"""The cloud as a process: its start, its health, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from support import tiny_codec
+
+from isthmus.cloud.server import Ready, ServerConfig, serve
+from isthmus.common.errors import CloudUnreachableError, InputError, OverloadedError
+from isthmus.edge.client import CloudClient, open_channel
+from isthmus.edge.pointcloud.encoder import Encoder
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    tiny_codec.write_codec(folder)
+    return folder
+
+
+@contextmanager
+def cloud_process(zoo: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`isthmus cloud --port 0`, and the address it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "isthmus.command", "cloud", "--port", "0", "--zoo", str(zoo), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=tiny_codec.child_environment(),
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("isthmus cloud: listening on "), line + process.communicate(timeout=10)[1]
+        yield process, line.split()[4].rstrip(",")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+def health(channel: grpc.Channel, service: str = "") -> int:
+    stub = health_pb2_grpc.HealthStub(channel)
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status)
+
+
+def test_sigterm_drains_a_live_stream(zoo: Path) -> None:
+    """Frames in flight are answered, new streams refused, health says so, and the process ends with 0."""
+    encoder = Encoder(zoo / "tiny-q1")
+    packets = [encoder.encode(cloud).packet for cloud in tiny_codec.clouds(200)]
+    with cloud_process(zoo, "--grace-s", "8") as (process, address):
+        with CloudClient(address, encoder.manifest) as client, CloudClient(address, encoder.manifest) as late:
+            late.capabilities()  # connected, but with no stream
+            channel = open_channel(address)
+            assert health(channel) == health(channel, "isthmus.v1.InferenceService") == SERVING
+            client.send(*packets)
+            process.send_signal(signal.SIGTERM)
+            assert sum(len(client.receive().signals) for _ in packets) == 200
+            with pytest.raises((OverloadedError, CloudUnreachableError)):
+                late.open()
+            channel.close()
+        assert process.wait(10) == 0
+
+
+def test_health_says_not_serving_while_draining(zoo: Path) -> None:
+    encoder = Encoder(zoo / "tiny-q1")
+    with cloud_process(zoo, "--grace-s", "1.5") as (process, address):
+        channel = open_channel(address)
+        # A client that ignores the goodbye keeps the cloud draining until its grace is over.
+        held = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
+            endless(encoder), timeout=20
+        )
+        next(iter(held))
+        process.send_signal(signal.SIGTERM)
+        end_s = time.monotonic() + 5
+        while health(channel) != NOT_SERVING:
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
+        with pytest.raises(grpc.RpcError):
+            list(held)
+        assert process.wait(10) == 0
+        channel.close()
+
+
+def endless(encoder: Encoder) -> Iterator[bytes]:
+    from isthmus.common import wire
+
+    codec_id = wire.CodecId("tiny-q1", encoder.manifest.identity)
+    yield wire.open_request(wire.OpenStream(codec_id, 1))
+    time.sleep(4)
+
+
+def test_a_second_signal_ends_at_once(zoo: Path) -> None:
+    encoder = Encoder(zoo / "tiny-q1")
+    with cloud_process(zoo, "--grace-s", "60") as (process, address):
+        channel = open_channel(address)
+        held = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
+            endless(encoder), timeout=20
+        )
+        next(iter(held))
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(3) == 128 + signal.SIGINT
+        channel.close()
+
+
+def test_ready_file_and_idle_end(zoo: Path, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with cloud_process(zoo, "--ready-file", str(ready)) as (process, address):
+        assert ready.read_text() == address + "\n"
+        assert list(tmp_path.iterdir()) == [ready]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+
+
+def run_cloud(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "isthmus.command", "cloud", *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**tiny_codec.child_environment(), "NO_COLOR": "1"},
+        check=False,
+    )
+
+
+def test_a_taken_port(zoo: Path) -> None:
+    with tiny_codec.live_cloud(zoo) as live:
+        done = run_cloud("--port", live.address.rpartition(":")[2], "--zoo", str(zoo))
+    assert done.returncode == 2
+    assert "is another cloud running?" in done.stderr
+    assert "--port 0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_to_serve(tmp_path: Path) -> None:
+    for folder, says in ((tmp_path, "at least one codec"), (tmp_path / "none", "expected a folder of codecs")):
+        done = run_cloud("--port", "0", "--zoo", str(folder))
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert says in done.stderr
+
+
+def test_reflection(zoo: Path) -> None:
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = open_channel(live.address)
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert "isthmus.v1.InferenceService" in database.get_services()
+        channel.close()
+
+
+def test_a_server_inside_another_program_leaves_signals_alone(zoo: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    found: list[Ready] = []
+
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        def ready(at: Ready) -> None:
+            found.append(at)
+            stop.set()
+
+        await serve(ServerConfig(zoo, port=0, has_reflection=False), ready, stop)
+
+    asyncio.run(run())
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert found[0].codecs == ("tiny-q1",)
+    assert found[0].address.startswith("127.0.0.1:")
+    assert Ready("::1", 5, ()).address == "[::1]:5"
+
+
+def test_an_address_that_is_not_ours(zoo: Path) -> None:
+    config = ServerConfig(zoo, host="203.0.113.1", port=50051)
+    with pytest.raises(InputError, match="cannot listen there"):
+        asyncio.run(serve(config, lambda _: None, asyncio.Event()))
+
+
+def test_the_zoo_variable(zoo: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "isthmus.command", "cloud", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**tiny_codec.child_environment(), "ISTHMUS_ZOO": str(zoo)},
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().rstrip().endswith("codecs: tiny-q1")
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=10)

@@ -1,0 +1,331 @@
+"""The service over real sockets, as any gRPC client sees it: the generated stub, raw bytes, every way to be wrong."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import grpc
+import pytest
+from support import tiny_codec
+from support.talk import TIMEOUT_S, Talk
+
+from isthmus.cloud import served as cloud_zoo
+from isthmus.common import wire
+from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.status import HIDDEN_MESSAGE
+from isthmus.edge.client import open_channel
+from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.v1 import codec_pb2, inference_service_pb2, inference_service_pb2_grpc
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    tiny_codec.write_codec(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(zoo: Path) -> Encoder:
+    return Encoder(zoo / "tiny-q1", checksum_size_bytes=4)
+
+
+@pytest.fixture(scope="module")
+def address(zoo: Path) -> Iterator[str]:
+    with tiny_codec.live_cloud(zoo) as live:
+        yield live.address
+
+
+@pytest.fixture
+def channel(address: str) -> Iterator[grpc.Channel]:
+    channel = open_channel(address)
+    yield channel
+    channel.close()
+
+
+def opening(encoder: Encoder, **changes: object) -> bytes:
+    fields = {
+        "codec_id": wire.CodecId("tiny-q1", encoder.manifest.identity),
+        "bitstream_version": 1,
+        **changes,
+    }
+    return wire.open_request(wire.OpenStream(**fields))  # type: ignore[arg-type]
+
+
+def test_the_generated_stub(channel: grpc.Channel, encoder: Encoder) -> None:
+    """A client that knows only the .proto files."""
+    stub = inference_service_pb2_grpc.InferenceServiceStub(channel)  # type: ignore[no-untyped-call]
+    offered = stub.GetCapabilities(inference_service_pb2.GetCapabilitiesRequest(), timeout=TIMEOUT_S)
+    assert [codec.id.name for codec in offered.codecs] == ["tiny-q1"]
+    assert offered.codecs[0].id.manifest_sha256 == encoder.manifest.identity
+    assert offered.limits.max_in_flight_frame_count == 16
+    cloud = tiny_codec.clouds(1)[0]
+    request = inference_service_pb2.StreamInferenceRequest
+    first = request(
+        open=inference_service_pb2.OpenStream(
+            codec_id=offered.codecs[0].id, task=codec_pb2.TASK_CLASSIFICATION, bitstream_version=1, top_k=9
+        )
+    )
+    encoded = encoder.encode(cloud)
+    frames = request(packets=[encoded.packet.to_bytes()] * 2)
+    opened, *answers = list(stub.StreamInference(iter([first, frames]), timeout=TIMEOUT_S))
+    assert opened.opened.top_k == tiny_codec.CLASSES
+    results = [result for answer in answers for result in answer.results]
+    logits = encoded.symbols.values[0] @ tiny_codec.WEIGHTS
+    for result in results:
+        assert [label >> 10 for label in result.labels] == (-logits).argsort(kind="stable").tolist()
+        assert sum(label & 1023 for label in result.labels) == pytest.approx(1000, abs=3)
+    assert len(results) == 2
+    assert not any(answer.HasField("timing") for answer in answers)
+
+
+def test_frame_errors_keep_the_stream(channel: grpc.Channel, encoder: Encoder) -> None:
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    bad = {
+        b"": "PacketError",
+        b"\xc0\x00": "PacketError",  # a reserved type
+        good[:1] + good[2:]: "RemoteError",  # cut: a malformed tail, or another checksum
+        good[:-1] + bytes([good[-1] ^ 1]): "SymbolMismatchError",
+        bytes(65): "LimitExceededError",
+        b"\x01\x21abc": "LimitExceededError",  # 33 signals
+        Packet(PacketType.PREDICTED, (b"a",)).to_bytes(): "PacketError",
+    }
+    # Streams of less than the 16 frames that may be in flight.
+    frames = [frame for data in bad for frame in (good, data, good)]
+    names: list[str] = []
+    for part in (frames[:12], frames[12:], [*bad, good]):
+        talk = Talk(channel, [opening(encoder), *(wire.frames_request([frame]) for frame in part)])
+        assert talk.code is grpc.StatusCode.OK
+        names += [type(outcome).__name__ for outcome in talk.outcomes]
+    kinds = [names[3 * i + 1] for i in range(len(bad))]
+    for kind, expected in zip(kinds, bad.values(), strict=True):
+        assert kind == expected or (expected == "RemoteError" and kind in ("PacketError", "SymbolMismatchError"))
+    for i in range(len(bad)):
+        assert names[3 * i] == names[3 * i + 2] == "FrameLabels"
+    assert names[3 * len(bad) :] == [*kinds, "FrameLabels"]
+
+
+STREAM_ERRORS: dict[str, tuple[Callable[[Encoder], list[bytes]], str, str, str]] = {
+    "frames first": (lambda _: [wire.frames_request([b"a"])], "FAILED_PRECONDITION", "STREAM_NOT_OPEN", "got packets"),
+    "nothing": (lambda _: [], "FAILED_PRECONDITION", "STREAM_NOT_OPEN", "got its end"),
+    "open twice": (lambda e: [opening(e)] * 2, "FAILED_PRECONDITION", "FRAME_OUT_OF_ORDER", "got open"),
+    "no message": (lambda _: [b"\xff\xff\xff"], "INVALID_ARGUMENT", "MESSAGE_MALFORMED", "bytes that are none"),
+    "no message later": (lambda e: [opening(e), b"\xff"], "INVALID_ARGUMENT", "MESSAGE_MALFORMED", "that are none"),
+    "an empty message": (lambda e: [opening(e), b""], "INVALID_ARGUMENT", "MESSAGE_MALFORMED", "got neither"),
+    "a wrong index": (
+        lambda e: [opening(e), wire.frames_request([b"a"], 0), wire.frames_request([b"a"], 2)],
+        "FAILED_PRECONDITION",
+        "FRAME_OUT_OF_ORDER",
+        "expected 1, got 2",
+    ),
+    "an unknown codec": (
+        lambda e: [opening(e, codec_id=wire.CodecId("tiny-q7", e.manifest.identity))],
+        "NOT_FOUND",
+        "CODEC_UNKNOWN",
+        "expected one of tiny-q1, got tiny-q7",
+    ),
+    "another manifest": (
+        lambda e: [opening(e, codec_id=wire.CodecId("tiny-q1", bytes(32)))],
+        "FAILED_PRECONDITION",
+        "MANIFEST_MISMATCH",
+        "got " + "00" * 32,
+    ),
+    "another version": (
+        lambda e: [opening(e, bitstream_version=2)],
+        "FAILED_PRECONDITION",
+        "UNSUPPORTED_VERSION",
+        "expected 1, got 2",
+    ),
+    "another task": (
+        lambda e: [opening(e, task=wire.Task.RECONSTRUCTION)],
+        "FAILED_PRECONDITION",
+        "UNSUPPORTED_VERSION",
+        "expected classification, got reconstruction",
+    ),
+    "no task": (lambda e: [opening(e, task=0)], "FAILED_PRECONDITION", "UNSUPPORTED_VERSION", "got task 0"),
+    "too many frames at once": (
+        lambda e: [opening(e), wire.frames_request([b"a"] * 17)],
+        "RESOURCE_EXHAUSTED",
+        "LIMIT_EXCEEDED",
+        "at most 16 frames in flight, got 17",
+    ),
+    # Refused by gRPC itself, before it is ours to name.
+    "too large a message": (
+        lambda e: [opening(e), wire.frames_request([bytes(5000)])],
+        "RESOURCE_EXHAUSTED",
+        "",
+        "4096",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAM_ERRORS)
+def test_stream_errors(channel: grpc.Channel, encoder: Encoder, name: str) -> None:
+    messages, code, reason, says = STREAM_ERRORS[name]
+    talk = Talk(channel, messages(encoder))
+    assert (talk.code.name, talk.reason) == (code, reason), talk.message
+    assert says in talk.message
+    if reason in ("CODEC_UNKNOWN", "MANIFEST_MISMATCH", "UNSUPPORTED_VERSION"):
+        assert talk.expected
+        assert talk.actual
+
+
+def test_frames_counted_by_the_client(channel: grpc.Channel, encoder: Encoder) -> None:
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    talk = Talk(channel, [opening(encoder), wire.frames_request([good] * 3, 0), wire.frames_request([good], 3)])
+    assert talk.code is grpc.StatusCode.OK
+    assert len(talk.outcomes) == 4
+
+
+def test_timing_where_asked_for(channel: grpc.Channel, encoder: Encoder) -> None:
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    talk = Talk(channel, [opening(encoder, wants_timing=True), wire.frames_request([good] * 16)])
+    results = wire.read_response(talk.responses[1])
+    assert isinstance(results, wire.Results)
+    assert results.timing.task_us > 0
+
+
+def test_a_flood_of_small_frames_is_bounded(zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that ignores the bound, while the cloud is busy: its stream ends, whatever HTTP/2 would let pass."""
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", slow_infer(0.3))
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = open_channel(live.address)
+        talk = Talk(channel, [opening(encoder), *[wire.frames_request([good])] * 500])
+        channel.close()
+    assert (talk.code.name, talk.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+
+
+def slow_infer(seconds: float) -> Callable[..., object]:
+    infer = cloud_zoo.CloudCodec.infer
+
+    def slow(self: cloud_zoo.CloudCodec, packets: list[bytes], top_k: int) -> object:
+        time.sleep(seconds)
+        return infer(self, packets, top_k)
+
+    return slow
+
+
+def test_other_calls_are_answered_while_a_network_runs(
+    zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", slow_infer(1.5))
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = open_channel(live.address)
+        other = threading.Thread(target=Talk, args=(channel, [opening(encoder), wire.frames_request([good])]))
+        other.start()
+        time.sleep(0.4)
+        start_s = time.monotonic()
+        stub = inference_service_pb2_grpc.InferenceServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub.GetCapabilities(inference_service_pb2.GetCapabilitiesRequest(), timeout=TIMEOUT_S)
+        assert time.monotonic() - start_s < 0.9
+        other.join(TIMEOUT_S)
+        channel.close()
+
+
+def test_failures_of_the_cloud_are_hidden(
+    zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> object:
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", fails)
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = open_channel(live.address)
+        talk = Talk(channel, [opening(encoder), wire.frames_request([b"a"])])
+        channel.close()
+    assert (talk.code.name, talk.reason, talk.message) == ("INTERNAL", "INTERNAL", HIDDEN_MESSAGE)
+    assert "/secret/path" in caplog.text
+
+
+def held_stream(channel: grpc.Channel, encoder: Encoder) -> tuple[grpc.CallIterator[bytes], SimpleQueue[bytes | None]]:
+    """A stream that is open and stays so until None is put."""
+    outgoing: SimpleQueue[bytes | None] = SimpleQueue()
+    call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
+        iter(outgoing.get, None), timeout=TIMEOUT_S
+    )
+    outgoing.put(opening(encoder))
+    next(iter(call))
+    return call, outgoing
+
+
+def test_too_many_streams(zoo: Path, encoder: Encoder) -> None:
+    with tiny_codec.live_cloud(zoo, max_stream_count=2) as live:
+        channel = open_channel(live.address)
+        held = [held_stream(channel, encoder) for _ in range(2)]
+        talk = Talk(channel, [opening(encoder)])
+        assert (talk.code.name, talk.reason) == ("UNAVAILABLE", "OVERLOADED")
+        assert talk.retry_s > 0
+        for call, outgoing in held:
+            outgoing.put(None)
+            assert list(call) == []
+        assert Talk(channel, [opening(encoder)]).code is grpc.StatusCode.OK
+        channel.close()
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_silent_stream_is_ended(zoo: Path, encoder: Encoder, opens: bool) -> None:
+    limits = wire.StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.4)
+    with tiny_codec.live_cloud(zoo, limits) as live:
+        channel = open_channel(live.address)
+        outgoing: SimpleQueue[bytes | None] = SimpleQueue()
+        call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
+            iter(outgoing.get, None), timeout=TIMEOUT_S
+        )
+        if opens:
+            outgoing.put(opening(encoder))
+        start_s = time.monotonic()
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "within 0.4 s" in (caught.value.details() or "")
+        assert time.monotonic() - start_s < 3
+        outgoing.put(None)
+        channel.close()
+
+
+def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: Encoder) -> None:
+    with tiny_codec.live_cloud(zoo, max_stream_count=1) as live:
+        channel = open_channel(live.address)
+        call, outgoing = held_stream(channel, encoder)
+        call.cancel()  # type: ignore[no-untyped-call]
+        outgoing.put(None)
+        end_s = time.monotonic() + 5
+        while (talk := Talk(channel, [opening(encoder)])).code is not grpc.StatusCode.OK:
+            assert time.monotonic() < end_s, talk.message
+            time.sleep(0.02)
+        channel.close()
+
+
+def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: Encoder) -> None:
+    """Results pile up behind HTTP/2's window; the cloud does not wait for ever to write them."""
+    limits = wire.StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.5)
+    bad = b"\xc0" + bytes(20)  # an error of a hundred bytes each
+    with tiny_codec.live_cloud(zoo, limits, max_stream_count=1) as live:
+        channel = open_channel(live.address)
+        sent = threading.Event()
+
+        def messages() -> Iterator[bytes]:
+            yield opening(encoder)
+            for _ in range(3000):
+                yield wire.frames_request([bad])
+                time.sleep(0.0005)
+            sent.set()
+            time.sleep(0.1)
+
+        call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
+            messages(), timeout=TIMEOUT_S
+        )
+        other = open_channel(live.address)
+        end_s = time.monotonic() + 10
+        while (talk := Talk(other, [opening(encoder)])).code is not grpc.StatusCode.OK:
+            assert time.monotonic() < end_s, talk.message
+            time.sleep(0.1)
+        call.cancel()  # type: ignore[no-untyped-call]
+        other.close()
+        channel.close()

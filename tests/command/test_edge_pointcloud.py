@@ -1,0 +1,163 @@
+"""`isthmus edge`: what people and programs get, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import tiny_codec
+
+from isthmus.common.errors import InputError
+from isthmus.common.signals import PointCloud
+from isthmus.common.zoo import ZOO_VARIABLE, codec_folders, find_codec, find_zoo
+from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.job import EdgeJob, run
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    tiny_codec.write_codec(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(zoo: Path) -> Iterator[str]:
+    with tiny_codec.live_cloud(zoo) as live:
+        yield live.address
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Seven clouds; of c3 too few points, and c5 is damaged."""
+    folder = tmp_path / "clouds"
+    folder.mkdir()
+    for index, cloud in enumerate(tiny_codec.clouds(7)):
+        np.save(folder / f"c{index}.npy", cloud.points[: 2 if index == 3 else None])
+    (folder / "c5.npy").write_bytes(b"oops")
+    return folder
+
+
+def edge(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "isthmus.command", "edge", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env={**tiny_codec.child_environment(), "NO_COLOR": "1", "COLUMNS": "200"},
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 50])
+def test_bad_files_are_reported_in_their_place(
+    files: Path, zoo: Path, address: str, batch: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = EdgeJob((str(files), str(files / "none.npy")), address, "tiny-q1", zoo, batch=batch, top_k=2)
+    assert run(job, as_json=True) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["file"]).name for line in lines] == [*(f"c{i}.npy" for i in range(7)), "none.npy"]
+    assert [i for i, line in enumerate(lines) if "error" in line] == [3, 5, 7]
+    assert "at least 4 points" in lines[3]["message"]
+    encoder = Encoder(zoo / "tiny-q1")
+    for index in (0, 1, 2, 4, 6):
+        line = lines[index]
+        encoded = encoder.encode(PointCloud(np.load(line["file"])))
+        best = int((encoded.symbols.values[0] @ tiny_codec.WEIGHTS).argmax())
+        assert line["class"] == line["labels"][0]["class"] == tiny_codec.CLASS_NAMES[best]
+        assert len(line["labels"]) == 2
+        assert line["estimated_bits"] == pytest.approx(encoded.estimated_bits[0], abs=1e-3)
+        assert line["packet_bits"] > line["payload_bits"]
+        if batch == 1:
+            assert (line["payload_bits"], line["packet_bits"]) == (encoded.payload_bits, encoded.packet_bits)
+        assert line["points"] == 32
+        assert line["round_trip_ms"] > 0
+
+
+def test_the_table(files: Path, zoo: Path, address: str) -> None:
+    done = edge(str(files), "--cloud", address, "--codec", "tiny-q1", "--zoo", str(zoo))
+    assert done.returncode == 1
+    heading, *rows = done.stdout.splitlines()
+    assert heading.split() == ["file", "class", "probability", "payload", "bits", "packet", "bits", "ms"]
+    assert len(rows) == 7
+    assert rows[0].split()[1] in tiny_codec.CLASS_NAMES
+    assert rows[0].split()[2].endswith("%")
+    assert rows[5].split()[1:] == ["-"] * 5
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "error"]
+    assert "c5.npy" in done.stderr
+
+
+def test_standard_input(files: Path, zoo: Path, address: str) -> None:
+    options = ("--cloud", address, "--codec", str(zoo / "tiny-q1"), "--json")
+    data = (files / "c0.npy").read_bytes()
+    from_pipe = edge("-", "--format", "npy", *options, stdin=data)
+    from_file = edge(str(files / "c0.npy"), *options)
+    assert from_pipe.returncode == from_file.returncode == 0
+    one, other = (json.loads(done.stdout) for done in (from_pipe, from_file))
+    assert one["file"] == "-"
+    assert one["labels"] == other["labels"]
+    done = edge("-", *options, stdin=data)
+    assert done.returncode == 1
+    assert "format" in json.loads(done.stdout)["message"]
+
+
+def test_up_and_points(files: Path, zoo: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = str(files / "c0.npy")
+    for job in (
+        EdgeJob((name,), address, "tiny-q1", zoo, up="y"),
+        EdgeJob((name,), address, "tiny-q1", zoo, points=8),
+    ):
+        assert run(job, as_json=True) == 0
+    turned, thinned = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    points = np.load(name)
+    cloud = PointCloud(np.stack((points[:, 0], -points[:, 2], points[:, 1]), 1))
+    encoded = Encoder(zoo / "tiny-q1").encode(cloud)
+    assert turned["estimated_bits"] == pytest.approx(encoded.estimated_bits[0], abs=1e-3)
+    assert thinned["points"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--codec", "tiny-q7"), "expected one of the"),
+        (("--cloud", "nowhere"), "expected host:port"),
+        (("--cloud", "127.0.0.1:1"), "start one with: isthmus cloud"),
+        (("--zoo", "/none/such"), "expected a folder of codecs"),
+        (("--up", "x"), "expected y or z"),
+    ],
+)
+def test_what_cannot_be_done_at_all(
+    files: Path, zoo: Path, address: str, arguments: tuple[str, str], says: str
+) -> None:
+    options = {"--codec": "tiny-q1", "--cloud": address, "--zoo": str(zoo)}
+    options[arguments[0]] = arguments[1]
+    done = edge(str(files), *(word for pair in options.items() for word in pair))
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_zoos(zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ZOO_VARIABLE, str(zoo))
+    assert find_zoo() == zoo
+    assert find_codec("tiny-q1") == zoo / "tiny-q1"
+    assert codec_folders(zoo) == (zoo / "tiny-q1",)
+    assert find_zoo(tmp_path) == tmp_path
+    with pytest.raises(InputError, match=r"expected one of the 0 in .*none"):
+        find_codec("tiny-q1", tmp_path)
+    with pytest.raises(InputError, match="expected a codec folder"):
+        find_codec(tmp_path)
+    monkeypatch.setenv(ZOO_VARIABLE, str(tmp_path / "none"))
+    with pytest.raises(InputError, match=f"set {ZOO_VARIABLE}"):
+        find_zoo()
+    monkeypatch.delenv(ZOO_VARIABLE)
+    monkeypatch.setattr("isthmus.common.zoo.DEFAULT_ZOOS", (tmp_path / "a", tmp_path / "b"))
+    with pytest.raises(InputError, match="the codecs that ship"):
+        find_zoo()

@@ -1,0 +1,40 @@
+"""Hostile packets of videos, a sample: refused with a clear error, or packets after all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import tiny_video_codec, tiny_video_coder
+
+from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.measure.fuzz.targets import run_fuzz
+from isthmus.measure.fuzz.trial import FUZZ_LIMITS, MAX_PEAK_BYTES, MUTATIONS, fuzz
+from isthmus.measure.fuzz.video import video_target
+
+CASES = 6000
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_video_decoders_hold(channels: int) -> None:
+    target = video_target(tiny_video_coder.coder(channels))
+    kinds = [Packet.from_bytes(data, FUZZ_LIMITS) for data in target.packets]
+    assert {(packet.type, len(packet.sections)) for packet in kinds} == {
+        (PacketType.INTRA, 2),
+        (PacketType.PREDICTED, 1),
+        (PacketType.PREDICTED, 2),
+    }
+    tally = fuzz(target, CASES, seed=7)
+    assert tally.failures == []
+    assert tally.cases == CASES
+    assert tally.decoded > len(target.packets)
+    assert set(tally.by_mutation) == {"none", *MUTATIONS}
+    assert tally.refused["PacketError"] > CASES / 4
+    assert min(tally.refused[f"{name}Error"] for name in ("SymbolMismatch", "LimitExceeded", "ReferenceMissing")) > 0
+    assert tally.peak_bytes < MAX_PEAK_BYTES
+
+
+def test_a_codec_of_frames_of_one_size(tmp_path: Path) -> None:
+    tiny_video_codec.write_video_codec(tmp_path, size=(48, 64))
+    run = run_fuzz("video-*", 1500, tmp_path)
+    assert (run.cases, run.failures) == (1500, 0)

@@ -1,0 +1,67 @@
+"""The small networks of the pooling ablation: trained, resumed, refused."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isthmus.common.errors import InputError
+from isthmus.data.image.labelled import LabelledImages
+
+torch = pytest.importorskip("torch")
+
+from isthmus.models.video.classifier import Pooling  # noqa: E402
+from isthmus.training.studies.motion_networks import (  # noqa: E402
+    NETWORKS,
+    NetworkEffort,
+    top1_percent,
+    train_motion_networks,
+)
+from isthmus.training.video.classifier import load_split  # noqa: E402
+
+
+def coloured_images(count: int) -> LabelledImages:
+    """Two classes that differ in their colour."""
+    rng = np.random.default_rng(0)
+    files = []
+    for i in range(count):
+        pixels = rng.integers(0, 120, (64, 64, 3), dtype=np.uint8)
+        pixels[:, :, i % 2] += 120
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        files.append(buffer.getvalue())
+    return LabelledImages("coloured", tuple(files), np.arange(count) % 2, ("red", "green"))
+
+
+def test_every_kind_has_a_network_and_names_are_unique() -> None:
+    assert {network.pooling for network in NETWORKS if not network.motion_weight} == set(Pooling)
+    assert len({network.name for network in NETWORKS}) == len(NETWORKS)
+    pairs = {(n.pooling, n.widths, n.motion_weight) for n in NETWORKS}
+    assert len(pairs) == len(NETWORKS)
+
+
+def test_networks_are_trained_once_and_can_be_measured(tmp_path: Path) -> None:
+    images = coloured_images(24)
+    effort = NetworkEffort(epochs=1, batch=4, train_share=1, names=("max-s8", "blur-motion"))
+    paths = train_motion_networks(images, tmp_path, effort)
+    assert [path.name for path in paths] == ["max-s8.pt", "blur-motion.pt"]
+    model, saved = load_split(paths[1])
+    assert model.shape.stride == 16
+    assert saved["effort"]["motion_weight"] > 0
+    before = paths[0].read_bytes()
+    train_motion_networks(images, tmp_path, effort)
+    assert paths[0].read_bytes() == before
+    files = [np.frombuffer(file, np.uint8) for file in images.files]
+    offsets, labels = np.cumsum([0, *map(len, files)]), images.labels
+    names = np.array(images.class_names)
+    np.savez(tmp_path / "l.npz", jpg=np.concatenate(files), off=offsets, labels=labels, names=names)
+    assert 0 <= top1_percent(model, tmp_path / "l.npz") <= 100
+
+
+def test_an_unknown_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="got 'median'"):
+        train_motion_networks(coloured_images(4), tmp_path, NetworkEffort(names=("median",)))
