@@ -64,9 +64,19 @@ def isthmus(*arguments: str | Path, stdin: bytes = b"") -> Result:
 def test_sends_and_saves(photos: Path, zoo: Path, address: str, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     result = isthmus(
-        "edge", photos, photos / "none.png", "--cloud", address, "--zoo", zoo, "--codec", "image-test-q4", "--json",
-        "--save", out,
-    )  # fmt: skip
+        "edge",
+        photos,
+        photos / "none.png",
+        "--cloud",
+        address,
+        "--zoo",
+        zoo,
+        "--codec",
+        "image-test-q4",
+        "--json",
+        "--save",
+        out,
+    )
     assert result.exit_code == 1
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(line["file"]).name for line in lines] == [*(f"p{i}.png" for i in range(5)), "none.png"]
@@ -306,10 +316,28 @@ def test_as_programs(photos: Path, zoo: Path, tmp_path: Path) -> None:
         assert server.stdout is not None
         address = server.stdout.readline().split("listening on ")[1].split(",")[0]
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "isthmus.command", "edge", str(photos / "p0.png"), "--cloud", address,
-             "--zoo", str(zoo), "--json", "--save", str(tmp_path)],
-            env=tiny_codec.child_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "isthmus.command",
+                "edge",
+                str(photos / "p0.png"),
+                "--cloud",
+                address,
+                "--zoo",
+                str(zoo),
+                "--json",
+                "--save",
+                str(tmp_path),
+            ],
+            env=tiny_codec.child_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         line = json.loads(done.stdout)
         assert math.isfinite(line["psnr_db"])

@@ -148,9 +148,13 @@ def test_networks_that_do_not_keep_to_their_stride_ask_for_a_size(tmp_path: Path
 def test_a_plan_measures_and_names_the_best(tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
     options = PlanOptions(
-        bits=8, bandwidth_bits_per_s=1e5, delay_s=0.005, edge_gmacs_per_s=1, cloud_gmacs_per_s=10,
+        bits=8,
+        bandwidth_bits_per_s=1e5,
+        delay_s=0.005,
+        edge_gmacs_per_s=1,
+        cloud_gmacs_per_s=10,
         least_agreement_percent=0,
-    )  # fmt: skip
+    )
     plan = plan_cuts(network, pictures(6), Preprocessing(), options)
     assert (plan.calibrated, plan.measured) == (3, 3)
     assert not any(p.cut.is_passed_on for p in plan.cuts)
@@ -289,8 +293,12 @@ def test_squeezenet_is_cut_at_strides_of_four_eight_and_sixteen() -> None:
     network = read_network(squeezenet_model(SQUEEZENET), "squeezenet").sized(227, 227)
     strides = {cut.tensor: cut.stride for cut in find_cuts(network)}
     assert {t: strides[t] for t in ("conv1", "pool1", "pool4", "fire5/squeeze", "pool8")} == {
-        "conv1": 2, "pool1": 4, "pool4": 8, "fire5/squeeze": 8, "pool8": 16,
-    }  # fmt: skip
+        "conv1": 2,
+        "pool1": 4,
+        "pool4": 8,
+        "fire5/squeeze": 8,
+        "pool8": 16,
+    }
     assert "fire5/expand1" not in strides
     images = load_labelled_images(IMAGENET).take(range(0, 500, 25))
     seen = Pictures("imagenet", "", tuple(images.pixels(i) for i in range(len(images)))).sized(227, 227)

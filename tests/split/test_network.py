@@ -39,9 +39,14 @@ def test_cuts_are_what_every_path_crosses(tmp_path: Path, kind: str) -> None:
     # Stem, stem after its ReLU, pooled, the sum of the two branches, its ReLU, the last convolution and its ReLU;
     # nothing inside of the branches.
     assert cuts_by_shape(found) == [
-        ((8, 16, 24), 2), ((8, 16, 24), 2), ((8, 8, 12), 4), ((8, 8, 12), 4), ((8, 8, 12), 4), ((12, 4, 6), 8),
+        ((8, 16, 24), 2),
+        ((8, 16, 24), 2),
+        ((8, 8, 12), 4),
+        ((8, 8, 12), 4),
+        ((8, 8, 12), 4),
         ((12, 4, 6), 8),
-    ]  # fmt: skip
+        ((12, 4, 6), 8),
+    ]
     assert [cut.is_passed_on for cut in found] == [True, False, False, True, False, True, False]
     inside = {t for node in network.nodes for t in node.output} - set(separators(network))
     with pytest.raises(InputError, match="does not cut the network in two"):
@@ -180,9 +185,11 @@ def test_a_network_without_a_cut() -> None:
 )
 def test_inputs_that_are_no_frame(shape: list[int | str], kind: int, match: str) -> None:
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["out"])], "g", [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_node("Identity", ["x"], ["out"])],
+        "g",
+        [helper.make_tensor_value_info("x", kind, shape)],
         [helper.make_tensor_value_info("out", kind, None)],
-    )  # fmt: skip
+    )
     with pytest.raises(InputError, match=match):
         read_network(helper.make_model(graph), "bad")
 

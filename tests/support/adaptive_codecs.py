@@ -72,9 +72,15 @@ def write_adaptive_codec(folder: Path, name: str = "image-tiny-q1") -> Path:
     _tables(net, side_tables(q)).save(path / "entropy.npz")
     weights = tuple(sorted((f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in path.iterdir()))
     manifest = ImageManifest(
-        name=name, weights=weights, family=name.rsplit("-q", 1)[0], quality=1, latent_channels=SHAPE.latent_channels,
-        halo_pixels=0, halo_latents=0, bins=SHAPE.bins,
-    )  # fmt: skip
+        name=name,
+        weights=weights,
+        family=name.rsplit("-q", 1)[0],
+        quality=1,
+        latent_channels=SHAPE.latent_channels,
+        halo_pixels=0,
+        halo_latents=0,
+        bins=SHAPE.bins,
+    )
     (path / "manifest.json").write_bytes(manifest.to_bytes())
     return path
 
@@ -100,9 +106,16 @@ def write_hyper_codec(zoo: Path, name: str = "image-tinyhyper-q1") -> Path:
     ImageTables(tables, first, _no_choice(SCALE_LEVELS), None, z_tables).save(path / "entropy.npz")
     weights = tuple(sorted((f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in path.iterdir()))
     manifest = ImageManifest(
-        name=name, weights=weights, family=name.rsplit("-q", 1)[0], quality=1, latent_channels=shape.latent_channels,
-        halo_pixels=0, halo_latents=0, hyper_channels=8, hyper_stride=64,
-    )  # fmt: skip
+        name=name,
+        weights=weights,
+        family=name.rsplit("-q", 1)[0],
+        quality=1,
+        latent_channels=shape.latent_channels,
+        halo_pixels=0,
+        halo_latents=0,
+        hyper_channels=8,
+        hyper_stride=64,
+    )
     (path / "manifest.json").write_bytes(manifest.to_bytes())
     return path
 
@@ -110,8 +123,9 @@ def write_hyper_codec(zoo: Path, name: str = "image-tinyhyper-q1") -> Path:
 def _no_choice(groups: int) -> Prior:
     return Prior(
         quantize_pmf([[1.0]] * groups, np.zeros(groups, np.int64), 16),
-        np.arange(groups, dtype=np.int32), np.full(groups, -1, np.int32),
-    )  # fmt: skip
+        np.arange(groups, dtype=np.int32),
+        np.full(groups, -1, np.int32),
+    )
 
 
 def _tables(net: AdaptiveBottleneck, q_tables: CdfTables) -> ImageTables:

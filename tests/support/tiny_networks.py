@@ -91,7 +91,13 @@ def _export(model: nn.Module, path: Path, size: tuple[int, int], *, is_free: boo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch, about its own exporters
         torch.onnx.export(
-            model, (torch.zeros(1, 3, *size),), str(path), input_names=["x"], output_names=["logits"],
-            dynamic_axes=axes, opset_version=17, dynamo=False,
-        )  # fmt: skip
+            model,
+            (torch.zeros(1, 3, *size),),
+            str(path),
+            input_names=["x"],
+            output_names=["logits"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
     return path

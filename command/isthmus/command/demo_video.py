@@ -256,8 +256,15 @@ def _send(clip: Clip, folder: Path, address: str, policy: VideoPolicy) -> tuple[
             kind = KINDS[0] if coded.is_key else KINDS[1] if coded.residual_bits else KINDS[2]
             sent.append(
                 SentFrame(
-                    kind, coded.packet_bits, coded.motion_bits, coded.residual_bits, 1e3 * coded.timing.total_s,
-                    coded.network_runs, answer, coded.field, coded.state.values,
+                    kind,
+                    coded.packet_bits,
+                    coded.motion_bits,
+                    coded.residual_bits,
+                    1e3 * coded.timing.total_s,
+                    coded.network_runs,
+                    answer,
+                    coded.field,
+                    coded.state.values,
                 )
-            )  # fmt: skip
+            )
     return tuple(sent)

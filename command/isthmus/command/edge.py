@@ -135,11 +135,20 @@ def edge(
             policy = replace(policy, uses_vectors=vectors)
             failed_count = run_videos(
                 VideoJob(
-                    inputs, cloud, chosen, zoo, policy, realtime=realtime, fps=fps, limit=limit, format=format_name,
-                    top_k=top_k or 1, timeout_s=timeout_s or CLOUD_TIMEOUT_S,
+                    inputs,
+                    cloud,
+                    chosen,
+                    zoo,
+                    policy,
+                    realtime=realtime,
+                    fps=fps,
+                    limit=limit,
+                    format=format_name,
+                    top_k=top_k or 1,
+                    timeout_s=timeout_s or CLOUD_TIMEOUT_S,
                 ),
                 as_json=json,
-            )  # fmt: skip
+            )
         elif kind is ImageManifest:
             refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of images")
             refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {chosen} is of images")
@@ -148,11 +157,19 @@ def edge(
 
             failed_count = run_images(
                 ImageJob(
-                    inputs, cloud, chosen, zoo, quality, max_bytes, format_name, adaptation_of(adaptation), save,
+                    inputs,
+                    cloud,
+                    chosen,
+                    zoo,
+                    quality,
+                    max_bytes,
+                    format_name,
+                    adaptation_of(adaptation),
+                    save,
                     timeout_s or IMAGE_TIMEOUT_S,
                 ),
                 as_json=json,
-            )  # fmt: skip
+            )
         else:
             refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of clouds of points")
             refuse(IMAGE_OPTIONS, given, f"images, and codec {chosen} is of clouds of points")
@@ -160,11 +177,19 @@ def edge(
 
             failed_count = run(
                 EdgeJob(
-                    inputs, cloud, chosen, zoo, up or None, format_name or None, points, top_k or 1, batch or 1,
+                    inputs,
+                    cloud,
+                    chosen,
+                    zoo,
+                    up or None,
+                    format_name or None,
+                    points,
+                    top_k or 1,
+                    batch or 1,
                     timeout_s or CLOUD_TIMEOUT_S,
                 ),
                 as_json=json,
-            )  # fmt: skip
+            )
     except IsthmusError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED) from None

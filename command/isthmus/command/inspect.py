@@ -119,9 +119,14 @@ def _zoo_table(zoo: Path | None) -> Table:
             symbols = f"{manifest.latent_channels} / {manifest.stride}²"
         size = sum(f.stat().st_size for f in path.iterdir())
         table.add_row(
-            path.name, symbols, points, _number(seen.get("bits")),
-            _number(seen.get("top1_percent")), f"{size / 1024:.0f}", manifest.identity.hex()[:12],
-        )  # fmt: skip
+            path.name,
+            symbols,
+            points,
+            _number(seen.get("bits")),
+            _number(seen.get("top1_percent")),
+            f"{size / 1024:.0f}",
+            manifest.identity.hex()[:12],
+        )
     return table
 
 

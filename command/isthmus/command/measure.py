@@ -23,8 +23,10 @@ def measure_pointcloud(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help="Labelled set: packed .npz, ModelNet10/40 (OFF, HDF5), ScanObjectNN. "
-                          "Default: ModelNet10 where it lies beside the project, else generated furniture."),
+        typer.Option(
+            help="Labelled set: packed .npz, ModelNet10/40 (OFF, HDF5), ScanObjectNN. "
+            "Default: ModelNet10 where it lies beside the project, else generated furniture."
+        ),
     ] = None,
     codecs: Annotated[
         str, typer.Option(help="Patterns of codec names, comma apart. Default: all that fit --points.")
@@ -47,7 +49,7 @@ def measure_pointcloud(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
     page: Annotated[bool, typer.Option(help="Write the HTML page.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Rate against accuracy of point-cloud codecs over a live wire, beside G-PCC, Draco and the optimum."""
     from rich.console import Console
 
@@ -127,8 +129,10 @@ def measure_image(
     *,
     images: Annotated[
         Path | None,
-        typer.Option(help="Folder of images. Default: Kodak's where they lie beside the project, else those that "
-                          "scikit-image ships."),
+        typer.Option(
+            help="Folder of images. Default: Kodak's where they lie beside the project, else those that "
+            "scikit-image ships."
+        ),
     ] = None,
     codec: Annotated[
         str, typer.Option(help="Families of codecs, comma apart; the first is compared with everything.")
@@ -144,7 +148,7 @@ def measure_image(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the edge's network.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
     page: Annotated[bool, typer.Option(help="Write the HTML page, with reconstructions to look at.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Rate against quality of image codecs over a live wire, beside image files and published curves."""
     from rich.console import Console
 
@@ -197,7 +201,7 @@ def measure_fuzz(
     zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 31,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
-) -> None:  # fmt: skip
+) -> None:
     """Spoil real packets in every way and hand them to the decoders: each must be refused, or be a packet after all."""
     from rich.console import Console
 

@@ -26,14 +26,18 @@ def measure_motion(
     *,
     images: Annotated[
         Path | None,
-        typer.Option(help="Packed images (.npz) or a folder. Default: ImageNet's beside the project, else "
-                          "photographs that scikit-image ships."),
+        typer.Option(
+            help="Packed images (.npz) or a folder. Default: ImageNet's beside the project, else "
+            "photographs that scikit-image ships."
+        ),
     ] = None,
     network: Annotated[
         str,
-        typer.Option(help="What to look into, comma apart: squeezenet (its weights: --weights), zoo (the first video "
-                          "codec's edge half), FILE.onnx (frames RGB 0 to 255), FILE.pt (a trained split classifier); "
-                          "none for the ablation alone. Default: the first two, where they are."),
+        typer.Option(
+            help="What to look into, comma apart: squeezenet (its weights: --weights), zoo (the first video "
+            "codec's edge half), FILE.onnx (frames RGB 0 to 255), FILE.pt (a trained split classifier); "
+            "none for the ablation alone. Default: the first two, where they are."
+        ),
     ] = "",
     weights: Annotated[Path, typer.Option(help="SqueezeNet 1.0, a packed .npz.")] = WEIGHTS,
     checkpoints: Annotated[
@@ -56,7 +60,7 @@ def measure_motion(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the random maps.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for motion.json and the plots.")] = RESULTS,
-) -> None:  # fmt: skip
+) -> None:
     """Do latents move as the picture does, by v / stride? The error of warped latents, and what it is made of.
 
     An image is warped, a network runs on it before and after, and the latents of before are warped instead: NRMSE says
@@ -153,9 +157,14 @@ def _networks(words: tuple[str, ...], weights: Path, zoo: Path | None) -> list[T
 
 
 def _measure(
-    networks: list[TappedNetwork], images: Path | None, limit: int, checkpoints: Path | None, labelled: Path | None,
-    effort: MotionEffort, track: Track,
-) -> MotionMeasurement:  # fmt: skip
+    networks: list[TappedNetwork],
+    images: Path | None,
+    limit: int,
+    checkpoints: Path | None,
+    labelled: Path | None,
+    effort: MotionEffort,
+    track: Track,
+) -> MotionMeasurement:
     from types import MappingProxyType
 
     from isthmus.measure.motion.run import MotionMeasurement, load_pictures, measure_network

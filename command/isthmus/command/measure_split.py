@@ -44,15 +44,25 @@ def measure_split_command(
         if not all(word.isdecimal() for word in depths):
             raise InputError(f"--bits: expected whole numbers, comma apart, got {bits!r}")
         options = SplitMeasureOptions(
-            tuple(at.split(",")), tuple(int(word) for word in depths), calibration, live,
+            tuple(at.split(",")),
+            tuple(int(word) for word in depths),
+            calibration,
+            live,
             preprocessing_of(mean, std, order, range_),
-        )  # fmt: skip
+        )
         network = sized_as(load_network(model), size)
         with tracked(console) as track:
             measurement = measure_split(network, load_labelled_images(images), options, track)
         command = f"isthmus measure split --model {model.name} --images {images.name} --at {at} --bits {bits}"
-        words = (("calibration", calibration, 100), ("live", live, 50), ("mean", mean, "0,0,0"), ("std", std, "1,1,1"),
-                 ("order", order, "rgb"), ("range", range_, 255), ("size", size, ""))  # fmt: skip
+        words = (
+            ("calibration", calibration, 100),
+            ("live", live, 50),
+            ("mean", mean, "0,0,0"),
+            ("std", std, "1,1,1"),
+            ("order", order, "rgb"),
+            ("range", range_, 255),
+            ("size", size, ""),
+        )
         command += "".join(f" --{flag} {value}" for flag, value, usual in words if value != usual)
         written = write_split_outputs(measurement, command, out)
     except IsthmusError as error:

@@ -16,20 +16,26 @@ def measure_video(
     *,
     codec: Annotated[
         str,
-        typer.Option(help="Names or patterns of codecs, comma apart. The first is swept; of the others all intra and "
-                          "the default setting are measured."),
+        typer.Option(
+            help="Names or patterns of codecs, comma apart. The first is swept; of the others all intra and "
+            "the default setting are measured."
+        ),
     ] = "video-tiny-q3,video-tiny-*",
     labelled: Annotated[
         str,
-        typer.Option(help="Labelled images to move: a packed .npz or a folder of classes; none for none. Default: "
-                          "tinyimagenet50 where it lies beside the project."),
+        typer.Option(
+            help="Labelled images to move: a packed .npz or a folder of classes; none for none. Default: "
+            "tinyimagenet50 where it lies beside the project."
+        ),
     ] = "",
     labelled_clips: Annotated[int, typer.Option(min=0, help="Images taken, evenly spread; 0 for all.")] = 500,
     labelled_frames: Annotated[int, typer.Option(min=2, help="Frames of each of their clips.")] = 16,
     natural: Annotated[
         str,
-        typer.Option(help="Packed sequences (.npz), a video, or a folder of videos; none for none. Default: DAVIS and "
-                          "the videos that lie beside the project, else moved photographs of scikit-image."),
+        typer.Option(
+            help="Packed sequences (.npz), a video, or a folder of videos; none for none. Default: DAVIS and "
+            "the videos that lie beside the project, else moved photographs of scikit-image."
+        ),
     ] = "",
     natural_frames: Annotated[int, typer.Option(min=2, help="Frames of each natural clip at most.")] = 64,
     natural_clips: Annotated[int, typer.Option(min=0, help="Natural clips taken; 0 for all.")] = 0,
@@ -54,7 +60,7 @@ def measure_video(
     cloud: Annotated[str, typer.Option(help="HOST:PORT of a running cloud. Default: one is started.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for the results, the pictures and the pages.")] = Path("results"),
     page: Annotated[bool, typer.Option(help="Write the HTML pages.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Accuracy against rate of latents that move, all bits counted, beside all intra, H.264 and JPEG."""
     from rich.console import Console
 

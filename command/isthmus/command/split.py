@@ -46,7 +46,7 @@ def split(
     cloud_factor: Annotated[float, typer.Option(help="How many times as fast as this machine the cloud is.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Cut an ONNX classifier into an edge and a cloud half: a video codec of any network. Begin with --plan."""
     from rich.console import Console
 
@@ -68,15 +68,22 @@ def split(
         count = count or (16 if plan else 64)
         if plan:
             options = PlanOptions(
-                bits=bits, bandwidth_bits_per_s=bandwidth * MEGA, delay_s=delay / 1e3, edge_gmacs_per_s=edge_speed,
-                cloud_gmacs_per_s=cloud_speed, cloud_factor=cloud_factor,
-            )  # fmt: skip
+                bits=bits,
+                bandwidth_bits_per_s=bandwidth * MEGA,
+                delay_s=delay / 1e3,
+                edge_gmacs_per_s=edge_speed,
+                cloud_gmacs_per_s=cloud_speed,
+                cloud_factor=cloud_factor,
+            )
             pictures = load_pictures(images, count)
             with says.status("measuring the cuts") as status:
                 found = plan_cuts(
-                    sized_for(network, pictures), pictures, preprocessing, options,
+                    sized_for(network, pictures),
+                    pictures,
+                    preprocessing,
+                    options,
                     lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
-                )  # fmt: skip
+                )
             if as_json:
                 print(json.dumps(plan_json(found), indent=1))
                 return
@@ -87,10 +94,19 @@ def split(
             return
         folder = zoo / (name or default_name(network.name, at, bits, step))
         words = [f"isthmus split {model.name} --at {at} --images {images.name} --count {count} --bits {bits}"]
-        words += [f"--{flag} {value}" for flag, value, usual in (
-            ("step", step, 0.0), ("size", size, ""), ("mean", mean, "0,0,0"), ("std", std, "1,1,1"),
-            ("order", order, "rgb"), ("range", range_, 255), ("seed", seed, 0),
-        ) if value != usual]  # fmt: skip
+        words += [
+            f"--{flag} {value}"
+            for flag, value, usual in (
+                ("step", step, 0.0),
+                ("size", size, ""),
+                ("mean", mean, "0,0,0"),
+                ("std", std, "1,1,1"),
+                ("order", order, "rgb"),
+                ("range", range_, 255),
+                ("seed", seed, 0),
+            )
+            if value != usual
+        ]
         chosen = SplitOptions(at, bits, step, preprocessing, _names(classes), seed, " ".join(words))
         with says.status("splitting") as status:
             manifest = write_split_codec(network, load_pictures(images, count), chosen, folder, status.update)
@@ -160,9 +176,11 @@ def train_video(
         return
     provenance = {
         "command": f"isthmus train video --data {data.name} --photos {photos.name} --zoo models/zoo",
-        "data": f"{whole.name}, {photos.stem}", "data_sha256": data_digest(data), "photos_sha256": data_digest(photos),
+        "data": f"{whole.name}, {photos.stem}",
+        "data_sha256": data_digest(data),
+        "photos_sha256": data_digest(photos),
         "first_round": told(runs / FIRST_FILE),
-    }  # fmt: skip
+    }
     pictures = load_pictures(photos, count)
     for path in write_video_codecs(
         checkpoint, zoo, pictures, whole.class_names, provenance, lambda said: typer.echo(said, err=True)

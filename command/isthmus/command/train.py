@@ -110,14 +110,22 @@ def train_image(
     provenance = Provenance(
         f"isthmus train image --data {data.name} --synthesized '{synthesized}' --hyperprior '{hyperprior}' "
         "--zoo models/zoo",
-        photos.name, data_digest(data),
-    )  # fmt: skip
+        photos.name,
+        data_digest(data),
+    )
     with_networks, with_hyperprior = set(_numbers(synthesized)), set(_numbers(hyperprior))
     for quality in _numbers(qualities):
         codec = train_image_quality(
-            PatchShape(), quality, train, validation, runs, ImageEffort(), seed=seed, is_compiled=compiled,
+            PatchShape(),
+            quality,
+            train,
+            validation,
+            runs,
+            ImageEffort(),
+            seed=seed,
+            is_compiled=compiled,
             device=device,
-        )  # fmt: skip
+        )
         adaptive = train_adaptive(codec, train, validation, runs, seed=seed) if quality in with_networks else None
         checkpoints = ImageCheckpoints(codec, adaptive)
         folder = zoo / f"image-light-q{quality}" if zoo is not None else None
@@ -188,8 +196,9 @@ def train_classifiers_command(
     whole = load_cloud_set(data, "train")
     provenance = {
         "command": f"isthmus train classifiers --data {data.name} --start runs/full-p1024/pretrained.pt",
-        "data": whole.name, "data_sha256": data_digest(data),
-    }  # fmt: skip
+        "data": whole.name,
+        "data_sha256": data_digest(data),
+    }
     for path in train_classifiers(*split_validation(whole), zoo, provenance, start=start, seed=seed):
         typer.echo(str(path))
 

@@ -13,14 +13,16 @@ def train_motion_networks_command(
     runs: Annotated[Path, typer.Option(help="Where checkpoints go; a killed run resumes here.")] = Path("runs/motion"),
     networks: Annotated[
         str,
-        typer.Option(help="Which, comma apart: a kind of halving (max, mean, stride, blur, max-blur), with -motion if "
-                          "it is trained for motion (max-motion, blur-motion), or of three halvings and not four "
-                          "(max-s8, blur-s8, max-s8-motion, blur-s8-motion). Default: all."),
+        typer.Option(
+            help="Which, comma apart: a kind of halving (max, mean, stride, blur, max-blur), with -motion if "
+            "it is trained for motion (max-motion, blur-motion), or of three halvings and not four "
+            "(max-s8, blur-s8, max-s8-motion, blur-s8-motion). Default: all."
+        ),
     ] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Of each network's training.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
-) -> None:  # fmt: skip
+) -> None:
     """Train the small networks of `isthmus measure motion --checkpoints`: how they halve, trained for motion or not.
 
     A few minutes each on one core. The measurement takes those that are there.

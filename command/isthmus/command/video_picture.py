@@ -145,9 +145,18 @@ def _draw_motion(axes: Any, crossing: VideoCrossing, index: int) -> None:
     # Content comes from p + vector, so it moved by minus the vector.
     down, right = -times * latents[..., 0] * scale[0], -times * latents[..., 1] * scale[1]
     axes.quiver(
-        *np.meshgrid(columns, rows), right, down, angles="xy", scale_units="xy", scale=1,
-        pivot="mid", color=ARROW_COLOUR, edgecolor="black", linewidth=0.6, width=0.012,
-    )  # fmt: skip
+        *np.meshgrid(columns, rows),
+        right,
+        down,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        pivot="mid",
+        color=ARROW_COLOUR,
+        edgecolor="black",
+        linewidth=0.6,
+        width=0.012,
+    )
     axes.set_title(f"motion from frame {index - 1}, × {times}", fontsize=10)
 
 

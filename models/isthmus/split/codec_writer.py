@@ -178,13 +178,21 @@ def codec_manifest(
     stride = halves.cut.stride
     block = max(1, min(MOST_BLOCK_LATENTS, 1 << max(0, round(np.log2(BLOCK_PIXELS / stride)))))
     return VideoManifest(
-        name=name, weights=weights, class_names=classes, stride=stride, latent_channels=halves.cut.shape[0],
-        frame_height=halves.frame_height, frame_width=halves.frame_width,
-        latent_height=halves.latent_height, latent_width=halves.latent_width, block_latents=block,
+        name=name,
+        weights=weights,
+        class_names=classes,
+        stride=stride,
+        latent_channels=halves.cut.shape[0],
+        frame_height=halves.frame_height,
+        frame_width=halves.frame_width,
+        latent_height=halves.latent_height,
+        latent_width=halves.latent_width,
+        block_latents=block,
         # Vectors of whole pixels: what rounding leaves is a sixteenth of a latent at stride 8.
         motion_fraction_bits=min(MAX_MOTION_FRACTION_BITS, round(np.log2(stride))),
-        symbol_min=quantiser.symbol_min, symbol_max=quantiser.symbol_max,
-    )  # fmt: skip
+        symbol_min=quantiser.symbol_min,
+        symbol_max=quantiser.symbol_max,
+    )
 
 
 def _history(network: Network, pictures: Pictures, options: SplitOptions, calibrated: Calibrated) -> dict[str, Any]:
@@ -195,14 +203,17 @@ def _history(network: Network, pictures: Pictures, options: SplitOptions, calibr
         "cut": {"tensor": cut.tensor, "stride": cut.stride, "shape": list(cut.shape)},
         "macs": {"edge": cut.edge_macs, "cloud": cut.cloud_macs, "frame": _frame_of(calibrated, network, pictures)},
         "quantiser": {
-            "bits": options.bits, "symbol_min": quantiser.symbol_min, "symbol_max": quantiser.symbol_max,
+            "bits": options.bits,
+            "symbol_min": quantiser.symbol_min,
+            "symbol_max": quantiser.symbol_max,
             "clipped_percent": round(calibrated.clipped_percent, 4),
-            "step_min": float(quantiser.steps.min()), "step_max": float(quantiser.steps.max()),
+            "step_min": float(quantiser.steps.min()),
+            "step_max": float(quantiser.steps.max()),
         },
         "calibration": {"data": pictures.name, "sha256": pictures.sha256, "images": len(pictures)},
         "seed": options.seed,
         **dict(options.training),
-    }  # fmt: skip
+    }
 
 
 def _frame_of(calibrated: Calibrated, network: Network, pictures: Pictures) -> list[int]:

@@ -163,10 +163,20 @@ def plan_cuts(
     quality = options.jpeg_quality
     jpeg = float(np.mean([jpeg_bits(f, quality) for f in pictures.sized(network.height, network.width).frames[1::2]]))
     return Plan(
-        network.name, pictures.name, network.height, network.width, len(calibration), len(test), options,
-        tuple(planned), best, jpeg, options.way_ms(jpeg) + _cloud_ms(options, macs, whole_ms),
-        _edge_ms(options, macs, whole_ms), macs,
-    )  # fmt: skip
+        network.name,
+        pictures.name,
+        network.height,
+        network.width,
+        len(calibration),
+        len(test),
+        options,
+        tuple(planned),
+        best,
+        jpeg,
+        options.way_ms(jpeg) + _cloud_ms(options, macs, whole_ms),
+        _edge_ms(options, macs, whole_ms),
+        macs,
+    )
 
 
 class _Whole:

@@ -20,25 +20,46 @@ def plan_table(plan: Plan) -> Group:
     options = plan.options
     table = Table(
         title=f"{plan.network}, frames {plan.height} x {plan.width}, {plan.macs / MEGA:,.1f} MMAC",
-        title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
-    )  # fmt: skip
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("cut at", no_wrap=True)
     for head in ("latents", "stride", "edge MMAC", "cloud MMAC", "kbit", "agree %", "edge ms", "cloud ms", "ms"):
         table.add_column(head, justify="right", no_wrap=True)
     for p in plan.cuts:
         is_best = p.cut.tensor == plan.best
         table.add_row(
-            p.cut.tensor + (" ◄ best" if is_best else ""), " x ".join(map(str, p.cut.shape)), str(p.cut.stride),
-            f"{p.cut.edge_macs / MEGA:,.1f}", f"{p.cut.cloud_macs / MEGA:,.1f}", f"{p.bits / KILO:,.1f}",
-            f"{p.agreement_percent:.1f}", f"{p.edge_ms:.1f}", f"{p.cloud_ms:.1f}", f"{p.latency_ms:,.1f}",
+            p.cut.tensor + (" ◄ best" if is_best else ""),
+            " x ".join(map(str, p.cut.shape)),
+            str(p.cut.stride),
+            f"{p.cut.edge_macs / MEGA:,.1f}",
+            f"{p.cut.cloud_macs / MEGA:,.1f}",
+            f"{p.bits / KILO:,.1f}",
+            f"{p.agreement_percent:.1f}",
+            f"{p.edge_ms:.1f}",
+            f"{p.cloud_ms:.1f}",
+            f"{p.latency_ms:,.1f}",
             style="bold green" if is_best else "",
-        )  # fmt: skip
+        )
     table.add_section()
     jpeg = f"{plan.jpeg_bits / KILO:,.1f}"
-    table.add_row(f"cloud only (JPEG {options.jpeg_quality})", "", "", "0.0", f"{plan.macs / MEGA:,.1f}", jpeg, "", "",
-                  "", f"{plan.cloud_only_ms:,.1f}")  # fmt: skip
-    table.add_row("edge only", "", "", f"{plan.macs / MEGA:,.1f}", "0.0", "0.0", "100.0", "", "",
-                  f"{plan.edge_only_ms:,.1f}")  # fmt: skip
+    table.add_row(
+        f"cloud only (JPEG {options.jpeg_quality})",
+        "",
+        "",
+        "0.0",
+        f"{plan.macs / MEGA:,.1f}",
+        jpeg,
+        "",
+        "",
+        "",
+        f"{plan.cloud_only_ms:,.1f}",
+    )
+    table.add_row(
+        "edge only", "", "", f"{plan.macs / MEGA:,.1f}", "0.0", "0.0", "100.0", "", "", f"{plan.edge_only_ms:,.1f}"
+    )
     return Group(table, Text(_said(plan)))
 
 

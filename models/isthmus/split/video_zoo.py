@@ -77,9 +77,12 @@ def write_video_codecs(
         if (folder / MANIFEST_FILE).exists():
             continue
         options = SplitOptions(
-            LATENTS, step=step, class_names=class_names, command=str(provenance["command"]),
+            LATENTS,
+            step=step,
+            class_names=class_names,
+            command=str(provenance["command"]),
             training={"training": {**training, **provenance}},
-        )  # fmt: skip
+        )
         write_split_codec(network, pictures, options, folder, _named(folder.name, progress))
         written.append(folder)
     return written

@@ -140,12 +140,17 @@ def fit(
         seconds = time.monotonic() - began
         reporter.epoch(epoch, {"train loss": total / steps, **metrics}, seconds)
         if checkpoint is not None:
-            save_checkpoint(checkpoint, {
-                "recipe": recipe.state_dict(), "optimizer": optimizer.state_dict(),
-                "generator": generator.get_state(), "rng": torch.get_rng_state(),
-                "progress": (best, epoch + 1, stale, rate_scale, seconds),
-                "average": average.state_dict() if average is not None else None,
-            })  # fmt: skip
+            save_checkpoint(
+                checkpoint,
+                {
+                    "recipe": recipe.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "generator": generator.get_state(),
+                    "rng": torch.get_rng_state(),
+                    "progress": (best, epoch + 1, stale, rate_scale, seconds),
+                    "average": average.state_dict() if average is not None else None,
+                },
+            )
     reporter.close()
     if best.state is None or best.metrics is None:
         raise InputError(f"expected a finite validation loss, {label} never had one: lower the learning rate")

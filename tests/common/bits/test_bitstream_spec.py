@@ -161,9 +161,14 @@ def test_image_examples(left: str, data: str) -> None:
     for part, expected in ((symbols.q, q), (symbols.z, z), (symbols.y, y)):
         assert (part.ravel().tolist() if part is not None else []) == [int(value) for value in expected.split()]
     again = coder.encode(
-        symbols.y, height, width, adaptation=symbols.adaptation, q=symbols.q, z=symbols.z,
+        symbols.y,
+        height,
+        width,
+        adaptation=symbols.adaptation,
+        q=symbols.q,
+        z=symbols.z,
         checksum_size_bytes=len(Packet.from_bytes(packet).checksum),
-    )  # fmt: skip
+    )
     assert again.packet.to_bytes() == packet
 
 

@@ -46,9 +46,14 @@ def latents(model: ContextModel, height: int, width: int, scale: float, seed: in
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.integers(1, 6), st.integers(1, 40), st.integers(0, 9), st.integers(1, 9), st.integers(1, 9),
-    st.floats(0, 30), st.integers(0, 2**32 - 1),
-)  # fmt: skip
+    st.integers(1, 6),
+    st.integers(1, 40),
+    st.integers(0, 9),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.floats(0, 30),
+    st.integers(0, 2**32 - 1),
+)
 def test_the_reference_gives_the_same(
     channels: int, classes: int, taps: int, height: int, width: int, scale: float, seed: int
 ) -> None:
@@ -68,9 +73,14 @@ def test_the_reference_gives_the_same(
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.integers(1, 4), st.integers(0, 5), st.integers(0, 9), st.integers(1, 9), st.integers(1, 9),
-    st.sampled_from([None, 0.0, 0.3, 1.0]), st.integers(0, 2**32 - 1),
-)  # fmt: skip
+    st.integers(1, 4),
+    st.integers(0, 5),
+    st.integers(0, 9),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([None, 0.0, 0.3, 1.0]),
+    st.integers(0, 2**32 - 1),
+)
 def test_the_reference_gives_the_same_with_given_channels_and_a_mask(
     channels: int, known: int, taps: int, height: int, width: int, coded: float | None, seed: int
 ) -> None:
@@ -100,9 +110,13 @@ def test_the_reference_gives_the_same_with_given_channels_and_a_mask(
 def test_given_channels_choose_tables_and_are_no_part_of_the_sum() -> None:
     starts = {"first_tap": [0, 0, 1, 2], "first_threshold": [0, 0, 1, 2]}
     model = simple(
-        order=[0, 1, 2], taps=[[0, 0, 1, 1], [SUM_CHANNEL, 0, 0, 1]], thresholds=[4, 1], first_table=[0, 0, 0],
-        given=1, **starts,
-    )  # fmt: skip
+        order=[0, 1, 2],
+        taps=[[0, 0, 1, 1], [SUM_CHANNEL, 0, 0, 1]],
+        thresholds=[4, 1],
+        first_table=[0, 0, 0],
+        given=1,
+        **starts,
+    )
     y = np.array([[[0, 1, 0]], [[0, 0, 0]]], np.int32)
     known = np.array([[[9, -3, 4]]], np.int32)
     assert model.table_indices(y, known).tolist() == [[[0, 1, 0]], [[0, 1, 0]]]
@@ -160,9 +174,12 @@ def test_activities_at_the_end_of_int32() -> None:
         thresholds = sorted((sign * weight * 15, sign * weight * 15 - 1))
         tables = quantize_pmf([[3, 8, 3, 1]] * 4, [-1] * 4, 16, has_escape=True)
         model = simple(
-            tables=tables, taps=[[1, 0, 0, sign * weight]], first_threshold=[0, 2, 2], thresholds=thresholds,
+            tables=tables,
+            taps=[[1, 0, 0, sign * weight]],
+            first_threshold=[0, 2, 2],
+            thresholds=thresholds,
             first_table=[0, 3],
-        )  # fmt: skip
+        )
         y = np.array([[[0, 1, 1]], [[15, -99, 14]]], np.int32)
         section = model.encode(y)
         assert section == model.encode_reference(y)

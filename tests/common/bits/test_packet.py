@@ -49,9 +49,14 @@ def test_golden_packet_both_ways(path: Path) -> None:
             part = getattr(symbols, name)
             assert (None if part is None else part.ravel().tolist()) == image[name]
         coded = coder.encode(
-            symbols.y, symbols.height, symbols.width, adaptation=symbols.adaptation, q=symbols.q, z=symbols.z,
+            symbols.y,
+            symbols.height,
+            symbols.width,
+            adaptation=symbols.adaptation,
+            q=symbols.q,
+            z=symbols.z,
             checksum_size_bytes=len(packet.checksum),
-        )  # fmt: skip
+        )
         assert coded.packet.to_bytes() == data
     elif "video" in expected:
         check_video(expected, packet)
@@ -84,9 +89,12 @@ def check_video(expected: dict[str, Any], packet: Packet) -> None:
         residual = frame.residual if frame.residual is not None else np.empty(0, np.int32)
         assert residual.ravel().tolist() == video["residual"]
         again = coder.encode_predicted(
-            reference, frame.field, residual if residual.size else (), video["serial"],
+            reference,
+            frame.field,
+            residual if residual.size else (),
+            video["serial"],
             checksum_size_bytes=checksum_size_bytes,
-        )  # fmt: skip
+        )
     assert frame.state.serial == video["serial"]
     assert frame.state.values.ravel().tolist() == again.state.values.ravel().tolist() == video["state"]
     assert again.packet == packet

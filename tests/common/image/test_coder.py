@@ -59,9 +59,14 @@ def code(
 def again(coder: ImageCoder, symbols: ImageSymbols, checksum_size_bytes: int) -> bytes:
     """The packet of decoded symbols."""
     coded = coder.encode(
-        symbols.y, symbols.height, symbols.width, adaptation=symbols.adaptation, q=symbols.q, z=symbols.z,
+        symbols.y,
+        symbols.height,
+        symbols.width,
+        adaptation=symbols.adaptation,
+        q=symbols.q,
+        z=symbols.z,
         checksum_size_bytes=checksum_size_bytes,
-    )  # fmt: skip
+    )
     return coded.packet.to_bytes()
 
 

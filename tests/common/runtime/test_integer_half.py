@@ -28,13 +28,19 @@ Nodes = list[onnx.NodeProto]
 
 
 def save(
-    path: Path, nodes: Nodes, given: tuple[str, int, list[int | str]], made: tuple[str, int, list[int | str]],
+    path: Path,
+    nodes: Nodes,
+    given: tuple[str, int, list[int | str]],
+    made: tuple[str, int, list[int | str]],
     constants: dict[str, npt.NDArray[np.generic]],
-) -> None:  # fmt: skip
+) -> None:
     graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info(*given)], [helper.make_tensor_value_info(*made)],
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*given)],
+        [helper.make_tensor_value_info(*made)],
         [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )  # fmt: skip
+    )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
 
 
@@ -52,9 +58,12 @@ def hyper_codec(zoo: Path, factor: float = 1.0) -> Path:
     weight = np.full((HYPER, CHANNELS, 4, 4), 1 / 128, np.float32)
     nodes = [helper.make_node("Abs", ["y"], ["a"]), helper.make_node("Conv", ["a", "w"], ["z"], strides=[4, 4])]
     save(
-        folder / "h_a.onnx", nodes, ("y", TensorProto.FLOAT, [1, CHANNELS, "h", "w4"]),
-        ("z", TensorProto.FLOAT, [1, HYPER, "a", "b"]), {"w": weight},
-    )  # fmt: skip
+        folder / "h_a.onnx",
+        nodes,
+        ("y", TensorProto.FLOAT, [1, CHANNELS, "h", "w4"]),
+        ("z", TensorProto.FLOAT, [1, HYPER, "a", "b"]),
+        {"w": weight},
+    )
     nodes = [
         helper.make_node("Cast", ["z"], ["f"], to=TensorProto.FLOAT),
         helper.make_node("Slice", ["f", "zero", "one", "one"], ["s"]),
@@ -65,14 +74,21 @@ def hyper_codec(zoo: Path, factor: float = 1.0) -> Path:
         helper.make_node("Tile", ["r", "channels"], ["indices"]),
     ]
     constants: dict[str, npt.NDArray[np.generic]] = {
-        "zero": np.array([0]), "one": np.array([1]), "factor": np.array(factor, np.float32),
-        "least": np.array(0, np.float32), "top": np.array(tiny_image_coder.SCALES - 1, np.float32),
-        "fours": np.array([1, 1, 4, 4], np.float32), "channels": np.array([1, CHANNELS, 1, 1]),
-    }  # fmt: skip
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "factor": np.array(factor, np.float32),
+        "least": np.array(0, np.float32),
+        "top": np.array(tiny_image_coder.SCALES - 1, np.float32),
+        "fours": np.array([1, 1, 4, 4], np.float32),
+        "channels": np.array([1, CHANNELS, 1, 1]),
+    }
     save(
-        folder / "h_s.onnx", nodes, ("z", TensorProto.INT32, [1, HYPER, "a", "b"]),
-        ("indices", TensorProto.FLOAT, [1, CHANNELS, "h", "w"]), constants,
-    )  # fmt: skip
+        folder / "h_s.onnx",
+        nodes,
+        ("z", TensorProto.INT32, [1, HYPER, "a", "b"]),
+        ("indices", TensorProto.FLOAT, [1, CHANNELS, "h", "w"]),
+        constants,
+    )
     tiny_image_coder.tables(tiny_image_coder.SCALES, hyper=True).save(folder / ENTROPY_FILE)
     renew(folder, hyper_channels=HYPER, hyper_stride=64)
     return folder
@@ -88,12 +104,18 @@ def adaptive_codec(zoo: Path) -> Path:
         helper.make_node("Cast", ["m"], ["q"], to=TensorProto.INT32),
     ]
     constants: dict[str, npt.NDArray[np.generic]] = {
-        "from": np.array([0]), "to": np.array([SIDE]), "axis": np.array([1]), "hundred": np.array(30, np.float32),
-    }  # fmt: skip
+        "from": np.array([0]),
+        "to": np.array([SIDE]),
+        "axis": np.array([1]),
+        "hundred": np.array(30, np.float32),
+    }
     save(
-        folder / "h_a_q.onnx", nodes, ("histograms", TensorProto.FLOAT, ["n", CHANNELS, BINS]),
-        ("q", TensorProto.INT32, ["n", SIDE, BINS // 8]), constants,
-    )  # fmt: skip
+        folder / "h_a_q.onnx",
+        nodes,
+        ("histograms", TensorProto.FLOAT, ["n", CHANNELS, BINS]),
+        ("q", TensorProto.INT32, ["n", SIDE, BINS // 8]),
+        constants,
+    )
     peak = (-300 * np.abs(np.arange(BINS) - BINS // 2)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["q"], ["f"], to=TensorProto.FLOAT),
@@ -101,10 +123,12 @@ def adaptive_codec(zoo: Path) -> Path:
         helper.make_node("Add", ["s", "peaks"], ["logits"]),
     ]
     save(
-        folder / "h_s_q.onnx", nodes, ("q", TensorProto.INT32, ["n", SIDE, BINS // 8]),
+        folder / "h_s_q.onnx",
+        nodes,
+        ("q", TensorProto.INT32, ["n", SIDE, BINS // 8]),
         ("logits", TensorProto.FLOAT, ["n", CHANNELS, BINS]),
         {"axes": np.array([1, 2]), "peaks": np.tile(peak, (1, CHANNELS, 1))},
-    )  # fmt: skip
+    )
     tiny_image_coder.tables(CHANNELS, bins=BINS).save(folder / ENTROPY_FILE)
     renew(folder, bins=BINS)
     return folder

@@ -69,9 +69,15 @@ def expected_state(coder: VideoCoder, reference: LatentState, field: MotionField
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 5), st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 2, 4, 16]), st.integers(0, 4),
-    st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0, 2, 4]),
-)  # fmt: skip
+    st.integers(1, 5),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from([1, 2, 4, 16]),
+    st.integers(0, 4),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+    st.sampled_from([0, 2, 4]),
+)
 def test_round_trip(
     channels: int, height: int, width: int, block: int, fraction: int, seed: int, modes: bool, checksum: int
 ) -> None:
@@ -94,8 +100,9 @@ def test_round_trip(
     data = frame.packet.to_bytes()
     assert len(frame.packet.checksum) == checksum
     assert (frame.motion_bits, frame.residual_bits) == (
-        8 * len(frame.packet.sections[0]), 8 * sum(map(len, frame.packet.sections[1:]))
-    )  # fmt: skip
+        8 * len(frame.packet.sections[0]),
+        8 * sum(map(len, frame.packet.sections[1:])),
+    )
     bits = coder.tables.motion.encode_measured(field.message())[1]
     if field.modes.any():
         known = residual_context(coder.predict(key.state, field), field, block)

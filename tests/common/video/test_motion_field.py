@@ -97,9 +97,13 @@ def oracle_phase(field: MotionField, row: int, column: int, block: int, fraction
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 2, 4, 8, 16]), st.integers(0, 4), st.booleans(),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from([1, 2, 4, 8, 16]),
+    st.integers(0, 4),
+    st.booleans(),
     st.integers(0, 2**32 - 1),
-)  # fmt: skip
+)
 def test_vectors_of_latents(
     height: int, width: int, block: int, fraction_bits: int, is_smooth: bool, seed: int
 ) -> None:

@@ -43,9 +43,7 @@ def model(given: int, tables: Any) -> ContextModel:
     starts = np.zeros(channels + 1, np.int32)
     first_table = np.concatenate([np.zeros(given), np.arange(tables.count)]).astype(np.int32)
     nothing = np.empty(0, np.int32)
-    return ContextModel(
-        tables, np.arange(channels), starts, nothing.reshape(0, 4), starts, nothing, first_table, given
-    )  # fmt: skip
+    return ContextModel(tables, np.arange(channels), starts, nothing.reshape(0, 4), starts, nothing, first_table, given)
 
 
 PMF = [1, 4, 1, 0.1]

@@ -49,9 +49,14 @@ def test_weights_at_every_phase() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.sampled_from([3, 64, 500, 2_097_088]),
-    st.sampled_from([10, 4080]), st.integers(0, 2**32 - 1), st.sampled_from([1, 7, 1 << 16]),
-)  # fmt: skip
+    st.integers(1, 4),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([3, 64, 500, 2_097_088]),
+    st.sampled_from([10, 4080]),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 7, 1 << 16]),
+)
 def test_the_warp_is_the_oracles(
     channels: int, height: int, width: int, reach: int, largest: int, seed: int, chunk: int
 ) -> None:

@@ -553,8 +553,12 @@ def test_a_compiled_encoder_does_without_onnxruntime(codec: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
-        capture_output=True, text=True, timeout=60, env=tiny_codec.child_environment(), check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=tiny_codec.child_environment(),
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

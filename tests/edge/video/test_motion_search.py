@@ -56,9 +56,7 @@ def test_a_zoom_is_smooth() -> None:
     now = seen(height, width, zoom=zoom, down=-0.02 * height, right=-0.02 * width)
     field = MotionSearch(MANIFEST).estimate(now, seen(height, width))
     rows, columns = (np.arange(n) * 16 + 8 for n in field.modes.shape)
-    expected = np.stack(
-        np.broadcast_arrays(0.04 * rows[:, None] - 0.02 * height, 0.04 * columns - 0.02 * width), -1
-    )  # fmt: skip
+    expected = np.stack(np.broadcast_arrays(0.04 * rows[:, None] - 0.02 * height, 0.04 * columns - 0.02 * width), -1)
     assert field.is_smooth
     assert np.abs(field.vectors - expected).mean() < 0.6
 
@@ -137,9 +135,16 @@ def test_vectors_of_a_frame_that_is_resized(tmp_path: Path) -> None:
 def replace_size(height: int, width: int, rows: int, columns: int) -> VideoManifest:
     fields = {name: getattr(MANIFEST, name) for name in ("weights", "class_names", "latent_channels")}
     return VideoManifest(
-        name="video-fixed-q1", stride=8, block_latents=2, motion_fraction_bits=3, frame_height=height,
-        frame_width=width, latent_height=rows, latent_width=columns, **fields,
-    )  # fmt: skip
+        name="video-fixed-q1",
+        stride=8,
+        block_latents=2,
+        motion_fraction_bits=3,
+        frame_height=height,
+        frame_width=width,
+        latent_height=rows,
+        latent_width=columns,
+        **fields,
+    )
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 200), (13, 17)])

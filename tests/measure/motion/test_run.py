@@ -82,8 +82,9 @@ def dropping_network(stride: int, offset: int) -> TappedNetwork:
     return TappedNetwork("drop", "drop", (Tap("y", stride, float(offset)),), run)
 
 
-def error_of(network: TappedNetwork, picture: UInt8, motion: AffineMap, kernel: str = "bicubic", *,
-             about_tensor: bool = False) -> float:  # fmt: skip
+def error_of(
+    network: TappedNetwork, picture: UInt8, motion: AffineMap, kernel: str = "bicubic", *, about_tensor: bool = False
+) -> float:
     jobs = [Job(0, motion, "k")]
     found = list(measure_jobs(network, [picture], jobs, (kernel,), lambda _: None, about_tensor=about_tensor))
     assert [f.key for f in found] == ["k"]
@@ -258,10 +259,12 @@ def test_graphs_and_checkpoints_agree_on_offsets(pooling: str) -> None:
 
 def small_graph(nodes: list[onnx.NodeProto], weights: dict[str, Float32]) -> onnx.ModelProto:
     graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, "h", "w"])],
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, "h", "w"])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 9
     return model
@@ -315,9 +318,19 @@ def small_measurement() -> MotionMeasurement:
     kernels = dict.fromkeys(KERNELS, 0.04)
     rows = (
         AblationResult("max-s8", "max", 0.0, 20.0, ((2, 0.1, 0.5),), kernels | {"bilinear": 0.05}, 0.4, 8, 0.0, 0.1),
-        AblationResult("blur-s8-motion", "blur", 0.5, float("nan"), ((2, 0.1, 0.5),), kernels | {"mitchell": 0.01},
-                       0.1, 8, 0.0, 0.1),
-    )  # fmt: skip
+        AblationResult(
+            "blur-s8-motion",
+            "blur",
+            0.5,
+            float("nan"),
+            ((2, 0.1, 0.5),),
+            kernels | {"mitchell": 0.01},
+            0.1,
+            8,
+            0.0,
+            0.1,
+        ),
+    )
     return MotionMeasurement("drawn", 2, effort, {"mean": "mean"}, tuple(taps), rows)
 
 

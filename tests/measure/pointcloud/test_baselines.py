@@ -173,8 +173,11 @@ def test_sweep_visits_each_cell_with_the_networks_for_it() -> None:
     steps: list[int] = []
     found = sweep(_Halves(), _ball(2, 16), np.array([0, 0]), classify, (4, 8, 1000), progress=steps.append)
     assert [(p.points, p.grid_bits, p.bits) for p in found] == [
-        (4, 1, 410.5), (4, 3, 430.5), (8, 1, 810.5), (8, 3, 830.5)
-    ]  # fmt: skip
+        (4, 1, 410.5),
+        (4, 3, 430.5),
+        (8, 1, 810.5),
+        (8, 3, 830.5),
+    ]
     assert {p.top1_percent for p in found} == {50.0}
     assert seen == [(4, {2}), (4, {2}), (8, {4}), (8, {4})]
     assert sum(steps) == 8
@@ -190,11 +193,12 @@ def classifiers(tmp_path: Path) -> Classifiers:
         helper.make_node("ReduceMax", ["z", "axes"], ["logits"], keepdims=0),
     ]
     graph = helper.make_graph(
-        nodes, "pointnet",
+        nodes,
+        "pointnet",
         [helper.make_tensor_value_info("points", TensorProto.FLOAT, ["batch", 3, "points"])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
         [weight, numpy_helper.from_array(np.array([2], np.int64), "axes")],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     for count in (8, 16):
         onnx.save(model, str(tmp_path / f"pointnet-p{count}.onnx"))

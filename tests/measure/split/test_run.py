@@ -46,10 +46,27 @@ def test_the_command_measures_and_writes(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")
     first, second = (find_cuts(load_network(path))[place] for place in (2, 4))
     out = tmp_path / "results"
-    done = CliRunner().invoke(app, [
-        "measure", "split", "--model", str(path), "--images", str(images), "--at", f"{first.tensor},{second.tensor}",
-        "--bits", "8,2", "--calibration", "6", "--live", "2", "--out", str(out),
-    ])  # fmt: skip
+    done = CliRunner().invoke(
+        app,
+        [
+            "measure",
+            "split",
+            "--model",
+            str(path),
+            "--images",
+            str(images),
+            "--at",
+            f"{first.tensor},{second.tensor}",
+            "--bits",
+            "8,2",
+            "--calibration",
+            "6",
+            "--live",
+            "2",
+            "--out",
+            str(out),
+        ],
+    )
     assert done.exit_code == 0, done.output
     results = read_results(out / "split_fixed.json")
     summary = read_summary(out)

@@ -216,16 +216,32 @@ def test_the_command_measures_over_a_live_wire_and_writes_everything(zoo: Path, 
     told = CliRunner().invoke(
         app,
         [
-            "measure", "video", "--codec", "video-test-q1", "--zoo", str(zoo), "--labelled", str(labelled),
-            "--natural", str(natural), "--quick", "--bandwidths", "0.01,1", "--out", str(out),
+            "measure",
+            "video",
+            "--codec",
+            "video-test-q1",
+            "--zoo",
+            str(zoo),
+            "--labelled",
+            str(labelled),
+            "--natural",
+            str(natural),
+            "--quick",
+            "--bandwidths",
+            "0.01,1",
+            "--out",
+            str(out),
         ],
-    )  # fmt: skip
+    )
     assert told.exit_code == 0, told.output
     assert {path.name for path in out.iterdir()} == {
-        *(f"video_{name}.{suffix}" for name in ("six_labelled", "few_natural", "few_link")
-          for suffix in ("json", "png", "html")),
+        *(
+            f"video_{name}.{suffix}"
+            for name in ("six_labelled", "few_natural", "few_link")
+            for suffix in ("json", "png", "html")
+        ),
         "summary.json",
-    }  # fmt: skip
+    }
     summary = json.loads((out / "summary.json").read_text())
     assert summary["video_six.labelled.frames"] == 6 * 8
     # The messages hold the packets.

@@ -86,8 +86,13 @@ def test_scalar_symbols_round_pooled_values_and_stay_in_their_tables() -> None:
         np.array([[1 << 8, 0, 0], [0, 1 << 8, 0]], np.int32), np.zeros(2, np.int32), np.full(2, 10, np.int32), 0, 1024
     )
     half = np.full(2, 1 << 9, np.int32)
-    symbols = ScalarSymbols(np.full(2, 10, np.int32), half, np.array([1, -1], np.int32), np.array([0, -200], np.int32),
-                            np.array([100, 0], np.int32))  # fmt: skip
+    symbols = ScalarSymbols(
+        np.full(2, 10, np.int32),
+        half,
+        np.array([1, -1], np.int32),
+        np.array([0, -200], np.int32),
+        np.array([100, 0], np.int32),
+    )
     model = edge_graph([layer], symbols)
     points = np.zeros((1, 3, 4), np.float32)
     points[0, :, 1] = (0.25, 0.5, 0)  # 256 and 512 steps of the input, a quarter of it after the layer

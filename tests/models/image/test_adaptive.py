@@ -78,9 +78,12 @@ def test_edge_and_training_count_alike() -> None:
 def test_layers_and_complexity_are_those_of_the_thesis() -> None:
     low = AdaptiveShape(latent_channels=192, hidden_channels=32, side_channels=16, bins=256)
     assert [(x.inputs, x.outputs, x.kernel, x.factor, x.groups, x.is_shuffled) for x in analysis_layers(low)] == [
-        (192, 96, 5, 1, 8, True), (96, 32, 15, 2, 8, True), (32, 32, 15, 2, 8, True), (32, 32, 15, 2, 8, False),
+        (192, 96, 5, 1, 8, True),
+        (96, 32, 15, 2, 8, True),
+        (32, 32, 15, 2, 8, True),
+        (32, 32, 15, 2, 8, False),
         (32, 16, 15, 1, 1, False),
-    ]  # fmt: skip
+    ]
     high = AdaptiveShape(latent_channels=320, hidden_channels=64, side_channels=32, bins=1024)
     for shape, parameters, macs in ((low, 28_800, 10.47), (high, 97_280, 125.83)):
         net = AdaptiveBottleneck(shape, torch.full((shape.latent_channels, shape.bins), 1 / shape.bins))

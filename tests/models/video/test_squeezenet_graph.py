@@ -43,9 +43,17 @@ def test_sizes_round_up_at_the_pools(tmp_path: Path) -> None:
     names = ("conv1", "pool1", "fire4", "pool4", "fire5", "fire8", "pool8", "fire9", "conv_final", "logits")
     found = [tensor.shape[1:] for tensor in run(tmp_path / "w.npz", names, frame)]
     assert found == [
-        (96, 109, 109), (96, 54, 54), (256, 54, 54), (256, 27, 27), (256, 27, 27), (512, 27, 27), (512, 13, 13),
-        (512, 13, 13), (1000, 13, 13), (1000,),
-    ]  # fmt: skip
+        (96, 109, 109),
+        (96, 54, 54),
+        (256, 54, 54),
+        (256, 27, 27),
+        (256, 27, 27),
+        (512, 27, 27),
+        (512, 13, 13),
+        (512, 13, 13),
+        (1000, 13, 13),
+        (1000,),
+    ]
 
 
 def test_preprocessing_is_folded_into_conv1(tmp_path: Path) -> None:

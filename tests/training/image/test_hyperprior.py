@@ -125,9 +125,16 @@ def test_a_photograph_crosses_the_coder_and_pays_what_was_estimated(codec: Path,
     frozen = freeze_hyperprior(model, seen, seen[:4], kinds=2)
     coded = code_latents(model, frozen.h_s, seen)
     manifest = ImageManifest(
-        name="image-toy-q3", weights=(("entropy.npz", "0" * 64),), family="image-toy", quality=3, latent_channels=8,
-        hyper_channels=HYPER.hyper_channels, hyper_stride=64, halo_pixels=16, halo_latents=1,
-    )  # fmt: skip
+        name="image-toy-q3",
+        weights=(("entropy.npz", "0" * 64),),
+        family="image-toy",
+        quality=3,
+        latent_channels=8,
+        hyper_channels=HYPER.hyper_channels,
+        hyper_stride=64,
+        halo_pixels=16,
+        halo_latents=1,
+    )
     engine = OnnxNumpy(frozen.h_s)
     coder = ImageCoder(
         manifest,
@@ -145,15 +152,24 @@ def test_a_photograph_crosses_the_coder_and_pays_what_was_estimated(codec: Path,
 
 def test_the_answer_is_written_with_every_row(codec: Path, trained: Path, tmp_path: Path) -> None:
     path = answer(
-        {3: codec}, {3: trained}, toy_photos(48, 0), {"validation": [toy_photos(8, 1)]}, {"validation": 1.0},
-        tmp_path, "a test",
-    )  # fmt: skip
+        {3: codec},
+        {3: trained},
+        toy_photos(48, 0),
+        {"validation": [toy_photos(8, 1)]},
+        {"validation": 1.0},
+        tmp_path,
+        "a test",
+    )
     document = json.loads(path.read_text())
     rows = document["detail"]["q3"]["validation"]
     assert set(rows) == {
-        "z_bits_per_pixel", "factorised_chosen", "hyperprior_chosen_by_index", "hyperprior_chosen_by_kind_and_index",
-        "hyperprior_shifted", "hyperprior_corrected",
-    }  # fmt: skip
+        "z_bits_per_pixel",
+        "factorised_chosen",
+        "hyperprior_chosen_by_index",
+        "hyperprior_chosen_by_kind_and_index",
+        "hyperprior_shifted",
+        "hyperprior_corrected",
+    }
     for name, row in rows.items():
         if name != "z_bits_per_pixel":
             assert row["ideal_bits_per_pixel"] <= row["adapted_bits_per_pixel"] <= row["static_bits_per_pixel"]

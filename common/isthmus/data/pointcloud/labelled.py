@@ -37,9 +37,22 @@ MAX_SET_POINTS = 500_000_000  # 6 GB of float32: what a header may claim before 
 
 # Source: the class list of the ScanObjectNN release (hkust-vgd/scanobjectnn), in label order.
 SCANOBJECTNN_CLASSES = (
-    "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door",
-    "shelf", "table", "bed", "pillow", "sink", "sofa", "toilet",
-)  # fmt: skip
+    "bag",
+    "bin",
+    "box",
+    "cabinet",
+    "chair",
+    "desk",
+    "display",
+    "door",
+    "shelf",
+    "table",
+    "bed",
+    "pillow",
+    "sink",
+    "sofa",
+    "toilet",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +75,27 @@ class LabelledClouds:
 
     def __post_init__(self) -> None:
         if self.points.dtype != np.float32 or self.points.ndim != 2 or self.points.shape[1] != 3:
-            raise InputError(f"{self.name}: expected points float32 [total, 3], "
-                             f"got {self.points.dtype} {list(self.points.shape)}")  # fmt: skip
+            raise InputError(
+                f"{self.name}: expected points float32 [total, 3], got {self.points.dtype} {list(self.points.shape)}"
+            )
         if self.labels.ndim != 1 or self.offsets.shape != (len(self.labels) + 1,):
-            raise InputError(f"{self.name}: expected N labels and N + 1 offsets, "
-                             f"got {list(self.labels.shape)} and {list(self.offsets.shape)}")  # fmt: skip
+            raise InputError(
+                f"{self.name}: expected N labels and N + 1 offsets, "
+                f"got {list(self.labels.shape)} and {list(self.offsets.shape)}"
+            )
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.points) or (np.diff(self.offsets) < 1).any():
             raise InputError(f"{self.name}: expected offsets growing from 0 to {len(self.points)}, none equal")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
-            raise InputError(f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, "
-                             f"got {self.labels.min()} to {self.labels.max()}")  # fmt: skip
+            raise InputError(
+                f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
         if not np.isfinite(self.points).all():
             row = int(np.argwhere(~np.isfinite(self.points))[0, 0])
-            raise InputError(f"{self.name}: expected finite points, got {self.points[row].tolist()} "
-                             f"in cloud {int(np.searchsorted(self.offsets, row, side='right')) - 1}")  # fmt: skip
+            raise InputError(
+                f"{self.name}: expected finite points, got {self.points[row].tolist()} "
+                f"in cloud {int(np.searchsorted(self.offsets, row, side='right')) - 1}"
+            )
 
     @classmethod
     def from_clouds(
@@ -173,8 +193,10 @@ def load_packed(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
             path, file, "points", "scale", "labels", "is_test", "class_names"
         )
     if stored.ndim != 3 or stored.shape[2] != 3 or len(stored) != len(labels) or scale.size != 1:
-        raise InputError(f"{path}: expected points [N, P, 3], N labels and one scale, "
-                         f"got {list(stored.shape)}, {list(labels.shape)}, {list(scale.shape)}")  # fmt: skip
+        raise InputError(
+            f"{path}: expected points [N, P, 3], N labels and one scale, "
+            f"got {list(stored.shape)}, {list(labels.shape)}, {list(scale.shape)}"
+        )
     points = stored.astype(np.float32) * np.float32(scale.reshape(()))
     whole = LabelledClouds.from_stack(points, labels, _names(names), _set_name(path))
     return _split_by(path, whole, is_test)

@@ -144,8 +144,11 @@ def _read(element: Element, data: bytes, at: int, order: str) -> tuple[list[Colu
     # Nearly always all rows are made as the first one is (no lists, or only triangles): one table, read at once.
     fields: list[tuple[str, str] | tuple[str, str, tuple[int]]] = []
     for k, (p, length) in enumerate(zip(element.properties, lengths, strict=True)):
-        fields += [(f"{k}", order + p.kind)] if length < 0 else [
-            (f"length{k}", order + p.length_kind), (f"{k}", order + p.kind, (length,))]  # fmt: skip
+        fields += (
+            [(f"{k}", order + p.kind)]
+            if length < 0
+            else [(f"length{k}", order + p.length_kind), (f"{k}", order + p.kind, (length,))]
+        )
     row = np.dtype(fields)
     if len(data) - at >= element.rows * row.itemsize:
         table = np.frombuffer(data, row, element.rows, at)

@@ -45,8 +45,10 @@ def parse_off(data: bytes, max_count: int) -> Mesh | Vertices:
     lines = _text_lines(data)
     vertex_count, face_count, body = _off_header(lines)
     if not 0 < vertex_count <= max_count or face_count > max_count:
-        raise InputError(f"expected 1 to {max_count} vertices and up to as many faces, got a header of "
-                         f"{vertex_count} vertices and {face_count} faces")  # fmt: skip
+        raise InputError(
+            f"expected 1 to {max_count} vertices and up to as many faces, got a header of "
+            f"{vertex_count} vertices and {face_count} faces"
+        )
     if len(lines) - body < vertex_count + face_count:
         raise InputError(
             f"expected {vertex_count} vertex lines and {face_count} face lines, got {len(lines) - body} lines"

@@ -68,8 +68,14 @@ def chair(rng: Rng) -> list[Mesh]:
             parts.append(beam((-x + 0.02, *middle), (x - 0.02, *middle), 0.03, 0.07))
     else:  # a curved sheet
         radii = (x, depth * 0.55)
-        parts += ring_wall((0, y - radii[1] + 0.05, 0), radii, (x - 0.05, radii[1] - 0.05), (seat - 0.02, top),
-                           span=(0.1 * PI, 0.9 * PI), sides=10)  # fmt: skip
+        parts += ring_wall(
+            (0, y - radii[1] + 0.05, 0),
+            radii,
+            (x - 0.05, radii[1] - 0.05),
+            (seat - 0.02, top),
+            span=(0.1 * PI, 0.9 * PI),
+            sides=10,
+        )
     if rng.random() < 0.4:
         arm = seat + rng.uniform(0.16, 0.26)
         for s in (-1, 1):

@@ -160,9 +160,15 @@ def compare_image_codec(folder: Path, images: ImageSet, cases: Sequence[ImageCas
                 compared += output.size + built.size
     outcomes = _moved_outcomes(codec, tables, coded)
     return ImageAgreement(
-        folder.name, len(coded), compared, outputs_differ, tables_differ,
-        outcomes.count("refused"), outcomes.count("harmless"), outcomes.count("silent"),
-    )  # fmt: skip
+        folder.name,
+        len(coded),
+        compared,
+        outputs_differ,
+        tables_differ,
+        outcomes.count("refused"),
+        outcomes.count("harmless"),
+        outcomes.count("silent"),
+    )
 
 
 def _image_codecs(zoo: Path, patterns: str) -> list[Path]:
@@ -195,9 +201,12 @@ def _first_candidates(tables: ImageTables) -> CdfTables:
     all_tables = tables.tables
     width = int(all_tables.sizes[rows].max()) + 1
     return CdfTables(
-        all_tables.cumulative[rows, :width], all_tables.sizes[rows], all_tables.offsets[rows],
-        all_tables.precision_bits, all_tables.has_escape,
-    )  # fmt: skip
+        all_tables.cumulative[rows, :width],
+        all_tables.sizes[rows],
+        all_tables.offsets[rows],
+        all_tables.precision_bits,
+        all_tables.has_escape,
+    )
 
 
 def _table(output: Int32, like: CdfTables | None) -> npt.NDArray[np.uint32]:

@@ -73,15 +73,33 @@ def _avif(quality: float) -> Mapping[str, Any]:
 CODECS: Mapping[str, BaselineCodec] = {
     codec.name: codec
     for codec in (
-        BaselineCodec("avif", "AVIF", "avif", (4, 10, 18, 27, 36, 46, 56, 66, 76), _avif,
-                      "AVIF: aom, speed 6, 4:4:4, tuned to PSNR, one thread"),
+        BaselineCodec(
+            "avif",
+            "AVIF",
+            "avif",
+            (4, 10, 18, 27, 36, 46, 56, 66, 76),
+            _avif,
+            "AVIF: aom, speed 6, 4:4:4, tuned to PSNR, one thread",
+        ),
         BaselineCodec("webp", "WEBP", "webp", (0, 4, 12, 30, 50, 70, 80, 88, 93), _webp, "WebP: lossy, method 6"),
-        BaselineCodec("jpeg2000", "JPEG2000", "jpg_2000", (0.1, 0.2, 0.35, 0.55, 0.8, 1.1, 1.5, 2.0, 2.8), _jpeg2000,
-                      "JPEG 2000: 9/7 wavelet, colour transform, bare codestream"),
-        BaselineCodec("jpeg", "JPEG", "jpg", (4, 8, 14, 22, 35, 50, 65, 77, 86, 92), _jpeg,
-                      "JPEG: optimised Huffman tables, 4:2:0, baseline"),
+        BaselineCodec(
+            "jpeg2000",
+            "JPEG2000",
+            "jpg_2000",
+            (0.1, 0.2, 0.35, 0.55, 0.8, 1.1, 1.5, 2.0, 2.8),
+            _jpeg2000,
+            "JPEG 2000: 9/7 wavelet, colour transform, bare codestream",
+        ),
+        BaselineCodec(
+            "jpeg",
+            "JPEG",
+            "jpg",
+            (4, 8, 14, 22, 35, 50, 65, 77, 86, 92),
+            _jpeg,
+            "JPEG: optimised Huffman tables, 4:2:0, baseline",
+        ),
     )
-}  # fmt: skip
+}
 """By name; the slowest first, so that a pool of processes ends even."""
 
 

@@ -89,9 +89,15 @@ def compare(actual: Float32, predicted: Float32, places: Places) -> MapError:
 
 
 def measure_jobs(
-    network: TappedNetwork, pictures: Sequence[UInt8], jobs: Sequence[Job], kernels: Sequence[str], step: Step,
-    *, taps: Sequence[str] = (), about_tensor: bool = False,
-) -> Iterable[Found]:  # fmt: skip
+    network: TappedNetwork,
+    pictures: Sequence[UInt8],
+    jobs: Sequence[Job],
+    kernels: Sequence[str],
+    step: Step,
+    *,
+    taps: Sequence[str] = (),
+    about_tensor: bool = False,
+) -> Iterable[Found]:
     """Errors of all jobs, picture by picture.
 
     Args:

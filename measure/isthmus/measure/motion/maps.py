@@ -40,9 +40,13 @@ class AffineMap:
 
     @classmethod
     def of(
-        cls, *, rotation_deg: float = 0.0, scale: tuple[float, float] = (1.0, 1.0), shear_deg: float = 0.0,
+        cls,
+        *,
+        rotation_deg: float = 0.0,
+        scale: tuple[float, float] = (1.0, 1.0),
+        shear_deg: float = 0.0,
         shift: tuple[float, float] = (0.0, 0.0),
-    ) -> AffineMap:  # fmt: skip
+    ) -> AffineMap:
         """The frame shows the picture's content enlarged by `scale`, then sheared along x, rotated, and moved by -t."""
         turn = math.radians(rotation_deg)
         rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
@@ -65,11 +69,13 @@ def random_maps(count: int, seed: int) -> list[AffineMap]:
     scales = (low + high) / 2 + u[:, :2] * (high - low) / 2
     return [
         AffineMap.of(
-            rotation_deg=MAX_ROTATION_DEG * row[2], scale=(float(scale[0]), float(scale[1])),
-            shear_deg=MAX_SHEAR_DEG * row[3], shift=(MAX_SHIFT_PX * row[4], MAX_SHIFT_PX * row[5]),
+            rotation_deg=MAX_ROTATION_DEG * row[2],
+            scale=(float(scale[0]), float(scale[1])),
+            shear_deg=MAX_SHEAR_DEG * row[3],
+            shift=(MAX_SHIFT_PX * row[4], MAX_SHIFT_PX * row[5]),
         )
         for row, scale in zip(u.tolist(), scales, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 # The abscissae of the published curves.

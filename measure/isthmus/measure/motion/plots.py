@@ -21,16 +21,21 @@ DOTS_PER_INCH = 120
 STRIDE_COLOURS = {2: "#E69F00", 4: "#009E73", 8: "#0072B2", 16: "#D55E00", 32: "#CC79A7"}
 PALE = {2: "#f3d79b", 8: "#a9c9e0", 16: "#eeb99c"}
 PUBLISHED_STRIDES = {
-    "resnet34.conv0": 2, "resnet34.add_3": 8, "resnet34.add_7": 16, "densenet121.pool3_pool": 8,
+    "resnet34.conv0": 2,
+    "resnet34.add_3": 8,
+    "resnet34.add_7": 16,
+    "densenet121.pool3_pool": 8,
     "densenet121.pool4_pool": 16,
-}  # fmt: skip
+}
 DASHES = ("-", "--", "-.")
 MARKERS = {"max": "s", "mean": "o", "stride": "^", "blur": "D", "max-blur": "v"}
 KIND_COLOURS = {"max": "#D55E00", "mean": "#E69F00", "stride": "#555555", "blur": "#0072B2", "max-blur": "#009E73"}
 PANELS = {
-    "translation_px": "translation along x, pixels", "rotation_deg": "rotation, degrees", "scale_x": "scale along x",
+    "translation_px": "translation along x, pixels",
+    "rotation_deg": "rotation, degrees",
+    "scale_x": "scale along x",
     "shear_x_deg": "shear along x, degrees",
-}  # fmt: skip
+}
 
 Curves = Mapping[tuple[str, str], list[tuple[float, float]]]
 
@@ -79,8 +84,11 @@ def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -
     pictures = min(measurement.effort.sweep_pictures, measurement.pictures)
     figure.suptitle(
         f"Warped latents against the network's own, mean of {pictures} images of {measurement.data}, bicubic; "
-        "pale: the thesis, one photograph", x=0.01, ha="left", fontsize=11,
-    )  # fmt: skip
+        "pale: the thesis, one photograph",
+        x=0.01,
+        ha="left",
+        fontsize=11,
+    )
     _save(figure, path)
 
 
@@ -111,8 +119,15 @@ def draw_parts(measurement: MotionMeasurement, path: Path) -> None:
         xs, _, inner = zip(*tap.phases, strict=True)
         dash = DASHES[networks.index(tap.network) % len(DASHES)]
         label = f"{measurement.titles[tap.network]}: {tap.tap}"
-        phases.plot(xs, inner, color=STRIDE_COLOURS.get(tap.stride, "#777777"), linestyle=dash, marker="o",
-                    markersize=3, label=label)  # fmt: skip
+        phases.plot(
+            xs,
+            inner,
+            color=STRIDE_COLOURS.get(tap.stride, "#777777"),
+            linestyle=dash,
+            marker="o",
+            markersize=3,
+            label=label,
+        )
     phases.set_xlabel("fraction of a latent shifted by, beside a whole number")
     phases.set_title("Shifts along x, without the rim", loc="left", fontsize=10)
     phases.set_ylim(0, None)
@@ -121,8 +136,14 @@ def draw_parts(measurement: MotionMeasurement, path: Path) -> None:
     for tap in shown:
         dash = DASHES[networks.index(tap.network) % len(DASHES)]
         values = [tap.kernels[name] / tap.kernels["bicubic"] for name in KERNELS]
-        warps.plot(range(len(KERNELS)), values, color=STRIDE_COLOURS.get(tap.stride, "#777777"), linestyle=dash,
-                   marker="o", markersize=3)  # fmt: skip
+        warps.plot(
+            range(len(KERNELS)),
+            values,
+            color=STRIDE_COLOURS.get(tap.stride, "#777777"),
+            linestyle=dash,
+            marker="o",
+            markersize=3,
+        )
     warps.set_xticks(range(len(KERNELS)), [name.replace("_", "\n") for name in KERNELS], fontsize=8)
     warps.set_title("Interpolation, NRMSE over bicubic's", loc="left", fontsize=10)
     _draw_shares(parts, measurement)
@@ -141,9 +162,14 @@ def draw_ablation(measurement: MotionMeasurement, path: Path) -> None:
         label = f"{row.pooling}{', trained for motion' if row.motion_weight else ''}"
         dash = "--" if row.motion_weight else "-"
         for at, value in ((left, 1), (right, 2)):
-            at.plot(range(1, len(row.halved) + 1), [point[value] for point in row.halved], dash,
-                    color=KIND_COLOURS.get(row.pooling, "#777777"), marker=MARKERS.get(row.pooling, "o"),
-                    label=label)  # fmt: skip
+            at.plot(
+                range(1, len(row.halved) + 1),
+                [point[value] for point in row.halved],
+                dash,
+                color=KIND_COLOURS.get(row.pooling, "#777777"),
+                marker=MARKERS.get(row.pooling, "o"),
+                label=label,
+            )
     for at, name in ((left, "NRMSE"), (right, "error over the deviation within channels")):
         at.set_xlabel("halvings")
         at.set_xticks([1, 2, 3, 4])
@@ -159,8 +185,13 @@ def _draw_shares(at: Any, measurement: MotionMeasurement) -> None:
     for place, tap in enumerate(taps):
         affine = next(d for d in tap.dense if d.family == "affine")
         at.bar(place, affine.dense, color="#0072B2", label="left when latents are known at every pixel" * (place == 0))
-        at.bar(place, affine.sampled - affine.dense, bottom=affine.dense, color="#E69F00",
-               label="sampling at the stride" * (place == 0))  # fmt: skip
+        at.bar(
+            place,
+            affine.sampled - affine.dense,
+            bottom=affine.dense,
+            color="#E69F00",
+            label="sampling at the stride" * (place == 0),
+        )
     names = [f"{measurement.titles[tap.network]}: {tap.tap}" for tap in taps]
     at.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
     at.set_title("Squared NRMSE of affine maps, without the rim: where it comes from", loc="left", fontsize=10)

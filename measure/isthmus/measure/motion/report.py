@@ -44,9 +44,12 @@ def summary_of(measurement: MotionMeasurement) -> dict[str, float]:
         at = f"motion.random.{place}"
         values = np.array([value for value in tap.nrmse if np.isfinite(value)])
         summary |= {
-            f"{at}.nrmse": tap.mean, f"{at}.p05": float(np.percentile(values, 5)),
-            f"{at}.p95": float(np.percentile(values, 95)), f"{at}.inner": tap.inner, f"{at}.relative": tap.relative,
-        }  # fmt: skip
+            f"{at}.nrmse": tap.mean,
+            f"{at}.p05": float(np.percentile(values, 5)),
+            f"{at}.p95": float(np.percentile(values, 95)),
+            f"{at}.inner": tap.inner,
+            f"{at}.relative": tap.relative,
+        }
         summary[f"motion.about_tensor.{place}"] = tap.about_tensor
         whole, half = tap.phases[0], tap.phases[-1]
         for name, found in (("whole", whole), ("half", half)):
@@ -65,9 +68,12 @@ def summary_of(measurement: MotionMeasurement) -> dict[str, float]:
         for count, (_, nrmse, relative) in enumerate(row.halved, 1):
             summary |= {f"{at}.halvings_{count}": nrmse, f"{at}.relative_{count}": relative}
         summary |= {
-            f"{at}.y": row.kernels["bicubic"], f"{at}.y_best": min(row.kernels.values()),
-            f"{at}.y_relative": row.relative, f"{at}.whole": row.whole, f"{at}.half": row.half,
-        }  # fmt: skip
+            f"{at}.y": row.kernels["bicubic"],
+            f"{at}.y_best": min(row.kernels.values()),
+            f"{at}.y_relative": row.relative,
+            f"{at}.whole": row.whole,
+            f"{at}.half": row.half,
+        }
         if np.isfinite(row.top1_percent):
             summary[f"{at}.top1_percent"] = row.top1_percent
     summary |= ratios(measurement.ablation)
@@ -103,27 +109,44 @@ def detail_of(measurement: MotionMeasurement) -> dict[str, Any]:
     taps = []
     for tap in measurement.taps:
         values = [value for value in tap.nrmse if np.isfinite(value)]
-        taps.append({
-            "network": tap.network, "tap": tap.tap, "stride": tap.stride,
-            "nrmse_quantiles": np.quantile(values, np.linspace(0, 1, 101)).tolist(), "nrmse_mean": tap.mean,
-            "inner": tap.inner, "relative": tap.relative, "about_tensor": tap.about_tensor,
-            "sweeps": {panel: [list(point) for point in curve] for panel, curve in tap.sweeps.items()},
-            "phases": [list(point) for point in tap.phases], "kernels": dict(tap.kernels),
-            "dense": [asdict(dense) for dense in tap.dense],
-        })  # fmt: skip
+        taps.append(
+            {
+                "network": tap.network,
+                "tap": tap.tap,
+                "stride": tap.stride,
+                "nrmse_quantiles": np.quantile(values, np.linspace(0, 1, 101)).tolist(),
+                "nrmse_mean": tap.mean,
+                "inner": tap.inner,
+                "relative": tap.relative,
+                "about_tensor": tap.about_tensor,
+                "sweeps": {panel: [list(point) for point in curve] for panel, curve in tap.sweeps.items()},
+                "phases": [list(point) for point in tap.phases],
+                "kernels": dict(tap.kernels),
+                "dense": [asdict(dense) for dense in tap.dense],
+            }
+        )
     return {
-        "data": measurement.data, "pictures": measurement.pictures, "effort": asdict(measurement.effort),
-        "titles": dict(measurement.titles), "taps": taps,
+        "data": measurement.data,
+        "pictures": measurement.pictures,
+        "effort": asdict(measurement.effort),
+        "titles": dict(measurement.titles),
+        "taps": taps,
         "ablation": [{**_plain(row), "kernels": dict(row.kernels)} for row in measurement.ablation],
-    }  # fmt: skip
+    }
 
 
 def _plain(row: AblationResult) -> dict[str, Any]:
     return {
-        "name": row.name, "pooling": row.pooling, "motion_weight": row.motion_weight,
-        "top1_percent": row.top1_percent, "halved": [list(point) for point in row.halved], "relative": row.relative,
-        "stride": row.stride, "whole": row.whole, "half": row.half,
-    }  # fmt: skip
+        "name": row.name,
+        "pooling": row.pooling,
+        "motion_weight": row.motion_weight,
+        "top1_percent": row.top1_percent,
+        "halved": [list(point) for point in row.halved],
+        "relative": row.relative,
+        "stride": row.stride,
+        "whole": row.whole,
+        "half": row.half,
+    }
 
 
 def measurement_from(detail: Mapping[str, Any]) -> MotionMeasurement:
@@ -131,27 +154,43 @@ def measurement_from(detail: Mapping[str, Any]) -> MotionMeasurement:
     try:
         taps = tuple(
             TapResult(
-                t["network"], t["tap"], t["stride"], _around(t["nrmse_quantiles"], t["nrmse_mean"]), t["inner"],
-                t["relative"], t["about_tensor"],
+                t["network"],
+                t["tap"],
+                t["stride"],
+                _around(t["nrmse_quantiles"], t["nrmse_mean"]),
+                t["inner"],
+                t["relative"],
+                t["about_tensor"],
                 MappingProxyType({k: tuple((float(x), float(v)) for x, v in c) for k, c in t["sweeps"].items()}),
-                tuple((float(a), float(b), float(c)) for a, b, c in t["phases"]), MappingProxyType(t["kernels"]),
+                tuple((float(a), float(b), float(c)) for a, b, c in t["phases"]),
+                MappingProxyType(t["kernels"]),
                 tuple(DenseError(**d) for d in t["dense"]),
             )
             for t in detail["taps"]
-        )  # fmt: skip
+        )
         ablation = tuple(
             AblationResult(
-                a["name"], a["pooling"], a["motion_weight"],
+                a["name"],
+                a["pooling"],
+                a["motion_weight"],
                 float("nan") if a["top1_percent"] is None else a["top1_percent"],
-                tuple((int(s), float(n), float(r)) for s, n, r in a["halved"]), MappingProxyType(a["kernels"]),
-                a["relative"], a["stride"], a["whole"], a["half"],
+                tuple((int(s), float(n), float(r)) for s, n, r in a["halved"]),
+                MappingProxyType(a["kernels"]),
+                a["relative"],
+                a["stride"],
+                a["whole"],
+                a["half"],
             )
             for a in detail["ablation"]
-        )  # fmt: skip
+        )
         return MotionMeasurement(
-            detail["data"], detail["pictures"], MotionEffort(**detail["effort"]),
-            MappingProxyType(detail["titles"]), taps, ablation,
-        )  # fmt: skip
+            detail["data"],
+            detail["pictures"],
+            MotionEffort(**detail["effort"]),
+            MappingProxyType(detail["titles"]),
+            taps,
+            ablation,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"expected the details of a motion measurement: {error!r}") from error
 
@@ -170,11 +209,17 @@ def random_table(measurement: MotionMeasurement) -> Table:
     ]
     for tap in measurement.taps:
         low, high = np.nanpercentile(tap.nrmse, [5, 95])
-        rows.append((
-            f"{measurement.titles[tap.network]}: {tap.tap}", str(tap.stride), number(tap.mean, _DIGITS),
-            number(tap.inner, _DIGITS), f"{number(low, _DIGITS)} to {number(high, _DIGITS)}", number(tap.relative, 3),
-            number(tap.sampling_percent, 0),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"{measurement.titles[tap.network]}: {tap.tap}",
+                str(tap.stride),
+                number(tap.mean, _DIGITS),
+                number(tap.inner, _DIGITS),
+                f"{number(low, _DIGITS)} to {number(high, _DIGITS)}",
+                number(tap.relative, 3),
+                number(tap.sampling_percent, 0),
+            )
+        )
     return Table(f"NRMSE over {measurement.effort.maps} random affine maps, bicubic", columns, tuple(rows))
 
 
@@ -195,11 +240,12 @@ def shifts_table(measurement: MotionMeasurement) -> Table:
     phases = [phase for phase, _, _ in measurement.taps[0].phases]
     rows = tuple(
         (
-            f"{measurement.titles[tap.network]}: {tap.tap}", str(tap.stride),
+            f"{measurement.titles[tap.network]}: {tap.tap}",
+            str(tap.stride),
             *(f"{number(whole, _DIGITS)} / {number(inner, _DIGITS)}" for _, whole, inner in tap.phases),
         )
         for tap in measurement.taps
-    )  # fmt: skip
+    )
     columns = ("tensor", "stride", *(f"{phase:g}" for phase in phases))
     return Table("NRMSE / without the rim, at shifts by whole latents and a fraction", columns, rows)
 
@@ -209,40 +255,62 @@ def parts_table(measurement: MotionMeasurement) -> Table:
     families = [dense.family for dense in measurement.taps[0].dense] if measurement.taps else []
     rows = tuple(
         (
-            f"{measurement.titles[tap.network]}: {tap.tap}", str(tap.stride),
+            f"{measurement.titles[tap.network]}: {tap.tap}",
+            str(tap.stride),
             *(f"{number(d.sampled**0.5, _DIGITS)} / {number(d.dense**0.5, _DIGITS)}" for d in tap.dense),
         )
-        for tap in measurement.taps if tap.dense
-    )  # fmt: skip
-    return Table("Root mean square of NRMSE without the rim: as sampled / known at every pixel",
-                 ("tensor", "stride", *families), rows)  # fmt: skip
+        for tap in measurement.taps
+        if tap.dense
+    )
+    return Table(
+        "Root mean square of NRMSE without the rim: as sampled / known at every pixel",
+        ("tensor", "stride", *families),
+        rows,
+    )
 
 
 def ablation_table(measurement: MotionMeasurement) -> Table:
     """Kind and number of halvings."""
     most = max((len(row.halved) for row in measurement.ablation), default=0)
     columns = (
-        "network", "trained for motion", *(f"{2 ** (k + 1)}" for k in range(most)), "y", "y, best warp",
-        "y, whole / half", "y over deviation", "top-1 %",
-    )  # fmt: skip
+        "network",
+        "trained for motion",
+        *(f"{2 ** (k + 1)}" for k in range(most)),
+        "y",
+        "y, best warp",
+        "y, whole / half",
+        "y over deviation",
+        "top-1 %",
+    )
     rows = []
     for row in measurement.ablation:
         best = min(row.kernels, key=lambda name: row.kernels[name])
         halved = [number(nrmse, _DIGITS) for _, nrmse, _ in row.halved]
-        rows.append((
-            f"{row.pooling}, stride {row.stride}", "yes" if row.motion_weight else "no",
-            *halved, *["–"] * (most - len(halved)), number(row.kernels["bicubic"], _DIGITS),
-            f"{number(row.kernels[best], _DIGITS)} {best.replace('_', ' ')}",
-            f"{number(row.whole, _DIGITS)} / {number(row.half, _DIGITS)}", number(row.relative, 3),
-            number(row.top1_percent, 1),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"{row.pooling}, stride {row.stride}",
+                "yes" if row.motion_weight else "no",
+                *halved,
+                *["–"] * (most - len(halved)),
+                number(row.kernels["bicubic"], _DIGITS),
+                f"{number(row.kernels[best], _DIGITS)} {best.replace('_', ' ')}",
+                f"{number(row.whole, _DIGITS)} / {number(row.half, _DIGITS)}",
+                number(row.relative, 3),
+                number(row.top1_percent, 1),
+            )
+        )
     return Table("NRMSE after each halving (by stride) and at y, small networks", columns, tuple(rows))
 
 
-MOTION_TABLES = MappingProxyType({
-    "motionrandom": random_table, "motionwarps": warps_table, "motionshifts": shifts_table,
-    "motionparts": parts_table, "motionablation": ablation_table,
-})  # fmt: skip
+MOTION_TABLES = MappingProxyType(
+    {
+        "motionrandom": random_table,
+        "motionwarps": warps_table,
+        "motionshifts": shifts_table,
+        "motionparts": parts_table,
+        "motionablation": ablation_table,
+    }
+)
 """For documents: see `isthmus.measure.document`."""
 
 

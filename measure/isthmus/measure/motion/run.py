@@ -213,20 +213,31 @@ def measure_network(
         }
         results.append(
             TapResult(
-                network.name, tap.name, tap.stride, tuple(f.errors[key].nrmse for f in found),
-                means(f.errors[key].inner_nrmse for f in found), means(f.errors[key].relative for f in found),
-                means(f.errors[key].nrmse for f in about), MappingProxyType(curves), phased[tap.name],
+                network.name,
+                tap.name,
+                tap.stride,
+                tuple(f.errors[key].nrmse for f in found),
+                means(f.errors[key].inner_nrmse for f in found),
+                means(f.errors[key].relative for f in found),
+                means(f.errors[key].nrmse for f in about),
+                MappingProxyType(curves),
+                phased[tap.name],
                 MappingProxyType({k: means(f.errors[tap.name, k].nrmse for f in other) for k in KERNELS}),
                 tuple(dense.get(tap.name, ())),
             )
-        )  # fmt: skip
+        )
     return results
 
 
 def measure_ablation(
-    network: TappedNetwork, pooling: str, motion_weight: float, top1_percent: float, pictures: Sequence[UInt8],
-    effort: MotionEffort, track: Track,
-) -> AblationResult:  # fmt: skip
+    network: TappedNetwork,
+    pooling: str,
+    motion_weight: float,
+    top1_percent: float,
+    pictures: Sequence[UInt8],
+    effort: MotionEffort,
+    track: Track,
+) -> AblationResult:
     """One small network: after each of its halvings, and at y."""
     maps = random_maps(effort.ablation_maps, effort.seed)
     jobs = [Job(i % min(len(pictures), 128), motion, "random") for i, motion in enumerate(maps)]
@@ -241,16 +252,28 @@ def measure_ablation(
         for tap in halvings
     )
     return AblationResult(
-        network.name, pooling, motion_weight, top1_percent, halved,
+        network.name,
+        pooling,
+        motion_weight,
+        top1_percent,
+        halved,
         MappingProxyType({k: _mean(ends, (y.name, k)) for k in KERNELS}),
-        means(f.errors[y.name, KERNEL].relative for f in ends), y.stride, phases[0][2], phases[1][2],
-    )  # fmt: skip
+        means(f.errors[y.name, KERNEL].relative for f in ends),
+        y.stride,
+        phases[0][2],
+        phases[1][2],
+    )
 
 
 def _phases(
-    network: TappedNetwork, pictures: Sequence[UInt8], effort: MotionEffort, track: Track, *,
-    phases: Sequence[float] = PHASES, taps: Sequence[str] = (),
-) -> dict[str, tuple[tuple[float, float, float], ...]]:  # fmt: skip
+    network: TappedNetwork,
+    pictures: Sequence[UInt8],
+    effort: MotionEffort,
+    track: Track,
+    *,
+    phases: Sequence[float] = PHASES,
+    taps: Sequence[str] = (),
+) -> dict[str, tuple[tuple[float, float, float], ...]]:
     """Shifts along x by a whole number of latents and a fraction."""
     rng = np.random.default_rng(effort.seed)
     wanted = [tap for tap in network.taps if not taps or tap.name in taps]
@@ -270,10 +293,13 @@ def _phases(
         found = list(measure_jobs(network, pictures, jobs, (KERNEL,), step, taps=names))
         for name in names:
             out[name] = tuple(
-                (phase, _mean(found, (name, KERNEL), f"{phase}"),
-                 means(f.errors[name, KERNEL].inner_nrmse for f in found if f.key == f"{phase}"))
+                (
+                    phase,
+                    _mean(found, (name, KERNEL), f"{phase}"),
+                    means(f.errors[name, KERNEL].inner_nrmse for f in found if f.key == f"{phase}"),
+                )
                 for phase in phases
-            )  # fmt: skip
+            )
     return out
 
 

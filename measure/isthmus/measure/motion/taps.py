@@ -26,12 +26,42 @@ Float32 = npt.NDArray[np.float32]
 
 SQUEEZENET_TAPS = ("conv1", "pool1", "pool4", "fire5", "pool8", "fire9")
 _WINDOWS = frozenset({"Conv", "MaxPool", "AveragePool"})
-_POINTWISE = frozenset({
-    "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "HardSwish", "Gelu", "Tanh", "Clip",
-    "BatchNormalization", "Dropout", "Identity", "LRN", "InstanceNormalization",
-    "Add", "Sub", "Mul", "Div", "Neg", "Abs", "Sqrt", "Pow", "Exp", "Floor", "Round", "Cast", "Concat", "Max", "Min",
-    "Pad",
-})  # fmt: skip
+_POINTWISE = frozenset(
+    {
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Elu",
+        "Selu",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Gelu",
+        "Tanh",
+        "Clip",
+        "BatchNormalization",
+        "Dropout",
+        "Identity",
+        "LRN",
+        "InstanceNormalization",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Neg",
+        "Abs",
+        "Sqrt",
+        "Pow",
+        "Exp",
+        "Floor",
+        "Round",
+        "Cast",
+        "Concat",
+        "Max",
+        "Min",
+        "Pad",
+    }
+)
 _FOLLOWED = frozenset({"Relu", "LeakyRelu", "PRelu", "Elu", "HardSwish", "Gelu", "Clip", "BatchNormalization"})
 
 
@@ -146,8 +176,9 @@ def first_of_each_stride(graph: onnx.GraphProto) -> dict[str, Tap]:
     names += [name for name in outputs if name not in names]
     return {
         name: Tap(name if name in outputs else f"stride{known[name][0]}", *known[name])
-        for name in names if known[name][0] > 1
-    }  # fmt: skip
+        for name in names
+        if known[name][0] > 1
+    }
 
 
 def _geometry(graph: onnx.GraphProto) -> dict[str, tuple[int, float]]:

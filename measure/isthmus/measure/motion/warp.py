@@ -63,18 +63,20 @@ def _lanczos(distance: Float64) -> Float64:
     return weights
 
 
-KERNELS: Mapping[str, Kernel] = MappingProxyType({
-    kernel.name: kernel
-    for kernel in (
-        Kernel("nearest", 1, _nearest),
-        Kernel("bilinear", 2, _linear),
-        Kernel("bicubic", 4, _cubic(0.0, 0.5)),  # Catmull and Rom's: what our codec's integer warp rounds
-        Kernel("bicubic_sharp", 4, _cubic(0.0, 0.75)),  # OpenCV's and torch's
-        Kernel("mitchell", 4, _cubic(1 / 3, 1 / 3)),
-        Kernel("bspline", 4, _cubic(1.0, 0.0)),  # without a prefilter: a low pass
-        Kernel("lanczos", 6, _lanczos),
-    )
-})  # fmt: skip
+KERNELS: Mapping[str, Kernel] = MappingProxyType(
+    {
+        kernel.name: kernel
+        for kernel in (
+            Kernel("nearest", 1, _nearest),
+            Kernel("bilinear", 2, _linear),
+            Kernel("bicubic", 4, _cubic(0.0, 0.5)),  # Catmull and Rom's: what our codec's integer warp rounds
+            Kernel("bicubic_sharp", 4, _cubic(0.0, 0.75)),  # OpenCV's and torch's
+            Kernel("mitchell", 4, _cubic(1 / 3, 1 / 3)),
+            Kernel("bspline", 4, _cubic(1.0, 0.0)),  # without a prefilter: a low pass
+            Kernel("lanczos", 6, _lanczos),
+        )
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,11 @@ def _figure(measurement: Measurement) -> Any:
 
 def _trace(go: Any, bits: list[float], top1: list[float], style: Style) -> Any:
     return go.Scatter(
-        x=bits, y=top1, name=style.label, mode="lines" if style.marker == "none" else "lines+markers",
+        x=bits,
+        y=top1,
+        name=style.label,
+        mode="lines" if style.marker == "none" else "lines+markers",
         line={"color": style.colour, "dash": style.dash, "width": style.width + 0.5},
         marker={"symbol": _SYMBOLS[style.marker], "size": 7},
         hovertemplate="%{x:.1f} bits: %{y:.2f} %",
-    )  # fmt: skip
+    )

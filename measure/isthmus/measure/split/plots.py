@@ -23,25 +23,40 @@ def draw_split_png(measurement: SplitMeasurement, path: Path) -> None:
     for place, curve in enumerate(measurement.curves):
         share = 100 * curve.edge_macs / measurement.macs
         axes.plot(
-            [p.bits_per_frame for p in curve.points], [p.top1_percent for p in curve.points], marker="o", markersize=4,
+            [p.bits_per_frame for p in curve.points],
+            [p.top1_percent for p in curve.points],
+            marker="o",
+            markersize=4,
             color=COLOURS[place % len(COLOURS)],
             label=f"{curve.tensor}: stride {curve.stride}, {share:.0f} % of the MACs on the edge",
-        )  # fmt: skip
+        )
         for p in curve.points:
-            axes.annotate(str(p.bits), (p.bits_per_frame, p.top1_percent), xytext=(3, -9), textcoords="offset points",
-                          fontsize=7, color="#666666")  # fmt: skip
+            axes.annotate(
+                str(p.bits),
+                (p.bits_per_frame, p.top1_percent),
+                xytext=(3, -9),
+                textcoords="offset points",
+                fontsize=7,
+                color="#666666",
+            )
     axes.plot(
-        [p.bits_per_frame for p in measurement.jpeg], [p.top1_percent for p in measurement.jpeg], color="#777777",
-        linestyle="--", marker="s", markersize=3, label="JPEG, whole network in the cloud",
-    )  # fmt: skip
+        [p.bits_per_frame for p in measurement.jpeg],
+        [p.top1_percent for p in measurement.jpeg],
+        color="#777777",
+        linestyle="--",
+        marker="s",
+        markersize=3,
+        label="JPEG, whole network in the cloud",
+    )
     axes.set_xscale("log")
     axes.set_xlabel("bits a frame (whole packets; numbers: bits of the quantiser)")
     axes.set_ylabel("top-1, %")
     axes.set_title(
         f"{measurement.model} on {measurement.data}: {measurement.calibration} images calibrate, "
         f"{measurement.tested} others tested",
-        loc="left", fontsize=10,
-    )  # fmt: skip
+        loc="left",
+        fontsize=10,
+    )
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -55,14 +70,26 @@ def split_table(measurement: SplitMeasurement) -> Table:
     rows = [("whole network", "", number(measurement.macs / 1e6), "", number(measurement.top1_whole_percent, 2), "100")]
     for curve in measurement.curves:
         for p in curve.points:
-            rows.append((
-                f"{curve.tensor}, {p.bits} bits", str(curve.stride), number(curve.edge_macs / 1e6),
-                number(p.bits_per_frame / 1e3), number(p.top1_percent, 2), number(p.agreement_percent, 2),
-            ))  # fmt: skip
+            rows.append(
+                (
+                    f"{curve.tensor}, {p.bits} bits",
+                    str(curve.stride),
+                    number(curve.edge_macs / 1e6),
+                    number(p.bits_per_frame / 1e3),
+                    number(p.top1_percent, 2),
+                    number(p.agreement_percent, 2),
+                )
+            )
     for p in measurement.jpeg:
-        rows.append((
-            f"JPEG {p.bits}, cloud only", "", "0.0", number(p.bits_per_frame / 1e3), number(p.top1_percent, 2),
-            number(p.agreement_percent, 2),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"JPEG {p.bits}, cloud only",
+                "",
+                "0.0",
+                number(p.bits_per_frame / 1e3),
+                number(p.top1_percent, 2),
+                number(p.agreement_percent, 2),
+            )
+        )
     title = f"{measurement.model} on {measurement.tested} images of {measurement.data}"
     return Table(title, ("cut", "stride", "edge MMAC", "kbit a frame", "top-1 %", "agree %"), tuple(rows))

@@ -148,15 +148,19 @@ class SplitMeasurement:
             "protocol": f"the first {self.calibration} images calibrate quantiser and tables, the other {self.tested} "
             "are tested; key frames only, whole packets counted",
             "curves": [
-                {"tensor": c.tensor, "stride": c.stride, "shape": list(c.shape), "edge_macs": c.edge_macs,
-                 "cloud_macs": c.cloud_macs, "points": [_point(p) for p in c.points]}
+                {
+                    "tensor": c.tensor,
+                    "stride": c.stride,
+                    "shape": list(c.shape),
+                    "edge_macs": c.edge_macs,
+                    "cloud_macs": c.cloud_macs,
+                    "points": [_point(p) for p in c.points],
+                }
                 for c in self.curves
             ],
             "jpeg_cloud_only": [_point(p) for p in self.jpeg],
-            "live": None if self.live is None else {
-                name: getattr(self.live, name) for name in LiveCheck.__slots__
-            },
-        }  # fmt: skip
+            "live": None if self.live is None else {name: getattr(self.live, name) for name in LiveCheck.__slots__},
+        }
 
 
 def measure_split(
@@ -195,9 +199,16 @@ def measure_split(
         chosen = SplitOptions(middle, bits, preprocessing=options.preprocessing)
         live = _live(network, seen, chosen, tested[: options.live_frames], track("live wire", options.live_frames))
     return SplitMeasurement(
-        network.name, images.name, options.calibration, len(tested), _percent(answers == labels),
-        cuts[0].edge_macs + cuts[0].cloud_macs, tuple(curves), jpeg, live,
-    )  # fmt: skip
+        network.name,
+        images.name,
+        options.calibration,
+        len(tested),
+        _percent(answers == labels),
+        cuts[0].edge_macs + cuts[0].cloud_macs,
+        tuple(curves),
+        jpeg,
+        live,
+    )
 
 
 def write_split_outputs(measurement: SplitMeasurement, command: str, folder: Path) -> tuple[Path, ...]:

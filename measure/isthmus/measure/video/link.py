@@ -173,10 +173,12 @@ def link_table(measurement: LinkMeasurement) -> Table:
         found = [measurement.row(way, bandwidth) for way in measurement.ways]
         latencies = [r.outcome.latency_p50_ms if r else np.inf for r in found]
         cells = [
-            "–" if r is None else f"{number(r.outcome.latency_p50_ms, 0)} ms, {number(r.outcome.answered_fps, 1)}/s"
+            "–"
+            if r is None
+            else f"{number(r.outcome.latency_p50_ms, 0)} ms, {number(r.outcome.answered_fps, 1)}/s"
             + (" *" if r.outcome.latency_p50_ms == min(latencies) else "")
             for r in found
-        ]  # fmt: skip
+        ]
         rows.append((f"{bandwidth:g}", *cells))
     title = (
         f"{measurement.data}: median latency and answers a second; {options.delay_ms:g} ms each way, the edge "

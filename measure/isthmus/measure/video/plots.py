@@ -76,20 +76,39 @@ def _draw_rates(axes: Any, measurement: VideoMeasurement) -> None:
         bits = [p.bits_a_frame for p in line.points]
         percent = [p.right_percent for p in line.points]
         axes.plot(
-            bits, percent, color=line.colour, linestyle=line.dash, marker=line.marker, markersize=5, linewidth=1.8,
+            bits,
+            percent,
+            color=line.colour,
+            linestyle=line.dash,
+            marker=line.marker,
+            markersize=5,
+            linewidth=1.8,
             label=line.label,
-        )  # fmt: skip
+        )
     default = measurement.default
     axes.plot(
-        [default.bits_a_frame], [default.right_percent], marker="*", markersize=17, color=STYLES[MOTION_RESIDUAL][0],
-        markeredgecolor="white", linestyle="none", label="default setting", zorder=5,
-    )  # fmt: skip
+        [default.bits_a_frame],
+        [default.right_percent],
+        marker="*",
+        markersize=17,
+        color=STYLES[MOTION_RESIDUAL][0],
+        markeredgecolor="white",
+        linestyle="none",
+        label="default setting",
+        zorder=5,
+    )
     if measurement.truth == LABELS:
         axes.axhline(measurement.whole_percent, color="#888888", linewidth=0.9, linestyle=":")
         axes.annotate(
-            "whole network, original frames", (1, measurement.whole_percent), (-4, 3),
-            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize=8, color="#666666",
-        )  # fmt: skip
+            "whole network, original frames",
+            (1, measurement.whole_percent),
+            (-4, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color="#666666",
+        )
     axes.set_xscale("log")
     axes.set_xlabel("bits a frame (whole packets)")
     axes.set_ylabel("top-1 accuracy, %" if measurement.truth == LABELS else "top-1 agreement, %")

@@ -238,8 +238,10 @@ def require_video_packages(options: VideoOptions) -> None:
 
 
 def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> tuple[str, ...]:
-    notes = [f"{ALL_INTRA}: every frame's latents on their own. The default has a key frame at least every "
-             f"{policy.key_interval} frames."]  # fmt: skip
+    notes = [
+        f"{ALL_INTRA}: every frame's latents on their own. The default has a key frame at least every "
+        f"{policy.key_interval} frames."
+    ]
     if address:
         notes.append(
             "The default setting went over a live wire, a stream a clip, one frame in flight; after every frame the "

@@ -89,7 +89,10 @@ def quantize_output(
     shift = int(np.floor(np.log2(min(room, factor_limit))))
     factor = 2.0**shift
     layer = IntegerLinear(
-        np.rint(real * factor).astype(np.int32), np.rint(bias * factor).astype(np.int32),
-        np.zeros(len(bias), np.int32), 0, input_top,
-    )  # fmt: skip
+        np.rint(real * factor).astype(np.int32),
+        np.rint(bias * factor).astype(np.int32),
+        np.zeros(len(bias), np.int32),
+        0,
+        input_top,
+    )
     return layer, shift

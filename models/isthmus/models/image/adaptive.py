@@ -44,8 +44,11 @@ class AdaptiveShape:
     def __post_init__(self) -> None:
         if self.bins % BIN_STRIDE or self.bins < BIN_STRIDE:
             raise ValueError(f"expected bins a multiple of {BIN_STRIDE}, got {self.bins}")
-        for name, count in (("widest_channels", self.widest_channels), ("hidden_channels", self.hidden_channels),
-                            ("latent_channels", self.latent_channels)):  # fmt: skip
+        for name, count in (
+            ("widest_channels", self.widest_channels),
+            ("hidden_channels", self.hidden_channels),
+            ("latent_channels", self.latent_channels),
+        ):
             if count % GROUPS:
                 raise ValueError(f"expected {name} a multiple of {GROUPS}, got {count}")
 
@@ -134,13 +137,15 @@ def _stack(layers: Sequence[Layer], *, is_rising: bool) -> nn.Sequential:
     for k, layer in enumerate(layers):
         padding = layer.kernel // 2
         if is_rising and layer.factor > 1:
-            modules.append(nn.ConvTranspose1d(
-                layer.inputs, layer.outputs, layer.kernel, layer.factor, padding, layer.factor - 1, layer.groups
-            ))  # fmt: skip
+            modules.append(
+                nn.ConvTranspose1d(
+                    layer.inputs, layer.outputs, layer.kernel, layer.factor, padding, layer.factor - 1, layer.groups
+                )
+            )
         else:
-            modules.append(nn.Conv1d(
-                layer.inputs, layer.outputs, layer.kernel, layer.factor, padding, groups=layer.groups
-            ))  # fmt: skip
+            modules.append(
+                nn.Conv1d(layer.inputs, layer.outputs, layer.kernel, layer.factor, padding, groups=layer.groups)
+            )
         if k < len(layers) - 1:
             modules.append(nn.ReLU())
         if layer.is_shuffled:

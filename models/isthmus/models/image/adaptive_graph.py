@@ -166,9 +166,12 @@ def _quantize(
     factor = unit * 2.0**shift
     half = np.where(shift > 0, 2.0 ** (shift - 1), 0.0)  # floor() after adding half a step rounds to nearest
     linear = IntegerLinear(
-        np.rint(real * factor[:, None]).astype(np.int32), np.rint(bias * factor + half).astype(np.int32),
-        shift.astype(np.int32), top, input_top,
-    )  # fmt: skip
+        np.rint(real * factor[:, None]).astype(np.int32),
+        np.rint(bias * factor + half).astype(np.int32),
+        shift.astype(np.int32),
+        top,
+        input_top,
+    )
     return linear, unit
 
 
@@ -202,9 +205,7 @@ def synthesis_graph(synthesis: IntegerSynthesis) -> onnx.ModelProto:
         linear = layer.linear
         weight = g.scaled(linear.weight, linear.shift, layer.weight().shape)
         bias = g.scaled(linear.bias, linear.shift, linear.bias.shape)
-        h = g.node(
-            "Conv", [h, weight, bias], kernel_shape=[layer.taps], pads=list(layer.pads), group=layer.groups
-        )  # fmt: skip
+        h = g.node("Conv", [h, weight, bias], kernel_shape=[layer.taps], pads=list(layer.pads), group=layer.groups)
         h = g.step(h, linear.top) if linear.top else g.node("Floor", [h])
         channels = len(linear.bias) // layer.phases
         if layer.is_shuffled or layer.phases > 1:
@@ -243,7 +244,7 @@ def analysis_graph(net: AdaptiveBottleneck, side_top: int) -> onnx.ModelProto:
         inputs = [h, g.constant(module.weight.detach().numpy()), g.constant(module.bias.detach().numpy())]
         h = g.node(
             "Conv", inputs, kernel_shape=[layer.kernel], strides=[layer.factor], pads=[pad, pad], group=layer.groups
-        )  # fmt: skip
+        )
         bins //= layer.factor
         if module is not modules[-1]:
             h = g.node("Relu", [h])

@@ -98,9 +98,12 @@ def freeze_categorical(
     seen = codec.symbols(standard(g_a(points)))
     cloud = _categorical_cloud(codec, seen)
     return FrozenHalves(
-        edge_graph([*layers, last], CategoricalSymbols(heads, count)), cloud, _plan([*layers, last], heads, count),
-        np.zeros(count, np.int32), np.full(count, size, np.int32),
-    )  # fmt: skip
+        edge_graph([*layers, last], CategoricalSymbols(heads, count)),
+        cloud,
+        _plan([*layers, last], heads, count),
+        np.zeros(count, np.int32),
+        np.full(count, size, np.int32),
+    )
 
 
 def _plan(layers: list[IntegerLinear], heads: IntegerLinear, count: int) -> dict[str, Int32]:
@@ -218,9 +221,12 @@ def freeze_scalar(
     shift = np.minimum(np.floor(np.log2((EXACT_LIMIT - slack) / (magnitude + np.abs(medians[alive]) + 2))), MAX_SHIFT)
     factor = np.abs(gain[alive]) * 2.0**shift
     last = IntegerLinear(
-        np.rint(real * factor[:, None]).astype(np.int32), np.rint(bias[alive] * factor).astype(np.int32),
-        shift.astype(np.int32), 0, input_top,
-    )  # fmt: skip
+        np.rint(real * factor[:, None]).astype(np.int32),
+        np.rint(bias[alive] * factor).astype(np.int32),
+        shift.astype(np.int32),
+        0,
+        input_top,
+    )
     sign = np.where(gain[alive] < 0, -1, 1).astype(np.int32)
     center = np.rint((0.5 - sign * medians[alive]) * 2.0**shift).astype(np.int32)
     low, high = symbols.min(0)[alive].astype(np.int32), symbols.max(0)[alive].astype(np.int32)
@@ -238,7 +244,10 @@ def freeze_scalar(
     first, hidden_scale = quantize_hidden(w, b, np.ones(len(alive)), top, _expected_maximum(h), HIDDEN_TOP, INT8_TOP)
     cloud_layers, logit_shift = _cloud_tail(first, rest, hidden_scale, h)
     halves = FrozenHalves(
-        edge_graph([*layers, last], scalar), cloud_graph(cloud_layers, logit_shift, None, len(alive)), {},
-        low, (high - low + 1).astype(np.int32),
-    )  # fmt: skip
+        edge_graph([*layers, last], scalar),
+        cloud_graph(cloud_layers, logit_shift, None, len(alive)),
+        {},
+        low,
+        (high - low + 1).astype(np.int32),
+    )
     return halves, alive

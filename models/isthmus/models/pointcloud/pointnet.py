@@ -251,10 +251,15 @@ class CloudHead(nn.Module):
     def __init__(self, in_channels: int, classes: int, dropout: float = 0.3) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(in_channels, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU(),
-            nn.Linear(512, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU(),
-            nn.Dropout(dropout), nn.Linear(256, classes),
-        )  # fmt: skip
+            nn.Linear(in_channels, 512, bias=False),
+            nn.BatchNorm1d(512),
+            nn.ReLU(),
+            nn.Linear(512, 256, bias=False),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(256, classes),
+        )
 
     def forward(self, y_hat: Tensor) -> Tensor:
         """``[batch, channels]`` to logits ``[batch, classes]``."""

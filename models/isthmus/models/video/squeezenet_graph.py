@@ -29,10 +29,18 @@ SIDE = 227
 MEAN_BGR = (104.0, 117.0, 123.0)
 POOLED_AFTER = ("conv1", "fire4", "fire8")
 # Squeezed channels, and those of each of the two expansions.
-FIRES: Mapping[str, tuple[int, int]] = MappingProxyType({
-    "fire2": (16, 64), "fire3": (16, 64), "fire4": (32, 128), "fire5": (32, 128),
-    "fire6": (48, 192), "fire7": (48, 192), "fire8": (64, 256), "fire9": (64, 256),
-})  # fmt: skip
+FIRES: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "fire2": (16, 64),
+        "fire3": (16, 64),
+        "fire4": (32, 128),
+        "fire5": (32, 128),
+        "fire6": (48, 192),
+        "fire7": (48, 192),
+        "fire8": (64, 256),
+        "fire9": (64, 256),
+    }
+)
 
 
 def squeezenet_model(weights: Path, outputs: Sequence[str] = ("logits",)) -> onnx.ModelProto:

@@ -243,21 +243,37 @@ def train_adaptive(
                 f"adaptive {name} {step + 1}/{effort.steps} gain {result.gain_percent:.2f} % of "
                 f"{result.ideal_gain_percent:.2f} %, closed {result.gap_closed_percent:.1f} %, "
                 f"q {result.side_bits:.0f} bits, {time.monotonic() - began:.0f}s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-            save_checkpoint(resume, {
-                "net": net.state_dict(), "optimizer": optimizer.state_dict(), "generator": generator.get_state(),
-                "rng": torch.get_rng_state(), "step": step + 1, "seconds": time.monotonic() - began, "best": best,
-            })  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
+            save_checkpoint(
+                resume,
+                {
+                    "net": net.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "generator": generator.get_state(),
+                    "rng": torch.get_rng_state(),
+                    "step": step + 1,
+                    "seconds": time.monotonic() - began,
+                    "best": best,
+                },
+            )
     if best[1] is None:
         raise ValueError(f"expected a finite validation loss, adaptive {name} never had one")
     net.load_state_dict(best[1])
     result = validate_adaptive(net, counts)
-    save_checkpoint(target, {
-        "net": net.state_dict(), "shape": shape, "effort": effort, "seed": seed,
-        "seconds": round(time.monotonic() - began), "validation": result.summary(),
-        "mac_per_pixel": mac_per_pixel(shape),
-    })  # fmt: skip
+    save_checkpoint(
+        target,
+        {
+            "net": net.state_dict(),
+            "shape": shape,
+            "effort": effort,
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+            "validation": result.summary(),
+            "mac_per_pixel": mac_per_pixel(shape),
+        },
+    )
     resume.unlink(missing_ok=True)
     return target
 
@@ -312,9 +328,13 @@ def freeze_adaptive(checkpoint: Path, counts: LatentCounts) -> FrozenAdaptive:
     stats |= {f"mac_per_pixel_{key}": value for key, value in mac_per_pixel(shape).items()}
     stats |= {"largest_sum": float(synthesis.bound()), "side_top": float(synthesis.side_top)}
     return FrozenAdaptive(
-        analysis_graph(net, synthesis.side_top), synthesis_graph(synthesis), q_tables, shape.bins,
-        counts.static().numpy(), stats,
-    )  # fmt: skip
+        analysis_graph(net, synthesis.side_top),
+        synthesis_graph(synthesis),
+        q_tables,
+        shape.bins,
+        counts.static().numpy(),
+        stats,
+    )
 
 
 def side_tables(q: Tensor) -> CdfTables:
@@ -332,9 +352,12 @@ def _result(counts: LatentCounts, adapted_bits: float, side_bits: float) -> Adap
     histograms, samples = _normalised(counts.validation)
     static, learned = (torch.log2(p).float() for p in (counts.static(), counts.learned))
     return AdaptiveResult(
-        latent_bits(histograms, static, samples).mean().item(), latent_bits(histograms, learned, samples).mean().item(),
-        ideal_bits(histograms, samples).mean().item(), adapted_bits, side_bits,
-    )  # fmt: skip
+        latent_bits(histograms, static, samples).mean().item(),
+        latent_bits(histograms, learned, samples).mean().item(),
+        ideal_bits(histograms, samples).mean().item(),
+        adapted_bits,
+        side_bits,
+    )
 
 
 def _normalised(counts: Counts) -> tuple[Tensor, int]:

@@ -111,21 +111,36 @@ def train_hyperprior(
         if (step + 1) % REPORT_EVERY == 0:
             print(
                 f"hyper-{name} {step + 1}/{steps} bits/px {np.mean(recent):.4f} {time.monotonic() - began:.0f}s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
             recent = []
         if (step + 1) % SAVE_EVERY == 0:
-            save_checkpoint(resume, {
-                "hyperprior": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1,
-                "generator": generator.get_state(), "rng": torch.get_rng_state(),
-                "seconds": time.monotonic() - began,
-            })  # fmt: skip
+            save_checkpoint(
+                resume,
+                {
+                    "hyperprior": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "step": step + 1,
+                    "generator": generator.get_state(),
+                    "rng": torch.get_rng_state(),
+                    "seconds": time.monotonic() - began,
+                },
+            )
     result = validate(model, held)
     print(f"hyper-{name} validation {result}", file=sys.stderr, flush=True)
-    save_checkpoint(target, {
-        "hyperprior": model.state_dict(), "shape": model.shape, "steps": steps, "seed": seed,
-        "seconds": round(time.monotonic() - began), "validation": result, "macs_per_pixel": macs_per_pixel(model),
-    })  # fmt: skip
+    save_checkpoint(
+        target,
+        {
+            "hyperprior": model.state_dict(),
+            "shape": model.shape,
+            "steps": steps,
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+            "validation": result,
+            "macs_per_pixel": macs_per_pixel(model),
+        },
+    )
     resume.unlink(missing_ok=True)
     return target
 

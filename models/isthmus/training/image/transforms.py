@@ -149,9 +149,11 @@ def train_image_quality(
     known = {id(p) for p in (*linear, *gains, *codec.entropy.parameters())}
     others = [p for p in codec.parameters() if id(p) not in known]
     groups = (
-        (others, 1.0), (linear, LINEAR_RATE_FACTOR), (gains, GAIN_RATE_FACTOR),
+        (others, 1.0),
+        (linear, LINEAR_RATE_FACTOR),
+        (gains, GAIN_RATE_FACTOR),
         ([*codec.entropy.parameters()], ENTROPY_RATE_FACTOR),
-    )  # fmt: skip
+    )
     optimizer = torch.optim.Adam([{"params": parameters} for parameters, _ in groups if parameters], lr=rate)
     scales = [scale for parameters, scale in groups if parameters]
     start, seconds, history = 0, 0.0, []
@@ -186,21 +188,38 @@ def train_image_quality(
             history.append(entry)
             print(
                 f"q{quality} {entry[0]}/{steps} bits/px {entry[1]} psnr {entry[2]} dB {time.monotonic() - began:.0f}s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
         if (step + 1) % SAVE_EVERY == 0:
-            save_checkpoint(resume, {
-                "codec": codec.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1,
-                "generator": generator.get_state(), "rng": torch.get_rng_state(),
-                "seconds": time.monotonic() - began, "history": history,
-            })  # fmt: skip
+            save_checkpoint(
+                resume,
+                {
+                    "codec": codec.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "step": step + 1,
+                    "generator": generator.get_state(),
+                    "rng": torch.get_rng_state(),
+                    "seconds": time.monotonic() - began,
+                    "history": history,
+                },
+            )
     result = validate(codec, validation, trade_off, device)
     print(f"q{quality} validation {result}", file=sys.stderr, flush=True)
-    save_checkpoint(target, {
-        "codec": {k: v.cpu() for k, v in codec.state_dict().items()}, "shape": shape, "quality": quality,
-        "lambda": trade_off, "steps": steps, "seed": seed, "seconds": round(time.monotonic() - began),
-        "history": history, "validation": result,
-    })  # fmt: skip
+    save_checkpoint(
+        target,
+        {
+            "codec": {k: v.cpu() for k, v in codec.state_dict().items()},
+            "shape": shape,
+            "quality": quality,
+            "lambda": trade_off,
+            "steps": steps,
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+            "history": history,
+            "validation": result,
+        },
+    )
     resume.unlink(missing_ok=True)
     return target
 

@@ -147,11 +147,17 @@ def _write(
     tables.save(target / ENTROPY_FILE)
     family, _, quality = target.name.rpartition("-q")
     manifest = ImageManifest(
-        name=target.name, family=family, quality=int(quality), latent_channels=codec.shape.latent_channels,
-        halo_pixels=HALO_PIXELS, halo_latents=HALO_LATENTS, bins=bins,
-        hyper_channels=hyper_channels, hyper_stride=HYPER_STRIDE if hyper_channels else 0,
+        name=target.name,
+        family=family,
+        quality=int(quality),
+        latent_channels=codec.shape.latent_channels,
+        halo_pixels=HALO_PIXELS,
+        halo_latents=HALO_LATENTS,
+        bins=bins,
+        hyper_channels=hyper_channels,
+        hyper_stride=HYPER_STRIDE if hyper_channels else 0,
         weights=tuple((name, file_sha256(target / name)) for name in sorted([*graphs, ENTROPY_FILE])),
-    )  # fmt: skip
+    )
     write_codec_manifest(manifest, target)
     history = {**history, "manifest_sha256": manifest.identity.hex()}
     (target / HISTORY_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -160,7 +166,14 @@ def _write(
 
 def _history(saved: dict[str, Any], provenance: Provenance, macs: dict[str, float]) -> dict[str, Any]:
     return {
-        "command": provenance.command, "data": provenance.data, "data_sha256": provenance.data_sha256,
-        "seed": saved["seed"], "lambda": saved["lambda"], "steps": saved["steps"], "seconds": saved["seconds"],
-        "curve": saved["history"], "validation": saved["validation"], "macs_per_pixel": macs,
-    }  # fmt: skip
+        "command": provenance.command,
+        "data": provenance.data,
+        "data_sha256": provenance.data_sha256,
+        "seed": saved["seed"],
+        "lambda": saved["lambda"],
+        "steps": saved["steps"],
+        "seconds": saved["seconds"],
+        "curve": saved["history"],
+        "validation": saved["validation"],
+        "macs_per_pixel": macs,
+    }

@@ -86,9 +86,10 @@ def classifier_graph(recipe: Pretraining) -> onnx.ModelProto:
             h = node("Relu", [h])
     nodes[-1].output[0] = "logits"
     graph = helper.make_graph(
-        nodes, "classifier",
+        nodes,
+        "classifier",
         [helper.make_tensor_value_info("points", TensorProto.FLOAT, ["batch", 3, "points"])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(head[-1][1])])],
         constants,
-    )  # fmt: skip
+    )
     return checked_model(graph)

@@ -145,9 +145,14 @@ def train_isthmus_curve(
     if not start.exists():
         schedule = Schedule(effort.pretrain, learning_rate=4e-3, ema_decay=0.998, weight_decay=1e-3)
         history = fit(
-            pretraining, train, held_out, schedule, seed=seed,
-            checkpoint=folder / "pretrained.ckpt", label=f"{folder.name} pretrain",
-        )  # fmt: skip
+            pretraining,
+            train,
+            held_out,
+            schedule,
+            seed=seed,
+            checkpoint=folder / "pretrained.ckpt",
+            label=f"{folder.name} pretrain",
+        )
         _save(start, {"state": pretraining.state_dict(), "history": history, "schedule": asdict(schedule)})
     pretrained = torch.load(start, weights_only=False, map_location=device)["state"]
     pretraining.load_state_dict(pretrained)
@@ -156,8 +161,9 @@ def train_isthmus_curve(
     if effort.cached:
         cache = CloudSet(
             features_of(backbone, variant.augmentation, train, FEATURE_VIEWS, seed).numpy(),
-            train.labels, train.class_names,
-        )  # fmt: skip
+            train.labels,
+            train.class_names,
+        )
         with torch.no_grad():
             parts = [backbone(held_out[0][:, i : i + 32].to(device)).cpu() for i in range(0, len(held_out[1]), 32)]
         held_cache = (torch.cat(parts)[None], held_out[1])
@@ -176,14 +182,28 @@ def train_isthmus_curve(
         )
         schedule = Schedule(effort.symbols * point.patience, learning_rate=2e-3, ema_decay=0.998, weight_decay=1e-3)
         history = fit(
-            recipe, cache or train, held_cache or held_out, schedule, seed=seed + number,
-            checkpoint=folder / f"q{number}.ckpt", label=f"{folder.name} q{number}",
-        )  # fmt: skip
-        _save(path, {
-            "backbone": backbone.state_dict(), "codec": codec.state_dict(), "history": history,
-            "point": asdict(point), "schedule": asdict(schedule), "seed": seed,
-            "config": config_name, "variant": variant.name, "class_names": train.class_names,
-        })  # fmt: skip
+            recipe,
+            cache or train,
+            held_cache or held_out,
+            schedule,
+            seed=seed + number,
+            checkpoint=folder / f"q{number}.ckpt",
+            label=f"{folder.name} q{number}",
+        )
+        _save(
+            path,
+            {
+                "backbone": backbone.state_dict(),
+                "codec": codec.state_dict(),
+                "history": history,
+                "point": asdict(point),
+                "schedule": asdict(schedule),
+                "seed": seed,
+                "config": config_name,
+                "variant": variant.name,
+                "class_names": train.class_names,
+            },
+        )
         (folder / f"q{number}.ckpt").unlink(missing_ok=True)
     return done
 
@@ -244,10 +264,19 @@ def train_thesis_curve(
             label=f"{folder.name} {trade_off:g}",
         )
         previous = recipe.state_dict()
-        _save(path, {
-            "state": previous, "history": history, "lambda": trade_off, "schedule": asdict(schedule), "seed": seed + i,
-            "config": config_name, "points": points, "class_names": train.class_names,
-        })  # fmt: skip
+        _save(
+            path,
+            {
+                "state": previous,
+                "history": history,
+                "lambda": trade_off,
+                "schedule": asdict(schedule),
+                "seed": seed + i,
+                "config": config_name,
+                "points": points,
+                "class_names": train.class_names,
+            },
+        )
         (folder / f"lambda{i}.ckpt").unlink(missing_ok=True)
     return done
 

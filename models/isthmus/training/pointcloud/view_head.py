@@ -49,9 +49,12 @@ def train_view(
     all_symbols, all_targets = torch.cat(symbols), torch.cat(targets)
     torch.manual_seed(seed)
     head = nn.Sequential(
-        nn.Linear(codec.alphabet.outputs, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(),
+        nn.Linear(codec.alphabet.outputs, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.ReLU(),
         nn.Linear(WIDTH, 3 * VIEW_POINTS),
-    )  # fmt: skip
+    )
     optimizer = torch.optim.Adam(head.parameters(), 2e-3)
     steps = len(all_symbols) // BATCH_SIZE
     reporter = Reporter("view head", EPOCHS, steps)
@@ -102,9 +105,10 @@ def _graph(head: nn.Sequential, codec: CategoricalCodec) -> onnx.ModelProto:
     shape = constant("shape", np.array([-1, VIEW_POINTS, 3]))
     nodes.append(helper.make_node("Reshape", ["flat", shape], ["points"]))
     graph = helper.make_graph(
-        nodes, "view",
+        nodes,
+        "view",
         [helper.make_tensor_value_info("symbols", TensorProto.INT32, ["batch", channels])],
         [helper.make_tensor_value_info("points", TensorProto.FLOAT, ["batch", VIEW_POINTS, 3])],
         constants,
-    )  # fmt: skip
+    )
     return checked_model(graph)

@@ -86,11 +86,14 @@ def freeze_isthmus_curve(
         target = zoo / f"pc-{config_name}-{variant_name}-{path.stem}"
         history = {
             **_history(saved, provenance),
-            "recipe": "isthmus", "config": config_name, "variant": variant_name,
-            "alphabet": saved["point"]["alphabet"], "lambda": saved["point"]["trade_off"],
+            "recipe": "isthmus",
+            "config": config_name,
+            "variant": variant_name,
+            "alphabet": saved["point"]["alphabet"],
+            "lambda": saved["point"]["trade_off"],
             "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
             "quantizer_macs": alphabet.outputs * backbone.g_a.out_channels,
-        }  # fmt: skip
+        }
         preprocessing = _preprocessing(variant)
         graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
         if path.stem in views_of:
@@ -130,16 +133,25 @@ def freeze_thesis_curve(folder: Path, zoo: Path, train: CloudSet, provenance: Pr
         symbols = _scalar_symbols(recipe, clouds)
         calibration = _calibration(train, points, random_heading=False)
         halves, alive = freeze_scalar(
-            recipe.g_a, INITIAL_GAIN * recipe.gain_a, recipe.bottleneck, INITIAL_GAIN * recipe.gain_s, recipe.g_s,
-            calibration, symbols,
-        )  # fmt: skip
+            recipe.g_a,
+            INITIAL_GAIN * recipe.gain_a,
+            recipe.bottleneck,
+            INITIAL_GAIN * recipe.gain_s,
+            recipe.g_s,
+            calibration,
+            symbols,
+        )
         prior = _bottleneck_prior(recipe, alive, halves.low, halves.sizes)
         target = zoo / f"pc-{config_name}-thesis-p{points}-q{len(LAMBDAS) - i}"
         history = {
             **_history(saved, provenance),
-            "recipe": "thesis", "config": config_name, "variant": f"p{points}", "lambda": saved["lambda"],
-            "encoder_macs_per_point": CONFIGS[config_name].macs_per_point, "quantizer_macs": 0,
-        }  # fmt: skip
+            "recipe": "thesis",
+            "config": config_name,
+            "variant": f"p{points}",
+            "lambda": saved["lambda"],
+            "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
+            "quantizer_macs": 0,
+        }
         preprocessing = Preprocessing(MIN_POINTS, MAX_POINTS, points)
         graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
         write_codec(target, graphs, prior, train.class_names, preprocessing, history)
@@ -186,9 +198,12 @@ def write_codec(
         np.savez_compressed(folder / PLAN_FILE, allow_pickle=False, **plan)
     files = sorted([*graphs, PLAN_FILE] if plan else graphs)
     manifest = PointCloudManifest(
-        name=folder.name, class_names=class_names, prior=prior, preprocessing=preprocessing,
+        name=folder.name,
+        class_names=class_names,
+        prior=prior,
+        preprocessing=preprocessing,
         weights=tuple((name, file_sha256(folder / name)) for name in files),
-    )  # fmt: skip
+    )
     write_codec_manifest(manifest, folder)
     history = {**history, "manifest_sha256": manifest.identity.hex()}
     (folder / "training.json").write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
@@ -208,6 +223,10 @@ def _calibration(train: CloudSet, points: int, random_heading: bool) -> Tensor:
 
 def _history(saved: dict[str, Any], provenance: Provenance) -> dict[str, Any]:
     return {
-        "command": provenance.command, "data": provenance.data, "data_sha256": provenance.data_sha256,
-        "seed": saved["seed"], "schedule": saved["schedule"], "validation": saved["history"],
-    }  # fmt: skip
+        "command": provenance.command,
+        "data": provenance.data,
+        "data_sha256": provenance.data_sha256,
+        "seed": saved["seed"],
+        "schedule": saved["schedule"],
+        "validation": saved["history"],
+    }

@@ -91,13 +91,19 @@ def train_motion_networks(images: LabelledImages, runs: Path, effort: NetworkEff
     for name in effort.names:
         network = known[name]
         shape = SplitShape(
-            classes=len(images.class_names), edge_widths=network.widths, cloud_widths=CLOUD_WIDTHS, blocks=1,
+            classes=len(images.class_names),
+            edge_widths=network.widths,
+            cloud_widths=CLOUD_WIDTHS,
+            blocks=1,
             pooling=network.pooling,
-        )  # fmt: skip
+        )
         how = SplitEffort(
-            epochs=effort.epochs, batch=effort.batch, learning_rate=effort.learning_rate, rate_weight=0.0,
+            epochs=effort.epochs,
+            batch=effort.batch,
+            learning_rate=effort.learning_rate,
+            rate_weight=0.0,
             motion_weight=network.motion_weight,
-        )  # fmt: skip
+        )
         runs.mkdir(parents=True, exist_ok=True)
         found.append(train_split(shape, train, held, runs / f"{name}.pt", how, seed=seed))
     return found

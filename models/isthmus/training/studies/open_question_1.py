@@ -218,9 +218,12 @@ def answer(
     rows: dict[str, dict[str, dict[str, float]]] = {}
     for variant in variants:
         task = {
-            "start": start.identity, "variant": asdict(variant), "effort": asdict(effort), "seed": seed,
+            "start": start.identity,
+            "variant": asdict(variant),
+            "effort": asdict(effort),
+            "seed": seed,
             "photos": [len(train), len(validation)],
-        }  # fmt: skip
+        }
         kept = work / f"open-question-1-{variant.name}.json"
         saved = json.loads(kept.read_text()) if kept.exists() else {}
         if saved.get("task") != task:
@@ -235,8 +238,9 @@ def answer(
             print(
                 f"open question 1: {variant.name} loss {figures['joint']['loss']:.4f}, fitted again "
                 f"{figures['refitted']['loss']:.4f}, {time.monotonic() - began:.0f}s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
         rows[variant.name] = saved["rows"]
     start.codec.load_state_dict(weights)
     provenance = Provenance.of(command, f"{train.name}, validation split", seed, ("numpy", "torch"))

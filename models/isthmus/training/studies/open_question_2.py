@@ -195,9 +195,10 @@ def compare(
         "hyperprior_chosen_by_kind_and_index": (TableChoiceRow(seen, weight), table),
         "hyperprior_shifted": (SetChoiceRow(seen, shifts, channels, weight), table),
         "hyperprior_corrected": (
-            SetChoiceRow(seen, refined_sets(seen, shifts, channels, weight), channels, weight), table,
+            SetChoiceRow(seen, refined_sets(seen, shifts, channels, weight), channels, weight),
+            table,
         ),
-    }  # fmt: skip
+    }
     out: dict[str, dict[str, Any]] = {}
     for name, parts in tests.items():
         pixels = [_pixels(part) for part in parts]
@@ -296,9 +297,14 @@ def run(runs: Path, hyper: Path, qualities: tuple[int, ...], photos: Path, kodak
     if kodak is not None:
         tests["kodak"], weights["kodak"] = _by_size(load_photos(kodak)), 6.0
     return answer(
-        {q: runs / f"q{q}.pt" for q in qualities}, {q: hyper / f"hyper-q{q}.pt" for q in qualities}, train, tests,
-        weights, folder, "isthmus measure open-question-2",
-    )  # fmt: skip
+        {q: runs / f"q{q}.pt" for q in qualities},
+        {q: hyper / f"hyper-q{q}.pt" for q in qualities},
+        train,
+        tests,
+        weights,
+        folder,
+        "isthmus measure open-question-2",
+    )
 
 
 def _by_size(photos: Photos) -> list[Photos]:

@@ -96,8 +96,9 @@ def decode_all(images: LabelledImages, size: int) -> npt.NDArray[np.uint8]:
     return out
 
 
-def random_maps(count: int, generator: torch.Generator, *, zoom: tuple[float, float], turn: float, shift: float,
-                shear: float) -> Tensor:  # fmt: skip
+def random_maps(
+    count: int, generator: torch.Generator, *, zoom: tuple[float, float], turn: float, shift: float, shear: float
+) -> Tensor:
     """Affine maps ``[count, 2, 3]`` of normalised coordinates; `turn`, `shear` in degrees, `shift` of half a side."""
     u = torch.rand(count, 5, generator=generator) * 2 - 1
     scale = (zoom[0] + zoom[1]) / 2 + u[:, 0] * (zoom[1] - zoom[0]) / 2
@@ -140,9 +141,15 @@ def warped(y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def split_loss(
-    model: SplitClassifier, rate: LogisticRate, raw: Tensor, labels: Tensor, effort: SplitEffort,
-    progress: float, generator: torch.Generator, first_round: SplitClassifier | None = None,
-) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
+    model: SplitClassifier,
+    rate: LogisticRate,
+    raw: Tensor,
+    labels: Tensor,
+    effort: SplitEffort,
+    progress: float,
+    generator: torch.Generator,
+    first_round: SplitClassifier | None = None,
+) -> tuple[Tensor, dict[str, float]]:
     """(loss, its parts) of pictures ``[n, 3, H, W]`` in [0, 1]; no CE where `labels` is empty.
 
     `first_round`: the network as the first round left it, the teacher of pictures without labels; None where there are.
@@ -208,8 +215,9 @@ def _kl(target: Tensor, log_probability: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate_split(model: SplitClassifier, rate: LogisticRate, pixels: npt.NDArray[np.uint8], labels: Tensor,
-                   is_quantised: bool) -> dict[str, float]:  # fmt: skip
+def validate_split(
+    model: SplitClassifier, rate: LogisticRate, pixels: npt.NDArray[np.uint8], labels: Tensor, is_quantised: bool
+) -> dict[str, float]:
     """Top-1 of unchanged and of rounded latents, estimated bits a picture."""
     right = right_rounded = bits = 0.0
     for i in range(0, len(pixels), VALIDATION_BATCH):
@@ -226,9 +234,17 @@ def validate_split(model: SplitClassifier, rate: LogisticRate, pixels: npt.NDArr
 
 
 def train_split(
-    shape: SplitShape, train: LabelledImages, validation: LabelledImages, target: Path, effort: SplitEffort, *,
-    seed: int, size: int = 64, start_from: Path | None = None, photos: Photos | None = None,
-) -> Path:  # fmt: skip
+    shape: SplitShape,
+    train: LabelledImages,
+    validation: LabelledImages,
+    target: Path,
+    effort: SplitEffort,
+    *,
+    seed: int,
+    size: int = 64,
+    start_from: Path | None = None,
+    photos: Photos | None = None,
+) -> Path:
     """Train one classifier into `target` (a checkpoint). A killed run resumes at its last finished epoch.
 
     `start_from` makes it a second round; `photos`, with an agreement weight, are the unlabelled ones.
@@ -251,11 +267,14 @@ def train_split(
     average = copy.deepcopy(model)
     plain = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([
-        {"params": plain, "weight_decay": effort.weight_decay, "scale": 1.0},
-        {"params": others, "weight_decay": 0.0, "scale": 1.0},
-        {"params": list(rate.parameters()), "weight_decay": 0.0, "scale": 5.0},
-    ], lr=effort.learning_rate)  # fmt: skip
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": plain, "weight_decay": effort.weight_decay, "scale": 1.0},
+            {"params": others, "weight_decay": 0.0, "scale": 1.0},
+            {"params": list(rate.parameters()), "weight_decay": 0.0, "scale": 5.0},
+        ],
+        lr=effort.learning_rate,
+    )
     start, seconds, history = 0, 0.0, []
     if resume.exists():
         saved = torch.load(resume, weights_only=False)
@@ -302,15 +321,32 @@ def train_split(
         found = validate_split(average, rate, held, held_labels, bool(effort.rate_weight))
         history.append({"epoch": epoch + 1, **{k: round(v, 4) for k, v in (sums | found).items()}})
         print(f"{target.stem} {history[-1]} {time.monotonic() - began:.0f}s", file=sys.stderr, flush=True)
-        save_checkpoint(resume, {
-            "model": model.state_dict(), "rate": rate.state_dict(), "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(), "generator": generator.get_state(), "rng": torch.get_rng_state(),
-            "epoch": epoch + 1, "seconds": time.monotonic() - began, "history": history,
-        })  # fmt: skip
-    save_checkpoint(target, {
-        "model": average.state_dict(), "rate": rate.state_dict(), "shape": shape, "effort": asdict(effort),
-        "seed": seed, "seconds": round(time.monotonic() - began), "history": history,
-    })  # fmt: skip
+        save_checkpoint(
+            resume,
+            {
+                "model": model.state_dict(),
+                "rate": rate.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "generator": generator.get_state(),
+                "rng": torch.get_rng_state(),
+                "epoch": epoch + 1,
+                "seconds": time.monotonic() - began,
+                "history": history,
+            },
+        )
+    save_checkpoint(
+        target,
+        {
+            "model": average.state_dict(),
+            "rate": rate.state_dict(),
+            "shape": shape,
+            "effort": asdict(effort),
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+            "history": history,
+        },
+    )
     resume.unlink(missing_ok=True)
     return target
 

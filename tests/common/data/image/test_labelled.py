@@ -26,9 +26,14 @@ def _packed(files: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 def _two_splits(path: Path, **changes: np.ndarray) -> Path:
     train, test = _packed([_png(i) for i in range(4)]), _packed([_png(200 + i) for i in range(2)])
     arrays = {
-        "train_jpg": train[0], "train_off": train[1], "y_train": np.array([0, 1, 0, 1], np.uint8),
-        "val_jpg": test[0], "val_off": test[1], "y_val": np.array([1, 0], np.uint8), "names": np.array(["cat", "dog"]),
-    } | changes  # fmt: skip
+        "train_jpg": train[0],
+        "train_off": train[1],
+        "y_train": np.array([0, 1, 0, 1], np.uint8),
+        "val_jpg": test[0],
+        "val_off": test[1],
+        "y_val": np.array([1, 0], np.uint8),
+        "names": np.array(["cat", "dog"]),
+    } | changes
     np.savez(path, **arrays)
     return path
 

@@ -132,10 +132,16 @@ MESHES = {
     "ply binary, mixed": ("ply", ply(SQUARE, [(), (0, 1, 2), (3,), (0, 2, 3)], "binary_little_endian")),
     "ply other order": ("ply", ply(SQUARE, [(0, 1, 2, 3)]).replace(b"vertex_indices", b"vertex_index")),
     "stl": ("stl", struct.pack("<80xI", 2) + STL[84:] + struct.pack("<12fH", 0, 0, 1, 2, 2, 0, 2, 0, 0, 0, 2, 0, 0)),
-    "stl text": ("stl", b"solid s\n" + b"".join(
-        b"facet normal 0 0 1\nouter loop\nvertex %s\nvertex %s\nvertex %s\nendloop\nendfacet\n" % corners
-        for corners in ((b"0 0 0", b"2 0 0", b"2 2 0"), (b"0 0 0", b"2 2 0", b"0 2 0"))) + b"endsolid s\n"),
-}  # fmt: skip
+    "stl text": (
+        "stl",
+        b"solid s\n"
+        + b"".join(
+            b"facet normal 0 0 1\nouter loop\nvertex %s\nvertex %s\nvertex %s\nendloop\nendfacet\n" % corners
+            for corners in ((b"0 0 0", b"2 0 0", b"2 2 0"), (b"0 0 0", b"2 2 0", b"0 2 0"))
+        )
+        + b"endsolid s\n",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", MESHES)
@@ -285,7 +291,7 @@ BAD = {
     "stl claims more": ("stl", struct.pack("<80xI", 10**6) + STL[84:], "expected an STL"),
     "stl none": ("stl", struct.pack("<80xI", 0), "1 to 10000000 faces, got 0"),
     "stl text cut": ("stl", b"solid s\nfacet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 ", "faces, got 0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -303,6 +303,9 @@ def test_real_poles_and_people_stand_upright():
     train, test = load_lidar(DATA / "lidarnet4_real.npz")
     assert (len(train), len(test)) == (488, 162)
     for name in ("pole", "pedestrian"):
-        tall = [np.ptp(c, axis=0).argmax() == 2 for c, k in zip(test.clouds, test.labels, strict=True)
-                if test.class_names[k] == name]  # fmt: skip
+        tall = [
+            np.ptp(c, axis=0).argmax() == 2
+            for c, k in zip(test.clouds, test.labels, strict=True)
+            if test.class_names[k] == name
+        ]
         assert np.mean(tall) > 0.85

@@ -36,10 +36,14 @@ def read_until_error(source: Any, match: str) -> list[SourceFrame]:
 @pytest.mark.parametrize(
     ("name", "codec"),
     [
-        ("a.mp4", "libx264"), ("a.avi", "mpeg4"), ("a.264", "libx264"), ("a.y4m", "rawvideo"), ("a.mkv", "libx264"),
+        ("a.mp4", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.264", "libx264"),
+        ("a.y4m", "rawvideo"),
+        ("a.mkv", "libx264"),
         ("a.webm", "libvpx-vp9"),
     ],
-)  # fmt: skip
+)
 def test_files_and_pipes(tmp_path: Path, name: str, codec: str) -> None:
     pictures = panning(10)
     path = write_video(tmp_path / name, pictures, codec=codec)
