@@ -17,7 +17,7 @@ help:
 	@echo "make figures           write measured figures into README and docs again"
 
 # The demo's environment is a user's: the edge, the cloud and the plots, and no torch.
-$(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c edge/isthmus/edge/pointcloud/_pointwise.c
+$(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c common/isthmus/runtime/_pointwise.c
 	$(PYTHON) -m venv $(DEMO_VENV)
 	$(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[measure]'
 	touch $@
@@ -25,7 +25,7 @@ $(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_ra
 demo: $(DEMO_VENV)/ready
 	$(DEMO_VENV)/bin/isthmus demo $(if $(DATA),--data $(DATA))
 
-$(VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c edge/isthmus/edge/pointcloud/_pointwise.c
+$(VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c common/isthmus/runtime/_pointwise.c
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'

@@ -21,7 +21,7 @@ from packaging.tags import sys_tags
 
 SOURCES = {
     # Optimised for its one loop over points; contracting to fused multiply-adds is exact there, and ISO C forbids it.
-    Path("edge/isthmus/edge/pointcloud/_pointwise.c"): ["-O3", "-ffp-contract=fast"],
+    Path("common/isthmus/runtime/_pointwise.c"): ["-O3", "-ffp-contract=fast"],
     # -O3 vectorises what a context sums up; the loops over symbols are as quick with -O2.
     Path("common/isthmus/common/bits/_range_coder.c"): ["-O3"],
 }

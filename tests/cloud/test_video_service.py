@@ -43,7 +43,7 @@ from isthmus.common.video.tables import VideoTables
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.runtime.engine import open_session
+from isthmus.runtime.engine import open_half
 
 Int32 = npt.NDArray[np.int32]
 
@@ -317,20 +317,20 @@ def test_streams_of_videos_are_few(zoo: Path, coder: VideoCoder) -> None:
 
 
 def test_a_size_that_the_network_cannot_take(zoo: Path, coder: VideoCoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = open_session
+    opened = open_half
 
     def fussy(*arguments: Any) -> Any:
-        session = opened(*arguments)
+        network = opened(*arguments)
 
         class Fussy:
-            def run(self, names: None, feeds: dict[str, Any]) -> Any:
+            def run(self, feeds: dict[str, Any]) -> Any:
                 if feeds["y_hat"].shape[2] == 1:
                     raise RuntimeError("non-positive dimension in /secret/path")
-                return session.run(names, feeds)
+                return network.run(feeds)
 
         return Fussy()
 
-    monkeypatch.setattr("isthmus.cloud.video.codec.open_session", fussy)
+    monkeypatch.setattr("isthmus.cloud.video.codec.open_half", fussy)
     low, usual = Frames(coder, 15, 1, 4).intra(), Frames(coder, 15).intra()
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, coder.manifest) as client:
         first, second = client.infer([low.packet, usual.packet])

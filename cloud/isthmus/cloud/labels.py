@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common import wire
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import CLOUD_HALF, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.runtime.engine import End, open_session
-
-CLOUD_FILE = "cloud.onnx"
+from isthmus.runtime.engine import AUTO, End, open_half
 
 # Signals in one run of the network: bounds its activations, whatever a client packs together.
 MAX_RUN_SIGNAL_COUNT = 256
@@ -24,23 +22,24 @@ class Classifier:
     Args:
         codec: the codec, or the path of its folder.
         threads: threads of one run. One is fastest where edge and cloud share a machine.
+        engine: what runs the network (`isthmus.runtime.engine`).
 
     Raises:
         ManifestError: the folder is damaged, or the graph does not fit the manifest.
     """
 
-    def __init__(self, codec: CodecFolder[PointCloudManifest] | str | Path, threads: int = 1) -> None:
+    def __init__(
+        self, codec: CodecFolder[PointCloudManifest] | str | Path, threads: int = 1, engine: str = AUTO
+    ) -> None:
         folder = (
-            codec
-            if isinstance(codec, CodecFolder)
-            else load_codec_folder(codec, needed=(CLOUD_FILE,), kind=PointCloudManifest)
+            codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(), kind=PointCloudManifest)
         )
         self.manifest = folder.manifest
         ends = (
             End("symbols", "int32", self.manifest.channels, axis=-1),
             End("logits", "float", self.class_count, axis=-1),
         )
-        self._session = open_session(folder.file(CLOUD_FILE), ends, threads)
+        self._network = open_half(folder, CLOUD_HALF, ends, threads, engine)
 
     @property
     def class_count(self) -> int:
@@ -59,7 +58,7 @@ class Classifier:
         return top_labels(self.logits(symbols), top_k)
 
     def _run(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = self._session.run(None, {"symbols": symbols})[0]
+        logits: npt.NDArray[np.float32] = self._network.run({"symbols": symbols})[0]
         return logits
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.cloud.image.codec import CloudImageCodec
-from isthmus.cloud.labels import CLOUD_FILE, Classifier
+from isthmus.cloud.labels import Classifier
 from isthmus.cloud.video.codec import VideoInference
 from isthmus.common import wire
 from isthmus.common.bits.packet import Limits
@@ -44,7 +44,7 @@ class CloudCodec:
 
     def __init__(self, folder: Path, limits: Limits, threads: int = 1) -> None:
         """Raises ManifestError if the folder is damaged."""
-        self._classifier = Classifier(load_codec_folder(folder, needed=(CLOUD_FILE,), kind=PointCloudManifest), threads)
+        self._classifier = Classifier(load_codec_folder(folder, needed=(), kind=PointCloudManifest), threads)
         self._decoder = Decoder(self.manifest, limits)
 
     @property

@@ -12,16 +12,17 @@ from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import MissingDependencyError
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.runtime.engine import End, open_half
 
 
 def reconstruct(codec: CodecFolder[PointCloudManifest], symbols: Symbols) -> npt.NDArray[np.float32] | None:
     """Points ``[256, 3]`` that the codec's reconstruction head makes of one cloud's symbols; None if it has no head."""
     if not codec.has_file("view.onnx"):
         return None
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(codec.file("view.onnx")), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"symbols": symbols.values})[0][0], np.float32)
+    network = open_half(
+        codec, "view", (End("symbols", "int32", symbols.values.shape[1]), End("points", "float", 3, axis=-1))
+    )
+    return np.asarray(network.run({"symbols": symbols.values})[0][0], np.float32)
 
 
 def draw_cloud(

@@ -7,27 +7,20 @@ number of threads gives the same values (which is why the coder may trust them w
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.errors import ManifestError
 from isthmus.common.image.coder import BIN_STRIDE, ImageCoder, ScaleIndices, Synthesize
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import CodecFolder
-from isthmus.runtime.engine import End, open_session
-
-if TYPE_CHECKING:
-    import onnxruntime
+from isthmus.runtime.engine import AUTO, End, open_half, run_exact
 
 Int32 = npt.NDArray[np.int32]
 
-LOGITS_FILE = "h_s_q.onnx"
-SCALES_FILE = "h_s.onnx"
+LOGITS_HALF, LOGITS_FILE = "h_s_q", "h_s_q.onnx"
+SCALES_HALF, SCALES_FILE = "h_s", "h_s.onnx"
 
 
 def coder_files(manifest: ImageManifest) -> tuple[str, ...]:
@@ -39,38 +32,28 @@ def coder_files(manifest: ImageManifest) -> tuple[str, ...]:
     )
 
 
-def open_coder(folder: CodecFolder[ImageManifest], threads: int = 1) -> ImageCoder:
+def open_coder(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str = AUTO) -> ImageCoder:
     """The codec's entropy coder, its integer networks in it. ManifestError if a file is damaged or does not fit."""
     manifest = folder.manifest
     return ImageCoder(
         manifest,
         ImageTables.load(folder.file(ENTROPY_FILE)),
-        synthesize=open_synthesis(folder, threads) if manifest.bins else None,
-        scale_indices=open_scale_indices(folder, threads) if manifest.hyper_channels else None,
+        synthesize=open_synthesis(folder, threads, engine) if manifest.bins else None,
+        scale_indices=open_scale_indices(folder, threads, engine) if manifest.hyper_channels else None,
     )
 
 
-def open_synthesis(folder: CodecFolder[ImageManifest], threads: int = 1) -> Synthesize:
+def open_synthesis(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str = AUTO) -> Synthesize:
     """h_s,q: q int32 `[M_q, B/8]` to integer logits int32 `[M, B]`. ManifestError if the graph does not fit."""
     manifest, path = folder.manifest, folder.file(LOGITS_FILE)
     ends = End("q", "int32", manifest.bins // BIN_STRIDE, axis=2), End("logits", "float", manifest.latent_channels)
-    session = open_session(path, ends, threads)
-    return lambda q: _run_exact(session, path, "q", q)
+    network = open_half(folder, LOGITS_HALF, ends, threads, engine)
+    return lambda q: run_exact(network, str(path), "q", q)
 
 
-def open_scale_indices(folder: CodecFolder[ImageManifest], threads: int = 1) -> ScaleIndices:
+def open_scale_indices(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str = AUTO) -> ScaleIndices:
     """h_s: z int32 `[N, hz, wz]` to scale indices int32 `[M, h, w]`. ManifestError if the graph does not fit."""
     manifest, path = folder.manifest, folder.file(SCALES_FILE)
     ends = End("z", "int32", manifest.hyper_channels), End("indices", "float", manifest.latent_channels)
-    session = open_session(path, ends, threads)
-    return lambda z: _run_exact(session, path, "z", z)
-
-
-def _run_exact(session: onnxruntime.InferenceSession, path: Path, name: str, symbols: Int32) -> Int32:
-    """One run, its integers taken out of their floats."""
-    floats: npt.NDArray[np.float32] = session.run(None, {name: symbols[None]})[0][0]
-    with np.errstate(invalid="ignore"):  # what does not fit in 32 bits comes out different, and is named below
-        integers = floats.astype(np.int32)
-    if not np.array_equal(integers, floats):
-        raise ManifestError(f"{path}: expected a graph of exact integers, got a value that is none")
-    return integers
+    network = open_half(folder, SCALES_HALF, ends, threads, engine)
+    return lambda z: run_exact(network, str(path), "z", z)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from isthmus.common.errors import InputError
+from isthmus.runtime.engine import open_graph
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -18,19 +19,14 @@ UInt8 = npt.NDArray[np.uint8]
 
 def open_model(model: onnx.ModelProto) -> Callable[[Float32], Float32]:
     """A function from the graph's one input to its one output. InputError if onnxruntime cannot run the graph."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime raises classes of its own
-        raise InputError(f"{model.graph.name}: expected a graph that onnxruntime can run: {error}") from error
-    name = session.get_inputs()[0].name
+        network = open_graph(model.SerializeToString())
+    except InputError as error:
+        raise InputError(f"{model.graph.name}: {error}") from error
+    name = network.ends[0][0]
 
     def run(value: Float32) -> Float32:
-        out: Float32 = session.run(None, {name: value})[0]
+        out: Float32 = network.run({name: value})[0]
         return out
 
     return run

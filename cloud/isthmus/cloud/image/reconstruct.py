@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.labels import CLOUD_FILE
 from isthmus.common.bits.packet import Limits
 from isthmus.common.errors import OverloadedError
 from isthmus.common.image.coder import ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import CLOUD_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.integer_half import coder_files, open_coder
 from isthmus.runtime.tiles import tiles
 
@@ -34,20 +33,23 @@ class Reconstructor:
         codec: the codec, or the path of its folder (only the files a decoder needs are read).
         limits: what is refused before anything is allocated for it.
         threads: threads of one run.
+        engine: what runs the networks (`isthmus.runtime.engine`).
 
     Raises:
         ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
     """
 
-    def __init__(self, codec: CodecFolder[ImageManifest] | str | Path, limits: Limits, threads: int = 1) -> None:
+    def __init__(
+        self, codec: CodecFolder[ImageManifest] | str | Path, limits: Limits, threads: int = 1, engine: str = AUTO
+    ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
         manifest = load_codec_folder(path, needed=(), kind=ImageManifest).manifest
-        folder = load_codec_folder(path, needed=(CLOUD_FILE, *coder_files(manifest)), kind=ImageManifest)
+        folder = load_codec_folder(path, needed=coder_files(manifest), kind=ImageManifest)
         self.manifest: ImageManifest = folder.manifest
         self._limits = limits
-        self._coder = open_coder(folder, threads)
+        self._coder = open_coder(folder, threads, engine)
         ends = End("y_hat", "float", manifest.latent_channels), End("pixels", "float", 3)
-        self._synthesis = open_session(folder.file(CLOUD_FILE), ends, threads)
+        self._synthesis = open_half(folder, CLOUD_HALF, ends, threads, engine)
         self._stopped = threading.Event()
 
     def reconstruct(self, data: bytes) -> tuple[Image, ImageSymbols]:
@@ -74,7 +76,7 @@ class Reconstructor:
             if self._stopped.is_set():
                 raise OverloadedError("the cloud is shutting down and has left this image; try again later")
             window = y[None, :, tile.rows.seen(), tile.columns.seen()].astype(np.float32)
-            seen: Float32 = self._synthesis.run(None, {"y_hat": window})[0][0]
+            seen: Float32 = self._synthesis.run({"y_hat": window})[0][0]
             kept = seen[:, tile.rows.kept_of_seen(stride), tile.columns.kept_of_seen(stride)]
             place = pixels[tile.rows.kept(stride), tile.columns.kept(stride)]
             kept = kept[:, : place.shape[0], : place.shape[1]]

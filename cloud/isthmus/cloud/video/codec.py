@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.labels import CLOUD_FILE, top_labels
+from isthmus.cloud.labels import top_labels
 from isthmus.cloud.quota import Desk
 from isthmus.common import wire
 from isthmus.common.bits import packet
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import IsthmusError, PacketError, RemoteError
-from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
 from isthmus.common.video.coder import MAX_BLOCKS, VIDEO_LIMITS, VideoCoder, VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import AUTO, End, open_half
 
 # Frames in flight: enough for a second of video over a slow link; an edge that plays in real time allows itself fewer.
 VIDEO_STREAM_LIMITS = wire.StreamLimits(
@@ -47,6 +47,7 @@ class VideoInference:
         folder: of the codec (only the files a cloud needs are read).
         limits: of one packet.
         threads: of the network.
+        engine: what runs it (`isthmus.runtime.engine`).
 
     Attributes:
         manifest: of the codec.
@@ -56,8 +57,10 @@ class VideoInference:
         ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
     """
 
-    def __init__(self, folder: Path, limits: packet.Limits = VIDEO_LIMITS, threads: int = 1) -> None:
-        codec = load_codec_folder(folder, needed=(CLOUD_FILE, ENTROPY_FILE), kind=VideoManifest)
+    def __init__(
+        self, folder: Path, limits: packet.Limits = VIDEO_LIMITS, threads: int = 1, engine: str = AUTO
+    ) -> None:
+        codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest: VideoManifest = codec.manifest
         positions = MAX_FRAME_PIXELS // self.manifest.stride**2
         most = self.manifest.latent_channels * positions + MOTION_CHANNELS * min(positions, MAX_BLOCKS)
@@ -67,7 +70,7 @@ class VideoInference:
             End("y_hat", "float", self.manifest.latent_channels),
             End("logits", "float", len(self.manifest.class_names), axis=-1),
         )
-        self._session = open_session(codec.file(CLOUD_FILE), ends, threads)
+        self._network = open_half(codec, CLOUD_HALF, ends, threads, engine)
 
     def decoder(self) -> VideoDecoder:
         """What decodes the packets of one stream, in their order."""
@@ -105,7 +108,7 @@ class VideoInference:
         """
         y_hat = state.y_hat[None]
         try:
-            logits: npt.NDArray[np.float32] = self._session.run(None, {"y_hat": y_hat})[0]
+            logits: npt.NDArray[np.float32] = self._network.run({"y_hat": y_hat})[0]
         except Exception as error:  # a client chooses the size, and onnxruntime has no one class for what it minds
             _log.warning("%s: latents %s: %s", self.manifest.name, list(y_hat.shape), error)
             raise PacketError(

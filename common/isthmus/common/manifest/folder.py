@@ -21,6 +21,10 @@ from isthmus.common.manifest.fields import (
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 
+# The two halves of every codec, by the stem of their files, and as ONNX graphs.
+EDGE_HALF, CLOUD_HALF = "edge", "cloud"
+EDGE_FILE, CLOUD_FILE = "edge.onnx", "cloud.onnx"
+
 M = TypeVar("M", bound=Manifest)
 M_co = TypeVar("M_co", bound=Manifest, covariant=True)
 

@@ -18,15 +18,14 @@ from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError
 from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE, SideAnalysis
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.integer_half import coder_files, open_coder
 from isthmus.runtime.tiles import Tile, tiles
 
-ANALYSIS_FILE = "edge.onnx"
-HYPER_ANALYSIS_FILE = "h_a.onnx"
+HYPER_ANALYSIS_HALF = "h_a"
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
@@ -66,6 +65,7 @@ class ImageEncoder:
         codec: the codec, or the path of its folder (only the files an encoder needs are read).
         threads: threads of one run. One is fastest where edge and cloud share a machine.
         checksum_size_bytes: of the symbol checksum, 0, 2 or 4; None for what the manifest says.
+        engine: what runs the networks (`isthmus.runtime.engine`).
 
     Raises:
         ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
@@ -77,25 +77,24 @@ class ImageEncoder:
         codec: CodecFolder[ImageManifest] | str | Path,
         threads: int = 1,
         checksum_size_bytes: int | None = None,
+        engine: str = AUTO,
     ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
         found = load_codec_folder(path, needed=(), kind=ImageManifest)
         manifest = found.manifest
+        has_side = bool(manifest.bins) and found.has_file(SIDE_ANALYSIS_FILE)
         if checksum_size_bytes not in (None, 0, 2, 4):
             raise InputError(f"checksum_size_bytes: expected 0, 2 or 4, got {checksum_size_bytes}")
-        hyper_files = (HYPER_ANALYSIS_FILE,) if manifest.hyper_channels else ()
-        side_files = (SIDE_ANALYSIS_FILE,) if manifest.bins and found.has_file(SIDE_ANALYSIS_FILE) else ()
-        needed = (ANALYSIS_FILE, *hyper_files, *side_files, *coder_files(manifest))
-        folder = load_codec_folder(path, needed=needed, kind=ImageManifest)
+        folder = load_codec_folder(path, needed=coder_files(manifest), kind=ImageManifest)
         self.manifest: ImageManifest = folder.manifest
         self._checksum_size_bytes = checksum_size_bytes
-        self._coder = open_coder(folder, threads)
+        self._coder = open_coder(folder, threads, engine)
         ends = End("pixels", "float", 3), End("y", "float", manifest.latent_channels)
-        self._analysis = open_session(folder.file(ANALYSIS_FILE), ends, threads)
-        self._side_analysis = [SideAnalysis(folder, threads)] if side_files else []
+        self._analysis = open_half(folder, EDGE_HALF, ends, threads, engine)
+        self._side_analysis = [SideAnalysis(folder, threads, engine)] if has_side else []
         if manifest.hyper_channels:
             ends = End("y", "float", manifest.latent_channels), End("z", "float", manifest.hyper_channels)
-            self._hyper_analysis = open_session(folder.file(HYPER_ANALYSIS_FILE), ends, threads)
+            self._hyper_analysis = open_half(folder, HYPER_ANALYSIS_HALF, ends, threads, engine)
 
     def encode(self, image: Image, adaptation: Adaptation = Adaptation.AUTO) -> EncodedImage:
         """One image, one packet.
@@ -132,12 +131,12 @@ class ImageEncoder:
         stride = self.manifest.stride
         y = np.empty(self.manifest.latent_shape(image.height, image.width), np.float32)
         for tile in tiles(y.shape[1], y.shape[2], self.manifest.halo_pixels // stride):
-            seen: Float32 = self._analysis.run(None, {"pixels": _window(image, tile, stride)})[0][0]
+            seen: Float32 = self._analysis.run({"pixels": _window(image, tile, stride)})[0][0]
             y[:, tile.rows.kept(), tile.columns.kept()] = seen[:, tile.rows.kept_of_seen(), tile.columns.kept_of_seen()]
         return y
 
     def _hyper_latents(self, y: Float32) -> Int32:
-        z: Float32 = self._hyper_analysis.run(None, {"y": y[None]})[0][0]
+        z: Float32 = self._hyper_analysis.run({"y": y[None]})[0][0]
         return _rounded(z)
 
     def _side_latents(self, y: Int32) -> Int32:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from isthmus.common.image.coder import BIN_STRIDE
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import CodecFolder
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import AUTO, End, open_half
 
-SIDE_ANALYSIS_FILE = "h_a_q.onnx"
+SIDE_ANALYSIS_HALF, SIDE_ANALYSIS_FILE = "h_a_q", "h_a_q.onnx"
 
 # Latents are clipped to this share of the histogram's half-range, as in training (isthmus.models.image.adaptive).
 CLIP_SHARE = 0.75
@@ -29,23 +29,24 @@ class SideAnalysis:
     Args:
         folder: of a codec with bins.
         threads: of one run.
+        engine: what runs the network.
 
     Raises:
         ManifestError: the graph does not fit the manifest.
     """
 
-    def __init__(self, folder: CodecFolder[ImageManifest], threads: int = 1) -> None:
+    def __init__(self, folder: CodecFolder[ImageManifest], threads: int = 1, engine: str = AUTO) -> None:
         manifest = folder.manifest
         self._bins = manifest.bins
         ends = (
             End("histograms", "float", manifest.latent_channels),
             End("q", "int32", manifest.bins // BIN_STRIDE, axis=2),
         )
-        self._session = open_session(folder.file(SIDE_ANALYSIS_FILE), ends, threads)
+        self._network = open_half(folder, SIDE_ANALYSIS_HALF, ends, threads, engine)
 
     def q(self, y: Int32) -> Int32:
         """q int32 `[M_q, B/8]` of latents int32 `[M, h, w]`."""
-        found: Int32 = self._session.run(None, {"histograms": histograms(y, self._bins)[None]})[0][0]
+        found: Int32 = self._network.run({"histograms": histograms(y, self._bins)[None]})[0][0]
         return found
 
 

@@ -2,18 +2,17 @@
 
 Theory of operation. normalize -> edge half -> integer symbols -> range coder -> packet. The edge half's arithmetic is
 exact integers held in float32, so any engine, batch or number of threads gives the same symbols: narrow codecs, which
-have their edge half as `edge.npz` too, run compiled (pointwise.py) where that was built, the others `edge.onnx` in
-onnxruntime, which is imported only then. What is done in Python around it is counted in microseconds, because a small
-network takes no more than ten of them.
+have their edge half as `edge.npz` too, run compiled where that was built, the others `edge.onnx` in onnxruntime, which
+is imported only then (`isthmus.runtime.engine`). What is done in Python around it is counted in microseconds, because a
+small network takes no more than ten of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +20,12 @@ import numpy.typing as npt
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import Prior
 from isthmus.common.bits.symbols import Symbols
-from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.data.pointcloud.normalize import choose_points, normalize
-from isthmus.edge.pointcloud import pointwise
-from isthmus.edge.pointcloud.pointwise import PLAN_FILE, PointwiseEngine, load_plan
-from isthmus.runtime.engine import End, open_session
-
-EDGE_FILE = "edge.onnx"
-
-Engine = Literal["auto", "compiled", "onnxruntime"]
-Run = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int32]]
+from isthmus.runtime.engine import AUTO, End, choose_engine, open_half
 
 # Points in one run of the network. Bounds its activations whatever the batch, and keeps them in the second-level cache:
 # measured on the lite codec, 32 clouds of 1,024 points take 165, 132, 115, 220 us each in runs of 1, 2, 4, 8 clouds.
@@ -89,8 +81,7 @@ class Encoder:
         codec: the codec, or the path of its folder (only the file that the engine runs is read).
         threads: threads of one run in onnxruntime. One is fastest where edge and cloud share a machine.
         checksum_size_bytes: of the symbol checksum, 0, 2 or 4; None for what the manifest says.
-        engine: what runs the edge half; `auto` is `compiled` for codecs that have `edge.npz` where the engine was
-            built, else `onnxruntime`. The symbols are the same.
+        engine: what runs the edge half (`isthmus.runtime.engine`). The symbols are the same.
 
     Attributes:
         engine: the one in use.
@@ -107,7 +98,7 @@ class Encoder:
         codec: CodecFolder[PointCloudManifest] | str | Path,
         threads: int = 1,
         checksum_size_bytes: int | None = None,
-        engine: Engine = "auto",
+        engine: str = AUTO,
     ) -> None:
         folder = (
             codec if isinstance(codec, CodecFolder) else load_codec_folder(codec, needed=(), kind=PointCloudManifest)
@@ -124,11 +115,9 @@ class Encoder:
         self._prior = manifest.prior
         self._min_points = manifest.preprocessing.min_points
         self._max_points = manifest.preprocessing.max_points
-        self.engine = _choose_engine(folder, engine)
-        file = PLAN_FILE if self.engine == "compiled" else EDGE_FILE
-        # Also for a folder that is open: whoever opened it may have checked other files.
-        path = load_codec_folder(folder.path, needed=(file,)).file(file)
-        self._run = _compiled(path, manifest) if self.engine == "compiled" else _onnxruntime(path, manifest, threads)
+        self.engine = choose_engine(folder, EDGE_HALF, engine).name
+        ends = End("points", "float", 3), End("symbols", "int32", manifest.channels)
+        self._network = open_half(folder, EDGE_HALF, ends, threads, self.engine)
 
     def encode(self, cloud: PointCloud) -> Encoded:
         """One cloud, one packet.
@@ -140,7 +129,7 @@ class Encoder:
         start_s = time.perf_counter()
         points = normalize(self._fit(cloud.points))
         normalized_s = time.perf_counter()
-        symbols = Symbols(self._run(points[None]))
+        symbols = Symbols(self._network.run({"points": points[None]})[0])
         return self._encoded(symbols, start_s, normalized_s)
 
     def encode_batch(self, clouds: Sequence[PointCloud]) -> Encoded:
@@ -187,7 +176,7 @@ class Encoder:
             while stop < most and points[stop].shape[1] == size:
                 stop += 1
             batch = points[start][None] if stop == start + 1 else np.stack(points[start:stop])
-            parts.append(self._run(batch))
+            parts.append(self._network.run({"points": batch})[0])
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -196,39 +185,3 @@ class Encoder:
         packet = Packet.intra(self._prior.encode(symbols), symbols, self._checksum_size_bytes)
         timing = EncodeTiming(normalized_s - start_s, ran_s - normalized_s, time.perf_counter() - ran_s)
         return Encoded(packet, symbols, timing, self._prior)
-
-
-def _choose_engine(folder: CodecFolder[PointCloudManifest], asked: str) -> Literal["compiled", "onnxruntime"]:
-    if asked not in get_args(Engine):
-        raise InputError(f"engine: expected one of {', '.join(get_args(Engine))}, got {asked!r}")
-    if asked == "compiled":
-        if not folder.has_file(PLAN_FILE):
-            raise ManifestError(
-                f"{folder.path}: codec {folder.manifest.name} has no {PLAN_FILE}, which the compiled engine runs (only "
-                "narrow codecs have one): use the engine auto or onnxruntime"
-            )
-        if not pointwise.IS_COMPILED:
-            raise MissingDependencyError(pointwise.NOT_BUILT)
-        return "compiled"
-    # A device may hold one of both files only.
-    has_plan = folder.has_file(PLAN_FILE) and (folder.path / PLAN_FILE).is_file()
-    return "compiled" if asked == "auto" and has_plan and pointwise.IS_COMPILED else "onnxruntime"
-
-
-def _compiled(path: Path, manifest: PointCloudManifest) -> Run:
-    plan = load_plan(path)
-    if plan.head_count != manifest.channels:
-        raise ManifestError(f"{path}: expected {manifest.channels} heads as the manifest says, got {plan.head_count}")
-    return PointwiseEngine(plan).run
-
-
-def _onnxruntime(path: Path, manifest: PointCloudManifest, threads: int) -> Run:
-    ends = End("points", "float", 3), End("symbols", "int32", manifest.channels)
-    session = open_session(path, ends, threads)
-    session_run = session.run
-
-    def run(points: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-        symbols: npt.NDArray[np.int32] = session_run(None, {"points": points})[0]
-        return symbols
-
-    return run

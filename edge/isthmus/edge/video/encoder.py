@@ -23,7 +23,7 @@ import PIL.Image
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import VideoFrame
 from isthmus.common.video.coder import CodedFrame, VideoCoder
 from isthmus.common.video.manifest import VideoManifest
@@ -36,11 +36,10 @@ from isthmus.data.video.files import SourceFrame, import_cv2
 from isthmus.edge.video.damage import block_damage
 from isthmus.edge.video.motion_search import CanvasShape, MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import AUTO, End, open_half
 
 __all__ = ["EncodedFrame", "VideoEncoder", "VideoPolicy", "VideoTiming"]
 
-ANALYSIS_FILE = "edge.onnx"
 
 MIN_ENERGY = 0.1
 """Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
@@ -105,6 +104,7 @@ class VideoEncoder:
         codec: the codec, or the path of its folder (only the files an encoder needs are read).
         policy: what is decided by.
         threads: of the network. One is fastest where edge and cloud share a machine.
+        engine: what runs the network (`isthmus.runtime.engine`).
 
     Raises:
         ManifestError: the folder is damaged or of another signal, or its graph does not fit the manifest.
@@ -116,16 +116,17 @@ class VideoEncoder:
         codec: CodecFolder[VideoManifest] | str | Path,
         policy: VideoPolicy | None = None,
         threads: int = 1,
+        engine: str = AUTO,
     ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
-        folder = load_codec_folder(path, needed=(ANALYSIS_FILE, ENTROPY_FILE), kind=VideoManifest)
+        folder = load_codec_folder(path, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest: VideoManifest = folder.manifest
         self.policy = policy or VideoPolicy()
         self._cv2 = import_cv2()
         self._coder = VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
         self._search = MotionSearch(folder.manifest, self.policy.motion_lambda)
         ends = End("frame", "float", 3), End("y", "float", folder.manifest.latent_channels)
-        self._network = open_session(folder.file(ANALYSIS_FILE), ends, threads)
+        self._network = open_half(folder, EDGE_HALF, ends, threads, engine)
         self._serial = 0
         self._latest: _Held | None = None
         self._key: _Held | None = None
@@ -165,9 +166,8 @@ class VideoEncoder:
             down, right = -pixels.shape[0] % manifest.stride, -pixels.shape[1] % manifest.stride
             if down or right:
                 pixels = self._cv2.copyMakeBorder(pixels, 0, down, 0, right, self._cv2.BORDER_REPLICATE)
-        y: Float32 = self._network.run(
-            None, {"frame": np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)[None]}
-        )[0][0]
+        planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+        y: Float32 = self._network.run({"frame": planes[None]})[0][0]
         expected = manifest.latent_shape(frame.image.height, frame.image.width)
         if y.shape != expected:
             raise ManifestError(

@@ -40,6 +40,7 @@ from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.measure.image.photographs import ImageSet, find_image_set
 from isthmus.measure.pointcloud.run import Track, no_track
+from isthmus.runtime.engine import open_graph
 from isthmus.runtime.integer_half import LOGITS_FILE, SCALES_FILE, open_scale_indices, open_synthesis
 
 Int32 = npt.NDArray[np.int32]
@@ -245,14 +246,8 @@ def _outputs(path: Path, name: str, inputs: Sequence[Int32], case: ImageCase) ->
 def _runner(path: Path, name: str, case: ImageCase) -> Run:
     is_double = case.precision == "float64"
     if case.runtime == "onnxruntime":
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = case.threads
-        level = onnxruntime.GraphOptimizationLevel
-        options.graph_optimization_level = level.ORT_DISABLE_ALL if is_double else level.ORT_ENABLE_ALL
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return lambda values: np.asarray(session.run(None, {name: values})[0])
+        network = open_graph(path, case.threads, optimizes=not is_double)
+        return lambda values: np.asarray(network.run({name: values})[0])
     import onnx
 
     model = onnx.load(path)

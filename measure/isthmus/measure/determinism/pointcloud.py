@@ -22,9 +22,10 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.normalize import normalize
-from isthmus.edge.pointcloud.pointwise import IS_COMPILED, PLAN_FILE, PointwiseEngine, load_plan
 from isthmus.measure.pointcloud.baselines import DRAW_SEED, draw_order
 from isthmus.measure.pointcloud.run import PointCloudOptions, Track, choose_codecs, default_test_set, no_track
+from isthmus.runtime.engine import open_graph
+from isthmus.runtime.pointwise import IS_COMPILED, PLAN_FILE, PointwiseNetwork, load_plan
 
 Runner = Callable[[dict[str, Any]], npt.NDArray[Any]]
 REFERENCE_CLOUDS = 4  # the NumPy evaluator is slow
@@ -139,15 +140,11 @@ def _parts(values: npt.NDArray[Any], batch: int) -> Iterator[npt.NDArray[Any]]:
 
 def _runner(path: Path, case: Case) -> Runner:
     if case.runtime == "compiled":
-        engine = PointwiseEngine(load_plan(path))
-        return lambda feeds: engine.run(feeds["points"])
+        compiled = PointwiseNetwork(load_plan(path))
+        return lambda feeds: compiled.symbols(feeds["points"])
     if case.runtime == "onnxruntime":
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = case.threads
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return lambda feeds: np.asarray(session.run(None, feeds)[0])
+        network = open_graph(path, case.threads)
+        return lambda feeds: np.asarray(network.run(feeds)[0])
     import onnx
 
     model = onnx.load(path)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.labels import CLOUD_FILE
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.manifest.folder import CodecFolder
+from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, CodecFolder
 from isthmus.common.video.coder import CodedFrame, VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.edge.call import FrameResult
-from isthmus.edge.video.encoder import ANALYSIS_FILE, VideoEncoder, VideoPolicy
+from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
 
 Int32 = npt.NDArray[np.int32]
 
@@ -42,10 +43,24 @@ class NumpyVideoEncoder(VideoEncoder):
     """An encoder whose network is run by ONNX's reference evaluator, in NumPy."""
 
     def __init__(self, codec: CodecFolder[VideoManifest], policy: VideoPolicy | None = None, threads: int = 1) -> None:
+        super().__init__(codec, policy, threads)
+        self._network = _Evaluator(codec.file(EDGE_FILE))
+
+
+class _Evaluator:
+    """A network run by ONNX's reference evaluator."""
+
+    ends = ()
+
+    def __init__(self, path: Path) -> None:
         from onnx.reference import ReferenceEvaluator
 
-        super().__init__(codec, policy, threads)
-        self._network = cast(Any, ReferenceEvaluator(str(codec.file(ANALYSIS_FILE))))
+        self._evaluator = ReferenceEvaluator(str(path))
+
+    def run(self, feeds: Mapping[str, Any]) -> Sequence[Any]:
+        """All outputs of inputs by name."""
+        outputs: Sequence[Any] = cast(Any, self._evaluator).run(None, feeds)
+        return outputs
 
 
 class Replay:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.measure.motion.warp import Tap
+from isthmus.runtime.engine import open_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -231,21 +232,13 @@ def _padding(graph: onnx.GraphProto, node: Any) -> float | None:
 def _network(
     name: str, title: str, model: onnx.ModelProto, taps: tuple[Tap, ...], tensors: Sequence[str]
 ) -> TappedNetwork:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise InputError(f"{title}: expected a graph that onnxruntime can run: {error}") from error
-    source = session.get_inputs()[0].name
-    wanted = list(tensors)
+    network = open_graph(model.SerializeToString())
+    names = [end for end, _, _ in network.ends]
+    places = [names.index(tensor) - 1 for tensor in tensors]
 
     def run(frame: UInt8) -> list[Float32]:
-        x = frame.transpose(2, 0, 1)[None].astype(np.float32)
-        return [tensor[0] for tensor in session.run(wanted, {source: x})]
+        outputs = network.run({names[0]: frame.transpose(2, 0, 1)[None].astype(np.float32)})
+        return [outputs[place][0] for place in places]
 
     return TappedNetwork(name, title, taps, run)
 

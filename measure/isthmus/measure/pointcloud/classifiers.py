@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.normalize import normalize
+from isthmus.runtime.engine import Network, open_graph
 
 Float64 = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class Classifiers:
                 "run `isthmus train classifiers`, or measure with --baselines none"
             )
         self._threads = threads
-        self._sessions: dict[int, Any] = {}
+        self._networks: dict[int, Network] = {}
 
     @property
     def point_counts(self) -> tuple[int, ...]:
@@ -44,29 +44,21 @@ class Classifiers:
 
     def predict(self, points: int, clouds: list[Float64]) -> npt.NDArray[np.int64]:
         """Label of each cloud (float64 [n, 3], any n) by the network trained for `points`, int64 [clouds]."""
-        session = self._session(points)
+        network = self._network(points)
         predicted = np.empty(len(clouds), np.int64)
         by_length = np.argsort([len(c) for c in clouds], kind="stable")
         for start in range(0, len(clouds), BATCH_CLOUDS):
             rows = by_length[start : start + BATCH_CLOUDS]
-            (logits,) = session.run(["logits"], {"points": pad([clouds[i] for i in rows])})
+            (logits,) = network.run({"points": pad([clouds[i] for i in rows])})
             predicted[rows] = np.asarray(logits).argmax(1)
         return predicted
 
-    def _session(self, points: int) -> Any:
+    def _network(self, points: int) -> Network:
         if points not in self._paths:
             raise InputError(f"expected a classifier for P={points}, got only {self.point_counts}")
-        if points not in self._sessions:
-            try:
-                import onnxruntime
-            except ImportError as error:
-                raise MissingDependencyError("classifying needs onnxruntime: pip install isthmus") from error
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = self._threads
-            self._sessions[points] = onnxruntime.InferenceSession(
-                str(self._paths[points]), options, providers=["CPUExecutionProvider"]
-            )
-        return self._sessions[points]
+        if points not in self._networks:
+            self._networks[points] = open_graph(self._paths[points], self._threads)
+        return self._networks[points]
 
 
 def pad(clouds: list[Float64]) -> npt.NDArray[np.float32]:

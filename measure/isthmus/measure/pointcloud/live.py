@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import CodecError, InputError
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import EDGE_FILE, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
-from isthmus.edge.pointcloud.encoder import EDGE_FILE, Encoded, Encoder
+from isthmus.edge.pointcloud.encoder import Encoded, Encoder
 from isthmus.measure.metrics import Percentiles, Rate
 from isthmus.measure.pointcloud.point import STAGES, CodecPoint, StageTimes, Traffic
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds

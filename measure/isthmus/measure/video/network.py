@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import CodecError
-from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.files import import_cv2
 from isthmus.measure.video.point import UNKNOWN
-from isthmus.runtime.engine import End, open_session
+from isthmus.runtime.engine import End, Network, open_network
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
-EDGE_FILE, CLOUD_FILE = "edge.onnx", "cloud.onnx"
 BATCH_PIXELS = 1 << 18  # a batch's activations stay in the cache of a core, about
 
 
@@ -40,8 +39,8 @@ class WholeNetwork:
         self.manifest: VideoManifest = codec.manifest
         channels, classes = self.manifest.latent_channels, len(self.manifest.class_names)
         self._paths = codec.file(EDGE_FILE), codec.file(CLOUD_FILE)
-        self._edge = open_session(self._paths[0], (End("frame", "float", 3), End("y", "float", channels)))
-        self._cloud = open_session(
+        self._edge = open_network(self._paths[0], (End("frame", "float", 3), End("y", "float", channels)))
+        self._cloud = open_network(
             self._paths[1], (End("y_hat", "float", channels), End("logits", "float", classes, axis=-1))
         )
 
@@ -49,11 +48,11 @@ class WholeNetwork:
         """y of frames uint8 ``[n, height, width, 3]``, in steps: float32 ``[n, M, h, w]``."""
         fitted = np.stack([fit_frame(self.manifest, frame) for frame in frames])
         planes = np.ascontiguousarray(fitted.transpose(0, 3, 1, 2), np.float32)
-        return self._batches(lambda x: self._edge.run(None, {"frame": x})[0], planes, self._edge)
+        return self._batches(lambda x: self._edge.run({"frame": x})[0], planes, self._edge)
 
     def logits(self, y: Float32) -> Float32:
         """Of each frame's latents, float32 ``[n, M, h, w]`` in steps: float32 ``[n, classes]``."""
-        return self._batches(lambda x: self._cloud.run(None, {"y_hat": x})[0], y, self._cloud).reshape(len(y), -1)
+        return self._batches(lambda x: self._cloud.run({"y_hat": x})[0], y, self._cloud).reshape(len(y), -1)
 
     def answers(self, y: Float32) -> Int64:
         """The likeliest class of each frame's latents: int64 ``[n]``."""
@@ -78,10 +77,10 @@ class WholeNetwork:
             found.append(float(sum(node_macs(node, shapes) for node in model.graph.node)))
         return found[0], found[1]
 
-    def _batches(self, run: Callable[[Float32], Float32], values: Float32, session: object) -> Float32:
+    def _batches(self, run: Callable[[Float32], Float32], values: Float32, network: Network) -> Float32:
         """As many frames at a time as the graph takes, and as fit the cache."""
-        first = session.get_inputs()[0].shape[0]  # type: ignore[attr-defined]
-        pixels = values[0, 0].size * (self.manifest.stride**2 if session is self._cloud else 1)
+        first = network.ends[0][2][0]
+        pixels = values[0, 0].size * (self.manifest.stride**2 if network is self._cloud else 1)
         size = first if isinstance(first, int) else max(1, BATCH_PIXELS // pixels)
         found = np.concatenate([run(values[i : i + size]) for i in range(0, len(values), size)])
         if len(found) != len(values):

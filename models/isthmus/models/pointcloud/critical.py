@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import MissingDependencyError
+from isthmus.runtime.engine import open_graph
 
 
 def critical_points(edge_graph: Path, points: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -28,16 +29,13 @@ def critical_points(edge_graph: Path, points: npt.NDArray[np.float32]) -> npt.ND
         raise MissingDependencyError(
             "critical points: expected the package onnx, got none; run: pip install 'isthmus[measure]'"
         ) from error
-    import onnxruntime
-
     model = onnx.load(edge_graph)
     (pool,) = (node for node in model.graph.node if node.op_type == "ReduceMax")
     name = pool.input[0]
     model.graph.output.append(onnx.ValueInfoProto(name=name))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # the added output has no type, which ONNX Runtime warns about and infers
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    before_pool = np.asarray(session.run([name], {"points": points[None]})[0])[0]  # [channels, points]
+    # The added output has no type: the engine infers it.
+    *_, values = open_graph(model.SerializeToString()).run({"points": points[None]})
+    before_pool = np.asarray(values)[0]  # [channels, points]
     winners = before_pool.argmax(1)
     alive = before_pool.max(1) > 0
     return np.unique(winners[alive]).astype(np.int64)

@@ -107,7 +107,7 @@ def freeze_categorical(
 
 
 def _plan(layers: list[IntegerLinear], heads: IntegerLinear, count: int) -> dict[str, Int32]:
-    """A narrow edge half as named int32 arrays, the form that `isthmus.edge.pointcloud.pointwise` runs."""
+    """A narrow edge half as named int32 arrays, the form that `isthmus.runtime.pointwise` runs."""
     if max(len(layer.bias) for layer in layers) > NARROW:
         return {}
     plan = {

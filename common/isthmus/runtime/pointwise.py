@@ -23,7 +23,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
 
 try:
-    from isthmus.edge.pointcloud import _pointwise as compiled
+    from isthmus.runtime import _pointwise as compiled
 except ImportError:  # built without a C compiler: onnxruntime does the work
     compiled = None  # type: ignore[assignment, unused-ignore]
 
@@ -135,7 +135,7 @@ def load_plan(path: Path) -> PointwisePlan:
         raise ManifestError(f"{path}: {error}; restore it, or freeze the codec again") from error
 
 
-class PointwiseEngine:
+class PointwiseNetwork:
     """Runs a plan in C. Holds nothing between runs, so threads may share it.
 
     Args:
@@ -167,7 +167,16 @@ class PointwiseEngine:
         self._channels = plan.head_count
         self._run = self.network.run
 
-    def run(self, points: Float32) -> Int32:
+    @property
+    def ends(self) -> tuple[tuple[str, str, tuple[int | str | None, ...]], ...]:
+        """Name, element and shape of the input, then of the output."""
+        return (("points", "float", ("batch", AXES, "points")), ("symbols", "int32", ("batch", self._channels)))
+
+    def run(self, feeds: Mapping[str, Float32]) -> tuple[Int32]:
+        """The symbols of `feeds["points"]`, as an engine's network gives them."""
+        return (self.symbols(feeds["points"]),)
+
+    def symbols(self, points: Float32) -> Int32:
         """Symbols int32 [batch, channels] of normalised clouds float32 [batch, 3, P], P >= 1; read-only.
 
         Raises:
@@ -180,8 +189,29 @@ class PointwiseEngine:
         return np.frombuffer(data, np.int32).reshape(shape[0], self._channels)
 
 
+class CompiledEngine:
+    """The engine that opens plans; its networks hold nothing between runs, so threads may share them."""
+
+    name = "compiled"
+    suffix = ".npz"
+
+    def missing(self) -> str:
+        """Why it cannot run here; "" if it can."""
+        return "" if IS_COMPILED else NOT_BUILT
+
+    def open(self, graph: Path | bytes, threads: int, *, optimizes: bool = True) -> PointwiseNetwork:
+        """The network of a plan. It has one thread, and one way to run. InputError if it is no sound plan."""
+        del threads, optimizes
+        if isinstance(graph, bytes):
+            raise InputError("expected the path of a plan, got bytes")
+        try:
+            return PointwiseNetwork(load_plan(graph))
+        except ManifestError as error:
+            raise InputError(str(error)) from error
+
+
 def run_reference(plan: PointwisePlan, points: Float32) -> Int32:
-    """What `PointwiseEngine.run` gives, in NumPy's int64; for points in the unit ball."""
+    """What `PointwiseNetwork.symbols` gives, in NumPy's int64; for points in the unit ball."""
     x = np.rint(points.astype(np.float64) * 2.0**plan.input_bits).astype(np.int64)
     for layer in plan.layers[:-1]:
         x = _step(_sums(layer, x), layer)

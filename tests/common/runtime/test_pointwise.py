@@ -25,20 +25,20 @@ from isthmus.common.errors import InputError, IsthmusError, ManifestError, Missi
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.common.zoo import codec_folders, find_zoo
-from isthmus.edge.pointcloud import pointwise
 from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.edge.pointcloud.pointwise import (
+from isthmus.measure.determinism import pointcloud as determinism
+from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
+from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
+from isthmus.runtime import pointwise
+from isthmus.runtime.pointwise import (
     EXACT_LIMIT,
     PLAN_FILE,
     PlanLayer,
-    PointwiseEngine,
+    PointwiseNetwork,
     PointwisePlan,
     load_plan,
     run_reference,
 )
-from isthmus.measure.determinism import pointcloud as determinism
-from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
-from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
 
 needs_compiler = pytest.mark.skipif(
     not pointwise.IS_COMPILED, reason="the C engine is not built: run `python hatch_build.py`"
@@ -149,7 +149,7 @@ def test_every_instruction_set_gives_the_references_symbols(
     points = clouds_in_ball(np.random.default_rng(seed), batch, count)
     expected = run_reference(plan, points)
     for level in (0, 1, 2):
-        symbols = PointwiseEngine(plan, level).run(points)
+        symbols = PointwiseNetwork(plan, level).symbols(points)
         assert symbols.dtype == np.int32
         assert symbols.shape == (batch, plan.head_count)
         assert np.array_equal(symbols, expected)
@@ -172,7 +172,7 @@ def test_block_edges(count: int) -> None:
     for _ in range(20):
         points = np.zeros((2, 3, count), np.float32)
         points[:, :, -1] = clouds_in_ball(rng, 2, 1)[:, :, 0]
-        symbols = PointwiseEngine(plan).run(points)
+        symbols = PointwiseNetwork(plan).symbols(points)
         assert np.array_equal(symbols, run_reference(plan, points))
         seen.update(map(tuple, symbols.tolist()))
     assert len(seen) > 1, "the last point must matter for this test to say anything"
@@ -186,9 +186,9 @@ def test_the_first_of_equal_scores_wins() -> None:
         plan, head_weight=np.tile(plan.head_weight, (2, 1)), head_bias=np.tile(plan.head_bias, 2), head_count=1
     )
     points = clouds_in_ball(rng, 8, 50)
-    assert np.array_equal(PointwiseEngine(twice).run(points), run_reference(plan, points))
+    assert np.array_equal(PointwiseNetwork(twice).symbols(points), run_reference(plan, points))
     flat = replace(plan, head_weight=np.zeros_like(plan.head_weight), head_bias=np.zeros_like(plan.head_bias))
-    assert not PointwiseEngine(flat).run(points).any()
+    assert not PointwiseNetwork(flat).symbols(points).any()
     assert not run_reference(flat, points).any()
 
 
@@ -203,7 +203,7 @@ def test_sums_one_below_the_limit_are_exact() -> None:
         plan = PointwisePlan(10, (layer,), 1, np.array([[0], [1]], np.int32), np.array([rival, 0], np.int32))
         assert run_reference(plan, points).tolist() == [[expected]]
         for level in (0, 1, 2):
-            assert PointwiseEngine(plan, level).run(points).tolist() == [[expected]]
+            assert PointwiseNetwork(plan, level).symbols(points).tolist() == [[expected]]
 
 
 @needs_compiler
@@ -219,7 +219,7 @@ def test_halves_are_rounded_to_even(sign: int) -> None:
     assert run_reference(plan, points).tolist() == expected
     assert run_graph(graph_bytes(plan), points).tolist() == expected
     for level in (0, 1, 2):
-        assert PointwiseEngine(plan, level).run(points).tolist() == expected
+        assert PointwiseNetwork(plan, level).symbols(points).tolist() == expected
 
 
 @needs_compiler
@@ -231,7 +231,7 @@ def test_coordinates_outside_the_ball_give_some_symbol_in_range(value: float) ->
     points[:2, :, ::3] = value
     points[2, 1] = value
     for level in (0, 1, 2):
-        symbols = PointwiseEngine(plan, level).run(points)
+        symbols = PointwiseNetwork(plan, level).symbols(points)
         assert ((symbols >= 0) & (symbols < 7)).all()
         # A cloud beside them is as it is alone.
         assert np.array_equal(symbols[3:], run_reference(plan, points[3:]))
@@ -243,11 +243,11 @@ def test_strided_unaligned_and_read_only_points() -> None:
     plan = random_plan(rng, [8, 16], 2, 9)
     points = clouds_in_ball(rng, 2, 77)
     expected = run_reference(plan, points)
-    engine = PointwiseEngine(plan)
+    engine = PointwiseNetwork(plan)
     shifted = np.frombuffer(b"x" + points.tobytes(), np.uint8)[1:].view(np.float32).reshape(points.shape)
     assert not shifted.flags.aligned
     for same in (shifted, np.repeat(points, 2, 2)[:, :, ::2], np.asfortranarray(points)):
-        assert np.array_equal(engine.run(same), expected)
+        assert np.array_equal(engine.symbols(same), expected)
 
 
 @needs_compiler
@@ -263,20 +263,20 @@ def test_strided_unaligned_and_read_only_points() -> None:
 )
 def test_points_of_another_shape_or_type(points: Any) -> None:
     with pytest.raises(InputError, match=r"expected float32 \[batch, 3, points\], got"):
-        PointwiseEngine(random_plan(np.random.default_rng(0), [4], 1, 2)).run(points)
+        PointwiseNetwork(random_plan(np.random.default_rng(0), [4], 1, 2)).symbols(points)
 
 
 @needs_compiler
 def test_threads_share_an_engine() -> None:
     rng = np.random.default_rng(3)
     plan = random_plan(rng, [8, 16, 32], 4, 16)
-    engine = PointwiseEngine(plan)
+    engine = PointwiseNetwork(plan)
     batches = [clouds_in_ball(rng, 24, 1024) for _ in range(3)]  # large enough to let the interpreter lock go
-    expected = [engine.run(points) for points in batches]
+    expected = [engine.symbols(points) for points in batches]
     found: list[bool] = []
 
     def work(index: int) -> None:
-        found.append(all(np.array_equal(engine.run(batches[index]), expected[index]) for _ in range(10)))
+        found.append(all(np.array_equal(engine.symbols(batches[index]), expected[index]) for _ in range(10)))
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(3)]
     for thread in threads:
@@ -289,7 +289,7 @@ def test_threads_share_an_engine() -> None:
 @needs_compiler
 def test_the_c_type_checks_for_itself() -> None:
     """No mistake of its caller may become a wrong access."""
-    network: Any = type(PointwiseEngine(random_plan(np.random.default_rng(0), [2], 1, 2)).network)
+    network: Any = type(PointwiseNetwork(random_plan(np.random.default_rng(0), [2], 1, 2)).network)
     ints = [np.array(v, np.int32) for v in ([3, 2], [7], [1] * 6, [0] * 2, [0] * 2, [1] * 8, [0] * 4)]
     network(10, 2, *ints)
     wrong: list[tuple[int, int, int, Any]] = [
@@ -497,16 +497,16 @@ def test_without_the_compiled_engine(codec: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MissingDependencyError, match="was not built: install a C compiler"):
         Encoder(codec, engine="compiled")
     with pytest.raises(MissingDependencyError, match="hatch_build"):
-        PointwiseEngine(load_plan(codec / PLAN_FILE))
+        PointwiseNetwork(load_plan(codec / PLAN_FILE))
 
 
 def test_engines_that_cannot_be_had(codec: Path, tmp_path: Path) -> None:
     wide = tiny_codec.write_codec(tmp_path)
     assert Encoder(wide).engine == "onnxruntime"
-    with pytest.raises(ManifestError, match=r"codec tiny-q1 has no edge\.npz, which the compiled engine runs"):
+    with pytest.raises(ManifestError, match=r"codec tiny-q1 has no edge\.npz, which the engine compiled runs"):
         Encoder(wide, engine="compiled")
     with pytest.raises(InputError, match="engine: expected one of auto, compiled, onnxruntime, got 'tensorrt'"):
-        Encoder(codec, engine="tensorrt")  # type: ignore[arg-type]
+        Encoder(codec, engine="tensorrt")
 
 
 @needs_compiler
@@ -540,7 +540,7 @@ def test_a_plan_of_another_codec(codec: Path, tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     tables = CdfTables.from_frequencies([[256]] * 3, np.zeros(3, np.int32), 8)
     write_manifest(tmp_path, Prior(tables, int32([0, 1, 2]), int32([-1, -1, -1])))
-    with pytest.raises(ManifestError, match="expected 3 heads as the manifest says, got 2"):
+    with pytest.raises(ManifestError, match=r"expected a graph .*symbols.*3.*got .*symbols.*2"):
         Encoder(tmp_path)
 
 
@@ -577,7 +577,7 @@ def test_shipped_plans_agree_with_their_graphs() -> None:
             points = clouds_in_ball(rng, 6, count) * rng.uniform(0.2, 1, (6, 3, 1)).astype(np.float32)
             expected = run_reference(plan, points)
             for level in (0, 1, 2):
-                assert np.array_equal(PointwiseEngine(plan, level).run(points), expected), folder.name
+                assert np.array_equal(PointwiseNetwork(plan, level).symbols(points), expected), folder.name
             assert np.array_equal(run_graph((folder / "edge.onnx").read_bytes(), points), expected), folder.name
 
 
@@ -595,10 +595,10 @@ def test_determinism_compares_the_compiled_engine(codec: Path, monkeypatch: pyte
 
     def off_by_one(plan: PointwisePlan) -> Any:
         class Wrong:
-            def run(self, points: Float32) -> Int32:
+            def symbols(self, points: Float32) -> Int32:
                 return (run_reference(plan, points) + 1) % SIZE
 
         return Wrong()
 
-    monkeypatch.setattr(determinism, "PointwiseEngine", off_by_one)
+    monkeypatch.setattr(determinism, "PointwiseNetwork", off_by_one)
     assert compare(points).symbol_mismatches == 3 * 5 * HEADS
