@@ -284,14 +284,14 @@ def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None)
     from isthmus.common.pointcloud.manifest import PointCloudManifest
     from isthmus.common.signals import PointCloud
     from isthmus.common.zoo import find_codec
-    from isthmus.data.pointcloud.files import read_cloud
+    from isthmus.data.pointcloud.files import read_point_cloud
     from isthmus.data.pointcloud.normalize import choose_points, normalize
     from isthmus.edge.pointcloud.encoder import THINNING_SEED, Encoder
     from isthmus.models.pointcloud.critical import critical_points
 
     folder = load_codec_folder(find_codec(codec, zoo), kind=PointCloudManifest)
     kept = folder.manifest.preprocessing
-    thinned = choose_points(read_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
+    thinned = choose_points(read_point_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
     encoded = Encoder(folder).encode(PointCloud(thinned))
     symbols, points = encoded.symbols, normalize(thinned)
     critical = critical_points(folder.file("edge.onnx"), points)

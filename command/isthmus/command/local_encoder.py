@@ -17,7 +17,7 @@ from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.files import image_paths, read_image
-from isthmus.data.pointcloud.files import cloud_paths
+from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.failures import Failure, input_names
 from isthmus.edge.image.family import find_family
 from isthmus.edge.pointcloud.encoder import Encoder
@@ -78,7 +78,7 @@ class LocalEncoder:
         """Each file of the inputs; a bad input keeps its place. A folder of images is one video."""
         if self.is_video:
             return list(self._inputs)
-        return list(input_names(self._inputs, image_paths if self._is_image else cloud_paths))
+        return list(input_names(self._inputs, image_paths if self._is_image else point_cloud_paths))
 
     def encode(self, names: Iterable[str | Failure]) -> Iterator[LocalPacket | Failure]:
         """What becomes of each file, in order; of a video, what becomes of each frame."""

@@ -17,7 +17,7 @@ def found_files(inputs: Iterable[str | Path], suffixes: tuple[str, ...], kind: s
     Args:
         inputs: files and folders.
         suffixes: in lower case, with the dot.
-        kind: what the files are, for messages: "cloud".
+        kind: what the files are, for messages: "point cloud".
 
     Raises:
         InputError: an input does not exist, or a folder holds no such file.

@@ -1,9 +1,9 @@
 """Point clouds from files and pipes: nine formats, one door.
 
-`read_cloud` takes the whole file as bytes, bounded in size, and hands it to the reader of its format. What a
+`read_point_cloud` takes the whole file as bytes, bounded in size, and hands it to the reader of its format. What a
 header claims is checked against limits and against the bytes there are *before* anything of that size is
 allocated. Meshes become points by drawing evenly over their surface. XYZ, NPY and BIN are read here, OFF and OBJ
-by `polygon_files`, PLY by `ply_files`; PCD and STL by Open3D (`scan_files`), imported only when such a file comes.
+by `polygons`, PLY by `ply`; PCD and STL by Open3D (`scans`), imported only when such a file comes.
 
 The cloud comes out z up (`DEFAULT_UP` says what each format is taken to be).
 """
@@ -53,7 +53,7 @@ FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 DEFAULT_UP: dict[str, Up] = {name: "y" if name == "obj" else "z" for name in FORMATS}
 
 
-def read_cloud(
+def read_point_cloud(
     source: str | Path | BinaryIO,
     *,
     format: str | None = None,  # noqa: A002 (the word a user would look for)
@@ -104,15 +104,15 @@ def format_of(path: str | Path) -> str:
     raise InputError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; rename it or name its format")
 
 
-def cloud_paths(inputs: Iterable[str | Path]) -> list[Path]:
-    """Files as given; folders replaced by the cloud files under them, at any depth, sorted by path.
+def point_cloud_paths(inputs: Iterable[str | Path]) -> list[Path]:
+    """Files as given; folders replaced by the point cloud files under them, at any depth, sorted by path.
 
     Hidden files and folders inside a given folder are passed over.
 
     Raises:
-        InputError: an input does not exist, or a folder holds no cloud file.
+        InputError: an input does not exist, or a folder holds no such file.
     """
-    return found_files(inputs, tuple(SUFFIXES), "cloud")
+    return found_files(inputs, tuple(SUFFIXES), "point cloud")
 
 
 def to_z_up(points: Float32, up: Up) -> Float32:

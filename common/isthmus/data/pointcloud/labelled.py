@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, MissingDependencyError
-from isthmus.data.pointcloud.files import read_cloud, to_z_up
+from isthmus.data.pointcloud.files import read_point_cloud, to_z_up
 
 Split = Literal["train", "test"]
 Float32 = npt.NDArray[np.float32]
@@ -233,7 +233,7 @@ def load_modelnet_off(
     clouds: list[Float32] = []
     for label, path in files:
         mesh_seed = zlib.crc32(f"{seed}/{names[label]}/{split}/{path.name}".encode())
-        clouds.append(read_cloud(path, points=points, seed=mesh_seed).points)
+        clouds.append(read_point_cloud(path, points=points, seed=mesh_seed).points)
         if progress is not None:
             progress(len(clouds), len(files))
     return LabelledClouds.from_clouds(clouds, [label for label, _ in files], names, _modelnet_name(len(names)))

@@ -24,7 +24,7 @@ from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.common.wire import Label
 from isthmus.common.zoo import find_codec
-from isthmus.data.pointcloud.files import cloud_paths, read_cloud
+from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud
 from isthmus.data.pointcloud.normalize import choose_points
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
@@ -95,7 +95,7 @@ def run(job: EdgeJob, *, as_json: bool) -> int:
         job.address, encoder.manifest, top_k=job.top_k, connect_timeout_s=job.timeout_s, result_timeout_s=job.timeout_s
     ) as client:
         client.open()  # before any file is read: if there is no cloud, say so at once
-        names = list(input_names(job.inputs, cloud_paths))
+        names = list(input_names(job.inputs, point_cloud_paths))
         with progress_bar(len(names)) as progress:
             task = progress.add_task("classifying", total=len(names))
             try:
@@ -176,7 +176,7 @@ def read_thinned(job: EdgeJob, name: str, encoder: Encoder) -> PointCloud:
     drawn = wanted or min(DEFAULT_MESH_POINTS, preprocessing.max_points)
     up: Literal["y", "z"] | None = "y" if job.up == "y" else "z" if job.up == "z" else None
     source = sys.stdin.buffer if name == "-" else name
-    cloud = read_cloud(source, format=job.format, points=drawn, up=up)
+    cloud = read_point_cloud(source, format=job.format, points=drawn, up=up)
     if wanted and len(cloud) > wanted:
         cloud = PointCloud(choose_points(cloud.points, wanted, THINNING_SEED))
     encoder.check(cloud)

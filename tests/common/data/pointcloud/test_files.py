@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError, MissingDependencyError
-from isthmus.data.pointcloud import files as cloud_files
-from isthmus.data.pointcloud.files import DEFAULT_UP, FORMATS, cloud_paths, format_of, read_cloud, to_z_up
+from isthmus.data.pointcloud import files as point_cloud_files
+from isthmus.data.pointcloud.files import DEFAULT_UP, FORMATS, format_of, point_cloud_paths, read_point_cloud, to_z_up
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3.5]], np.float32)
 ROWS = [" ".join(map(str, row)) for row in POINTS.tolist()]
@@ -50,7 +50,7 @@ def _needs_open3d(request: pytest.FixtureRequest) -> None:
 
 
 def read(data, format_name, **options):
-    return read_cloud(io.BytesIO(data), format=format_name, **options)
+    return read_point_cloud(io.BytesIO(data), format=format_name, **options)
 
 
 def npy(array):
@@ -173,7 +173,7 @@ def test_what_open3d_writes_is_read_alike(tmp_path):
         if name == "d.stl":
             ball.compute_triangle_normals()
         assert open3d.io.write_triangle_mesh(str(tmp_path / name), ball, **options)
-        points = read_cloud(tmp_path / name, points=3000, up="z").points
+        points = read_point_cloud(tmp_path / name, points=3000, up="z").points
         radii = np.sqrt((points**2).sum(1))
         assert 1.8 < radii.min() < radii.max() < 2.0001, name
         assert np.abs(points.mean(0)).max() < 0.15, name
@@ -185,7 +185,7 @@ def test_what_open3d_writes_is_read_alike(tmp_path):
         ("i.pcd", {}),
     ):
         assert open3d.io.write_point_cloud(str(tmp_path / name), cloud, **options)
-        np.testing.assert_array_equal(read_cloud(tmp_path / name).points, POINTS)
+        np.testing.assert_array_equal(read_point_cloud(tmp_path / name).points, POINTS)
 
 
 def test_sampling_follows_seed_and_count():
@@ -356,10 +356,10 @@ def test_damaged_scans_never_crash_or_print(format_name, capfd):
 
 
 def test_limits(monkeypatch):
-    monkeypatch.setattr(cloud_files, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(point_cloud_files, "MAX_FILE_BYTES", 100)
     with pytest.raises(InputError, match="at most 100 bytes"):
         read(bytes(112), "bin")
-    monkeypatch.setattr(cloud_files, "MAX_POINTS", 3)
+    monkeypatch.setattr(point_cloud_files, "MAX_POINTS", 3)
     for format_name, data in (CLOUDS[k] for k in ("off vertices only", "xyz", "obj vertices only")):
         with pytest.raises(InputError, match="1 to 3 "):
             read(data, format_name)
@@ -375,28 +375,28 @@ def test_a_stream_is_read_in_pieces_to_its_end():
             piece, self.rest = self.rest[:5], self.rest[5:]
             return piece
 
-    assert len(read_cloud(Dribble(), format="bin")) == 4
+    assert len(read_point_cloud(Dribble(), format="bin")) == 4
 
 
 def test_sources_and_formats(tmp_path):
     (tmp_path / "a.OFF").write_bytes(TRIANGLE)
-    assert len(read_cloud(tmp_path / "a.OFF", points=7)) == 7
-    assert len(read_cloud(str(tmp_path / "a.OFF"), points=7)) == 7
+    assert len(read_point_cloud(tmp_path / "a.OFF", points=7)) == 7
+    assert len(read_point_cloud(str(tmp_path / "a.OFF"), points=7)) == 7
     (tmp_path / "scan").write_bytes(CLOUDS["bin"][1])
-    assert len(read_cloud(tmp_path / "scan", format="bin")) == 4
+    assert len(read_point_cloud(tmp_path / "scan", format="bin")) == 4
     with pytest.raises(InputError, match=r"file ending in .off, "):
-        read_cloud(tmp_path / "scan")
+        read_point_cloud(tmp_path / "scan")
     with pytest.raises(InputError, match="format for a stream, got none"):
-        read_cloud(io.BytesIO(TRIANGLE))
+        read_point_cloud(io.BytesIO(TRIANGLE))
     with pytest.raises(InputError, match=r"format of off, .*got 'las'"):
-        read_cloud(tmp_path / "scan", format="las")
+        read_point_cloud(tmp_path / "scan", format="las")
     with pytest.raises(InputError, match="No such file"):
-        read_cloud(tmp_path / "none.off")
+        read_point_cloud(tmp_path / "none.off")
     with pytest.raises(InputError, match="readable file"):
-        read_cloud(tmp_path, format="off")
+        read_point_cloud(tmp_path, format="off")
     (tmp_path / "empty.ply").touch()
     with pytest.raises(InputError, match=r"empty.ply: .*empty file"):
-        read_cloud(tmp_path / "empty.ply")
+        read_point_cloud(tmp_path / "empty.ply")
     assert format_of("n015.pcd.bin") == "bin5"
     assert format_of("000000.bin") == "bin"
 
@@ -404,7 +404,7 @@ def test_sources_and_formats(tmp_path):
 def test_a_bad_file_is_named(tmp_path):
     (tmp_path / "bad.off").write_bytes(b"OFF\n")
     with pytest.raises(InputError, match=r"bad\.off \(read as off\): expected counts"):
-        read_cloud(tmp_path / "bad.off")
+        read_point_cloud(tmp_path / "bad.off")
 
 
 def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path):
@@ -412,7 +412,7 @@ def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    found = cloud_paths([tmp_path / "notes.md", tmp_path])
+    found = point_cloud_paths([tmp_path / "notes.md", tmp_path])
     assert [p.relative_to(tmp_path).as_posix() for p in found] == [
         "notes.md",
         "a.off",
@@ -422,9 +422,9 @@ def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path):
     ]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="in this folder, got none"):
-        cloud_paths([tmp_path / "empty"])
+        point_cloud_paths([tmp_path / "empty"])
     with pytest.raises(InputError, match="where nothing is"):
-        cloud_paths([tmp_path / "nothing.off"])
+        point_cloud_paths([tmp_path / "nothing.off"])
 
 
 def test_without_open3d_the_message_says_what_to_install(monkeypatch):
