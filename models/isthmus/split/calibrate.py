@@ -34,7 +34,8 @@ from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.motion_search import MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
-from isthmus.split.pictures import Pictures, UInt8, padded
+from isthmus.runtime.frame_size import fitted
+from isthmus.split.pictures import Pictures, UInt8
 from isthmus.split.sessions import Float32, batch_of
 from isthmus.training.contexts import (
     QUICK,
@@ -199,9 +200,7 @@ def residual_tables(predicted: Sequence[PredictedFrame]) -> ContextModel:
 
 def latents_of(manifest: VideoManifest, edge: Callable[[Float32], Float32], frame: UInt8) -> Int32:
     """y of a frame, int32 [M, h, w]."""
-    if not manifest.frame_height:
-        frame = padded(frame, manifest.stride)
-    y = edge(batch_of(frame))[0]
+    y = edge(batch_of(fitted(manifest, frame)))[0]
     symbols: Int32 = np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max).astype(np.int32)
     return symbols
 

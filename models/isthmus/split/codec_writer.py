@@ -23,11 +23,12 @@ from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.common.video.manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
 from isthmus.common.video.tables import VideoTables
+from isthmus.runtime.frame_size import padded
 from isthmus.split.calibrate import first_tables, played_tables
 from isthmus.split.cuts import find_cut
 from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size
 from isthmus.split.network import Network
-from isthmus.split.pictures import Pictures, padded
+from isthmus.split.pictures import Pictures
 from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps, scaled_steps
 from isthmus.split.sessions import batch_of, open_model

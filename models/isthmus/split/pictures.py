@@ -14,6 +14,7 @@ import PIL.Image
 
 from isthmus.common.errors import InputError
 from isthmus.data.image.files import image_paths, read_image
+from isthmus.runtime.frame_size import resized
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -63,19 +64,6 @@ def load_pictures(path: str | Path, count: int = 0) -> Pictures:
     for source in sources:
         digest.update(source)
     return Pictures(path.stem, digest.hexdigest(), tuple(read_image(source).pixels for source in sources))
-
-
-def resized(frame: UInt8, height: int, width: int) -> UInt8:
-    """A frame of another size, bilinear over the area of each pixel (Pillow's)."""
-    if frame.shape[:2] == (height, width):
-        return frame
-    return np.asarray(PIL.Image.fromarray(frame).resize((width, height), PIL.Image.Resampling.BILINEAR))
-
-
-def padded(frame: UInt8, stride: int) -> UInt8:
-    """A frame grown right and down to multiples of the stride, as its border is."""
-    rows, columns = (-side % stride for side in frame.shape[:2])
-    return np.pad(frame, ((0, rows), (0, columns), (0, 0)), mode="edge") if rows or columns else frame
 
 
 def jpeg_bits(frame: UInt8, quality: int) -> int:

@@ -62,9 +62,11 @@ def clips(truth: str = OWN_ANSWER, count: int = 3) -> NamedClips:
     return NamedClips("video_made", "video_made.x", truth, ClipSet("made", tuple(map(str, range(count))), make))
 
 
-def test_the_whole_network_sees_what_the_encoder_quantises(zoo: Path) -> None:
+@pytest.mark.parametrize("size", [(0, 0), (32, 24)])
+def test_the_whole_network_sees_what_the_encoder_quantises(tmp_path: Path, size: tuple[int, int]) -> None:
+    folder = write_video_codec(tmp_path, size=size)
     for frame in (photograph(1), photograph(2)[:61, :75]):
-        network, encoder = WholeNetwork(zoo / "video-test-q1"), VideoEncoder(zoo / "video-test-q1")
+        network, encoder = WholeNetwork(folder), VideoEncoder(folder)
         y = network.latents(frame[None])
         coded = encoder.latents(VideoFrame(Image(frame), 0))
         assert np.array_equal(np.clip(np.rint(y[0]), -16, 16), coded)

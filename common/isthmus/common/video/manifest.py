@@ -24,7 +24,7 @@ class VideoManifest(Manifest):
         class_names: in the order of the logits.
         stride: pixels of one latent along a side.
         latent_channels: of y (M).
-        frame_height, frame_width: frames are resized to that, bilinear; 0 and 0: frames of any size.
+        frame_height, frame_width: frames are resized to that (BITSTREAM.md §8.4); 0 and 0: frames of any size.
         latent_height, latent_width: of y with frames of one size, else 0 and 0.
         block_latents: latents of a motion block along a side (B), a power of two.
         motion_fraction_bits: vectors are in units of 2^-f latents.

@@ -22,6 +22,7 @@ from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_fo
 from isthmus.common.signals import Image
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE, SideAnalysis
 from isthmus.runtime.engine import AUTO, End, open_half
+from isthmus.runtime.frame_size import grown
 from isthmus.runtime.integer_half import coder_files, open_coder
 from isthmus.runtime.tiles import Tile, tiles
 
@@ -151,10 +152,7 @@ class ImageEncoder:
 def _window(image: Image, tile: Tile, stride: int) -> Float32:
     """What the network sees of a tile, float32 `[1, 3, height, width]`: where the image ends its edge is repeated."""
     rows, columns = tile.rows.seen(stride), tile.columns.seen(stride)
-    pixels = image.pixels[rows, columns]
-    missing = (rows.stop - rows.start - pixels.shape[0], columns.stop - columns.start - pixels.shape[1])
-    if any(missing):
-        pixels = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    pixels = grown(image.pixels[rows, columns], rows.stop - rows.start, columns.stop - columns.start)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)[None]
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError
@@ -37,6 +36,7 @@ from isthmus.edge.video.damage import block_damage
 from isthmus.edge.video.motion_search import CanvasShape, MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO, End, open_half
+from isthmus.runtime.frame_size import fitted
 
 __all__ = ["EncodedFrame", "VideoEncoder", "VideoPolicy", "VideoTiming"]
 
@@ -159,13 +159,7 @@ class VideoEncoder:
     def latents(self, frame: VideoFrame) -> Int32:
         """y of a frame, rounded and clipped to the codec's symbols, int32 `[M, h, w]`."""
         manifest = self.manifest
-        pixels = frame.image.pixels
-        if manifest.frame_height:
-            pixels = _resized(pixels, manifest.frame_height, manifest.frame_width)
-        else:
-            down, right = -pixels.shape[0] % manifest.stride, -pixels.shape[1] % manifest.stride
-            if down or right:
-                pixels = self._cv2.copyMakeBorder(pixels, 0, down, 0, right, self._cv2.BORDER_REPLICATE)
+        pixels = fitted(manifest, frame.image.pixels)
         planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
         y: Float32 = self._network.run({"frame": planes[None]})[0][0]
         expected = manifest.latent_shape(frame.image.height, frame.image.width)
@@ -302,14 +296,6 @@ class VideoEncoder:
         if size[0] and luma.shape[::-1] != size:
             luma = np.asarray(self._cv2.resize(luma, size, interpolation=self._cv2.INTER_AREA), np.uint8)
         return self._search.canvas(luma)
-
-
-def _resized(pixels: UInt8, height: int, width: int) -> UInt8:
-    """A frame in the codec's size, bilinear over all pixels it is made of, as when the codec was calibrated."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    resized = PIL.Image.fromarray(pixels).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.asarray(resized, np.uint8)
 
 
 def _encoded(

@@ -26,6 +26,7 @@ from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.runtime.frame_size import resized
 from isthmus.split.calibrate import intra_tables, key_tables
 from isthmus.split.codec_writer import (
     PROVISIONAL,
@@ -38,7 +39,7 @@ from isthmus.split.codec_writer import (
 from isthmus.split.cuts import Cut, find_cut
 from isthmus.split.halves import Preprocessing, cut_halves
 from isthmus.split.network import Network
-from isthmus.split.pictures import Pictures, jpeg_bits, resized
+from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import calibrate_steps
 from isthmus.split.sessions import batch_of, open_model

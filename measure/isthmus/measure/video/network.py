@@ -13,9 +13,9 @@ import numpy.typing as npt
 from isthmus.common.errors import CodecError
 from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.data.video.files import import_cv2
 from isthmus.measure.video.point import UNKNOWN
 from isthmus.runtime.engine import End, Network, open_network
+from isthmus.runtime.frame_size import fitted
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -46,8 +46,8 @@ class WholeNetwork:
 
     def latents(self, frames: UInt8) -> Float32:
         """y of frames uint8 ``[n, height, width, 3]``, in steps: float32 ``[n, M, h, w]``."""
-        fitted = np.stack([fit_frame(self.manifest, frame) for frame in frames])
-        planes = np.ascontiguousarray(fitted.transpose(0, 3, 1, 2), np.float32)
+        seen = np.stack([fitted(self.manifest, frame) for frame in frames])
+        planes = np.ascontiguousarray(seen.transpose(0, 3, 1, 2), np.float32)
         return self._batches(lambda x: self._edge.run({"frame": x})[0], planes, self._edge)
 
     def logits(self, y: Float32) -> Float32:
@@ -68,7 +68,7 @@ class WholeNetwork:
         from isthmus.split.cuts import node_macs
         from isthmus.split.network import inferred
 
-        frame = fit_frame(self.manifest, np.zeros((height, width, 3), np.uint8)).shape
+        frame = fitted(self.manifest, np.zeros((height, width, 3), np.uint8)).shape
         latents = self.manifest.latent_shape(height, width)
         found = []
         for path, name, shape in zip(self._paths, ("frame", "y_hat"), ((3, *frame[:2]), latents), strict=True):
@@ -86,18 +86,6 @@ class WholeNetwork:
         if len(found) != len(values):
             raise CodecError(f"{self.manifest.name}: expected an answer a frame, got {len(found)} for {len(values)}")
         return found
-
-
-def fit_frame(manifest: VideoManifest, pixels: UInt8) -> UInt8:
-    """A frame uint8 ``[height, width, 3]`` as the network takes it: resized, or filled up to whole strides."""
-    cv2 = import_cv2()
-    if manifest.frame_height:
-        size = (manifest.frame_width, manifest.frame_height)
-        if pixels.shape[1::-1] == size:
-            return pixels
-        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    down, right = (-side % manifest.stride for side in pixels.shape[:2])
-    return np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else pixels
 
 
 def nrmse(seen: Float32, actual: Float32) -> npt.NDArray[np.float64]:
