@@ -242,7 +242,7 @@ def test_the_demo_sends_videos(tmp_path: Path) -> None:
 def test_a_damaged_video_is_an_error_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     result = CliRunner().invoke(app, ["demo", "--data", str(tmp_path / "bad.mp4"), "--video-codec", CODEC])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
     assert "bad.mp4" in result.output + result.stderr
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.common.errors import InputError, IsthmusError
+from isthmus.command.frame import command_frame
+from isthmus.common.errors import InputError
 
 if TYPE_CHECKING:
     from isthmus.cloud.server import Ready
 
-# Exit status of a command that could not do its work at all, as of one called with wrong options.
-EXIT_FAILED = 2
 # More names than these only get in the way.
 MAX_NAMES = 8
 
 
+@command_frame
 def cloud(
     *,
     host: Annotated[
@@ -84,26 +83,22 @@ def cloud(
         max_message_size_bytes=max_video_packet_bytes + 64,
         idle_timeout_s=idle_timeout_s,
     )
-    try:
-        if save is not None:
-            _make_folder(save)
-        config = ServerConfig(
-            zoo=find_zoo(zoo),
-            host=host,
-            port=port,
-            limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
-            max_stream_count=max_streams,
-            image_limits=image_limits,
-            video_limits=video_limits,
-            save=save,
-            grace_s=grace_s,
-            threads=threads,
-            has_reflection=reflection,
-        )
-        asyncio.run(serve(config, lambda ready: _announce(ready, ready_file)))
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILED) from None
+    if save is not None:
+        _make_folder(save)
+    config = ServerConfig(
+        zoo=find_zoo(zoo),
+        host=host,
+        port=port,
+        limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
+        max_stream_count=max_streams,
+        image_limits=image_limits,
+        video_limits=video_limits,
+        save=save,
+        grace_s=grace_s,
+        threads=threads,
+        has_reflection=reflection,
+    )
+    asyncio.run(serve(config, lambda ready: _announce(ready, ready_file)))
 
 
 def _make_folder(path: Path) -> None:

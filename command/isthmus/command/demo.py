@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.command.frame import print_error
+from isthmus.command.frame import command_frame, table_console
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.video.formats import is_video_name
@@ -25,6 +25,7 @@ DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
 CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
 
 
+@command_frame
 def demo(
     data: Annotated[
         Path | None,
@@ -41,30 +42,24 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the pictures and the page go.")] = Path("out/demo"),
 ) -> None:
     """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
-    from rich.console import Console
-
     from isthmus.common.zoo import find_zoo
     from isthmus.measure.cloud_process import CloudProcess
 
-    console = Console()
-    try:
-        files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
-        with CloudProcess(find_zoo()) as cloud:
-            if files:
-                _classify_files(console, [str(path) for path in files], codec, cloud.address)
-            elif not images and not videos:
-                _demo_labelled(console, data, codec, clouds, out, cloud.address)
-            if images:
-                _show_images(console, images, image_codec, out, cloud.address)
-            elif data is None:
-                _show_shipped_photo(console, image_codec, out, cloud.address)
-            if videos:
-                _show_videos(console, videos, video_codec, out, cloud.address)
-            elif data is None:
-                _show_moved_photo(console, video_codec, out, cloud.address)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
+    console = table_console()
+    files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
+    with CloudProcess(find_zoo()) as cloud:
+        if files:
+            _classify_files(console, [str(path) for path in files], codec, cloud.address)
+        elif not images and not videos:
+            _demo_labelled(console, data, codec, clouds, out, cloud.address)
+        if images:
+            _show_images(console, images, image_codec, out, cloud.address)
+        elif data is None:
+            _show_shipped_photo(console, image_codec, out, cloud.address)
+        if videos:
+            _show_videos(console, videos, video_codec, out, cloud.address)
+        elif data is None:
+            _show_moved_photo(console, video_codec, out, cloud.address)
 
 
 def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
@@ -178,8 +173,6 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
     )
     with tracked(console) as track:
         measurement = measure(options, track)
-    if not console.is_terminal:
-        console.width = 140
     console.print(rates_table(measurement.codecs).to_rich())
     for note in measurement.notes:
         console.print(note)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.common.errors import InputError, IsthmusError
+from isthmus.command.frame import command_frame, end
+from isthmus.common.errors import InputError
 
 if TYPE_CHECKING:
     from isthmus.common.image.coder import Adaptation
-
-# Some inputs could not be classified or sent; the rest was.
-EXIT_SOME_FAILED = 1
-# The command could not do its work at all.
-EXIT_FAILED = 2
 
 # Seconds for each wait for the cloud: a large image takes it longer than any cloud of points.
 CLOUD_TIMEOUT_S = 10.0
@@ -35,6 +30,7 @@ def check_up(value: str) -> str:
     return value
 
 
+@command_frame
 def edge(
     files: Annotated[
         list[str],
@@ -121,80 +117,75 @@ def edge(
         "video": video,
     }
     inputs = tuple(files)
-    try:
-        kind, chosen = choose_codec(inputs, codec, zoo, format_name, quality or max_bytes, video=video)
-        if kind is VideoManifest:
-            refuse(("up", "points", "batch"), given, f"clouds of points, and codec {chosen} is of videos")
-            refuse(IMAGE_OPTIONS, given, f"images, and codec {chosen} is of videos")
-            from isthmus.edge.video.policy import VideoPolicy
-            from isthmus.edge.video.sender import VideoJob
-            from isthmus.edge.video.sender import run as run_videos
+    kind, chosen = choose_codec(inputs, codec, zoo, format_name, quality or max_bytes, video=video)
+    if kind is VideoManifest:
+        refuse(("up", "points", "batch"), given, f"clouds of points, and codec {chosen} is of videos")
+        refuse(IMAGE_OPTIONS, given, f"images, and codec {chosen} is of videos")
+        from isthmus.edge.video.policy import VideoPolicy
+        from isthmus.edge.video.sender import VideoJob
+        from isthmus.edge.video.sender import run as run_videos
 
-            policy = VideoPolicy()
-            policy = replace(policy, mode=mode or policy.mode, key_interval=key_interval or policy.key_interval)
-            policy = replace(policy, uses_vectors=vectors)
-            failed_count = run_videos(
-                VideoJob(
-                    inputs,
-                    cloud,
-                    chosen,
-                    zoo,
-                    policy,
-                    realtime=realtime,
-                    fps=fps,
-                    limit=limit,
-                    format=format_name,
-                    top_k=top_k or 1,
-                    timeout_s=timeout_s or CLOUD_TIMEOUT_S,
-                ),
-                as_json=json,
-            )
-        elif kind is ImageManifest:
-            refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of images")
-            refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {chosen} is of images")
-            from isthmus.edge.image.job import ImageJob
-            from isthmus.edge.image.job import run as run_images
+        policy = VideoPolicy()
+        policy = replace(policy, mode=mode or policy.mode, key_interval=key_interval or policy.key_interval)
+        policy = replace(policy, uses_vectors=vectors)
+        failed_count = run_videos(
+            VideoJob(
+                inputs,
+                cloud,
+                chosen,
+                zoo,
+                policy,
+                realtime=realtime,
+                fps=fps,
+                limit=limit,
+                format=format_name,
+                top_k=top_k or 1,
+                timeout_s=timeout_s or CLOUD_TIMEOUT_S,
+            ),
+            as_json=json,
+        )
+    elif kind is ImageManifest:
+        refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of images")
+        refuse(CLOUD_OPTIONS, given, f"clouds of points, and codec {chosen} is of images")
+        from isthmus.edge.image.job import ImageJob
+        from isthmus.edge.image.job import run as run_images
 
-            failed_count = run_images(
-                ImageJob(
-                    inputs,
-                    cloud,
-                    chosen,
-                    zoo,
-                    quality,
-                    max_bytes,
-                    format_name,
-                    adaptation_of(adaptation),
-                    save,
-                    timeout_s or IMAGE_TIMEOUT_S,
-                ),
-                as_json=json,
-            )
-        else:
-            refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of clouds of points")
-            refuse(IMAGE_OPTIONS, given, f"images, and codec {chosen} is of clouds of points")
-            from isthmus.edge.pointcloud.job import EdgeJob, run
+        failed_count = run_images(
+            ImageJob(
+                inputs,
+                cloud,
+                chosen,
+                zoo,
+                quality,
+                max_bytes,
+                format_name,
+                adaptation_of(adaptation),
+                save,
+                timeout_s or IMAGE_TIMEOUT_S,
+            ),
+            as_json=json,
+        )
+    else:
+        refuse(VIDEO_OPTIONS, given, f"videos, and codec {chosen} is of clouds of points")
+        refuse(IMAGE_OPTIONS, given, f"images, and codec {chosen} is of clouds of points")
+        from isthmus.edge.pointcloud.job import EdgeJob, run
 
-            failed_count = run(
-                EdgeJob(
-                    inputs,
-                    cloud,
-                    chosen,
-                    zoo,
-                    up or None,
-                    format_name or None,
-                    points,
-                    top_k or 1,
-                    batch or 1,
-                    timeout_s or CLOUD_TIMEOUT_S,
-                ),
-                as_json=json,
-            )
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILED) from None
-    if failed_count:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        failed_count = run(
+            EdgeJob(
+                inputs,
+                cloud,
+                chosen,
+                zoo,
+                up or None,
+                format_name or None,
+                points,
+                top_k or 1,
+                batch or 1,
+                timeout_s or CLOUD_TIMEOUT_S,
+            ),
+            as_json=json,
+        )
+    end(failed_count)
 
 
 def adaptation_of(word: str) -> Adaptation:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.command.frame import print_error
+from isthmus.command.frame import command_frame, table_console
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.data.image.formats import is_image_name
 
@@ -27,6 +27,7 @@ MAX_HEX_BYTES = 64
 DEFAULT_CODEC = "pc-lite-any-q10"
 
 
+@command_frame
 def inspect(
     target: Annotated[
         str,
@@ -48,27 +49,19 @@ def inspect(
     ] = None,
 ) -> None:
     """Show what is inside a codec, a stream file, a packet, or a cloud as a codec sees it."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = 140
-    try:
-        if not target:
-            console.print(_zoo_table(zoo))
-        elif Path(target).suffix == ".isth":
-            console.print(_stream_table(Path(target), zoo))
-        elif _is_file(target) and is_image_name(target):
-            console.print(_image_table(Path(target), codec, zoo, picture))
-        elif _is_file(target):
-            console.print(_cloud_table(Path(target), codec or DEFAULT_CODEC, zoo, picture))
-        elif _is_hex(target):
-            console.print(_packet_table(bytes.fromhex(target), codec, zoo))
-        else:
-            console.print(_codec_table(target, zoo))
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
+    console = table_console()
+    if not target:
+        console.print(_zoo_table(zoo))
+    elif Path(target).suffix == ".isth":
+        console.print(_stream_table(Path(target), zoo))
+    elif _is_file(target) and is_image_name(target):
+        console.print(_image_table(Path(target), codec, zoo, picture))
+    elif _is_file(target):
+        console.print(_cloud_table(Path(target), codec or DEFAULT_CODEC, zoo, picture))
+    elif _is_hex(target):
+        console.print(_packet_table(bytes.fromhex(target), codec, zoo))
+    else:
+        console.print(_codec_table(target, zoo))
 
 
 def _is_file(text: str) -> bool:

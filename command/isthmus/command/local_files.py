@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from isthmus.command.edge import EXIT_FAILED, EXIT_SOME_FAILED, check_up
+from isthmus.command.edge import check_up
+from isthmus.command.frame import command_frame, end, print_error
 from isthmus.common.errors import InputError, IsthmusError, ManifestMismatchError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUFFIX = ".isth"
 
 
+@command_frame
 def encode(
     files: Annotated[
         list[str],
@@ -59,30 +60,26 @@ def encode(
     from isthmus.edge.failures import Failure
 
     failed_count = 0
-    try:
-        options = LocalOptions(codec, zoo, format_name, up, points, quality, max_bytes, adaptation)
-        encoder = LocalEncoder(tuple(files), options)
-        names = encoder.names()
-        if encoder.is_video and out.suffix != SUFFIX:
-            raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a video belong together")
-        if out.suffix == SUFFIX and max_bytes and len(names) > 1:
-            raise InputError(
-                f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
-                "and a stream file is of one"
-            )
-        for name in _encoded(encoder, names, out):
-            if isinstance(name, Failure):
-                failed_count += 1
-                print(f"error: {name.message}", file=sys.stderr)
-            else:
-                print(name)
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILED) from None
-    if failed_count:
-        raise typer.Exit(EXIT_SOME_FAILED)
+    options = LocalOptions(codec, zoo, format_name, up, points, quality, max_bytes, adaptation)
+    encoder = LocalEncoder(tuple(files), options)
+    names = encoder.names()
+    if encoder.is_video and out.suffix != SUFFIX:
+        raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a video belong together")
+    if out.suffix == SUFFIX and max_bytes and len(names) > 1:
+        raise InputError(
+            f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
+            "and a stream file is of one"
+        )
+    for name in _encoded(encoder, names, out):
+        if isinstance(name, Failure):
+            failed_count += 1
+            print_error(name.message)
+        else:
+            print(name)
+    end(failed_count)
 
 
+@command_frame
 def decode(
     files: Annotated[list[Path], typer.Argument(help="Stream files, .isth.")],
     *,
@@ -108,9 +105,8 @@ def decode(
         except IsthmusError as error:
             failed_count += 1
             message = str(error)
-            print(f"error: {message if message.startswith(str(path)) else f'{path}: {message}'}", file=sys.stderr)
-    if failed_count:
-        raise typer.Exit(EXIT_FAILED if failed_count == len(files) else EXIT_SOME_FAILED)
+            print_error(message if message.startswith(str(path)) else f"{path}: {message}")
+    end(failed_count, len(files))
 
 
 def _encoded(encoder: LocalEncoder, names: Iterable[str | Failure], out: Path) -> Iterator[str | Failure]:

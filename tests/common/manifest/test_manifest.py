@@ -277,4 +277,4 @@ def test_inspect_lists_and_shows_codecs_of_both_signals(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "160 channels" in shown.output
     refused = CliRunner().invoke(app, ["inspect", "0011", "--codec", "image-test-q1", "--zoo", str(zoo)])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2

@@ -1,0 +1,158 @@
+"""How a command ends: one line, the exit code, no traceback but for our own mistakes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from support.paths import ROOT
+from typer.testing import CliRunner
+
+from isthmus.command.frame import EXTRAS, command_frame, end, print_error, print_note
+from isthmus.common.errors import InputError
+
+
+def run(fault: BaseException | None = None, *, failed: int = 0, inputs: int | None = None) -> Result:
+    """What becomes of a command that ends so."""
+    app = typer.Typer()
+
+    @app.command()
+    @command_frame
+    def toy(number: int = 3) -> None:
+        """A toy."""
+        print(f"answer {number}")
+        if fault is not None:
+            raise fault
+        print_note("a word to people")
+        end(failed, inputs)
+
+    return CliRunner().invoke(app, ["--number", "5"])
+
+
+def test_a_command_that_did_its_work() -> None:
+    result = run()
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "answer 5\n", "note: a word to people\n")
+
+
+@pytest.mark.parametrize(("failed", "inputs", "code"), [(0, 3, 0), (1, 3, 1), (3, 3, 2), (3, None, 1)])
+def test_the_exit_code_says_how_many_failed(failed: int, inputs: int | None, code: int) -> None:
+    assert run(failed=failed, inputs=inputs).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (InputError("expected [a] :b:, got c"), "error: expected [a] :b:, got c"),
+        (
+            ModuleNotFoundError("No module named 'torch'", name="torch.nn"),
+            "error: this needs the package torch, which is not installed: pip install 'isthmus[train]'",
+        ),
+        (
+            ImportError("libGL.so.1: cannot open", name="cv2"),
+            "error: this needs the package cv2, which cannot be loaded (libGL.so.1: cannot open): "
+            "pip install 'isthmus[video]'",
+        ),
+        (
+            FileNotFoundError(2, "No such file or directory", "/no/such"),
+            "error: /no/such: expected a file or folder, got none there; check the path",
+        ),
+        (
+            IsADirectoryError(21, "Is a directory", b"/tmp"),
+            "error: /tmp: expected a file, got a folder; name a file in it",
+        ),
+        (
+            PermissionError(13, "Permission denied", Path("/root/x")),
+            "error: /root/x: Permission denied; check the path and who may read or write it",
+        ),
+        (OSError(28, "No space left on device"), "error: No space left on device"),
+    ],
+)
+def test_what_a_person_can_mend_is_one_line(fault: BaseException, line: str) -> None:
+    result = run(fault)
+    assert (result.exit_code, result.stderr, result.stdout) == (2, line + "\n", "answer 5\n")
+
+
+@pytest.mark.parametrize("fault", [ValueError("ours"), ModuleNotFoundError("no", name="isthmus.nothing")])
+def test_our_own_mistakes_keep_their_traceback(fault: Exception) -> None:
+    result = run(fault)
+    assert result.exception is fault
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("fault", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(32, "Broken pipe"), 141)])
+def test_who_ends_it_from_outside_reads_nothing(fault: BaseException, code: int) -> None:
+    result = run(fault)
+    assert (result.exit_code, result.stderr) == (code, "")
+
+
+def test_a_framed_command_inside_another_says_its_error_once() -> None:
+    @command_frame
+    def inner() -> None:
+        raise InputError("within")
+
+    result = CliRunner().invoke(_app(inner), [])
+    assert (result.exit_code, result.stderr) == (2, "error: within\n")
+
+
+def _app(inner: object) -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command()
+    @command_frame
+    def outer() -> None:
+        assert callable(inner)
+        inner()
+
+    return app
+
+
+def test_a_line_does_not_end_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("one input")
+    assert capsys.readouterr().err == "error: one input\n"
+
+
+def test_every_extra_is_one_of_the_project_and_its_packages_are_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
+    for package in EXTRAS:
+        assert importlib.util.find_spec(package) is not None, package
+
+
+def isthmus(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "isthmus.command", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "isthmus.command", "inspect"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
+    pipe = tmp_path / "never.isth"
+    os.mkfifo(pipe)
+    with isthmus("decode", str(pipe)) as process, pipe.open("wb"):  # it opened the file, and waits for the first byte
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "")
