@@ -37,7 +37,7 @@ test: $(VENV)/ready
 check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy common models edge cloud measure command scripts benchmarks
+	$(VENV)/bin/mypy common models edge cloud measure command scripts benchmarks tests
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python scripts/generate_protos.py --check
 	$(VENV)/bin/python -m isthmus.measure.document --check

@@ -110,7 +110,7 @@ def test_frame_errors_keep_the_stream(address: str, encoder: ImageEncoder) -> No
     huge = Packet(PacketType.INTRA, (b"\xff\xff\x03\xff\xff\x03", b""))
     cut = replace(good, sections=(good.sections[0][:1], good.sections[1]))
     batch = replace(good, signal_count=2)
-    kinds = [SymbolMismatchError, type(None), LimitExceededError, PacketError, LimitExceededError]
+    kinds: list[type] = [SymbolMismatchError, type(None), LimitExceededError, PacketError, LimitExceededError]
     with CloudClient(address, encoder.manifest) as client:
         client.send(good, damaged, short, huge, cut, good)
         results = [client.receive() for _ in range(6)]

@@ -75,8 +75,8 @@ def test_the_picture_shows_all_three_and_a_part_magnified(
     crossing: Crossing, tmp_path: Path, size: tuple[int, int], centre: tuple[float, float]
 ) -> None:
     rows, columns = size
-    images = [np.resize(np.uint8([level]), (rows, columns, 3)) for level in (40, 120, 200)]
-    one = Crossing("a.png", crossing.point, *images, jpeg_bytes=1000)
+    original, ours, jpeg = (np.full((rows, columns, 3), level, np.uint8) for level in (40, 120, 200))
+    one = Crossing("a.png", crossing.point, original, ours, jpeg, jpeg_bytes=1000)
     draw(one, tmp_path / "sheet.png", centre)
     sheet = read_image(tmp_path / "sheet.png").pixels
     assert sheet.shape[1] == 3 * image_demo.PANEL_WIDTH + 2 * image_demo.GAP

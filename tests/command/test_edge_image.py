@@ -346,5 +346,6 @@ def test_as_programs(photos: Path, zoo: Path, tmp_path: Path) -> None:
     finally:
         server.terminate()
         server.wait(30)
+        assert server.stdout is not None
         server.stdout.close()
     assert server.returncode == 0

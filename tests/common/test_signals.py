@@ -1,8 +1,12 @@
 """isthmus.common.signals"""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +17,7 @@ from isthmus.common.signals import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE, Image, 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint16, np.int64])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_any_real_array_becomes_a_contiguous_float32_copy(dtype, order):
+def test_any_real_array_becomes_a_contiguous_float32_copy(dtype: npt.DTypeLike, order: Literal["C", "F"]) -> None:
     given_points = np.array([[1, 2, 3], [4, 5, 6]], dtype=dtype, order=order)
     cloud = PointCloud(given_points)
     assert cloud.points.dtype == np.float32
@@ -22,7 +26,7 @@ def test_any_real_array_becomes_a_contiguous_float32_copy(dtype, order):
     assert len(cloud) == 2
 
 
-def test_what_is_given_can_change_and_the_cloud_does_not():
+def test_what_is_given_can_change_and_the_cloud_does_not() -> None:
     given_points = np.zeros((4, 3), np.float32)
     cloud = PointCloud(given_points)
     given_points[:] = 1
@@ -53,18 +57,18 @@ def test_what_is_given_can_change_and_the_cloud_does_not():
         (np.array([[2 * MAX_COORDINATE, 0, 0]]), "got 2e[+]15 in point 0, column x|got 2000000000000000.0"),
     ],
 )
-def test_each_malformation_is_refused_with_what_and_where(points, message):
+def test_each_malformation_is_refused_with_what_and_where(points: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         PointCloud(points)
 
 
 @given(st.lists(st.tuples(*[st.floats(-999999986991104.0, 999999986991104.0, width=32)] * 3), min_size=1, max_size=20))
-def test_finite_points_come_back_bit_for_bit(rows):
+def test_finite_points_come_back_bit_for_bit(rows: list[tuple[float, float, float]]) -> None:
     expected = np.array(rows, np.float32)
     assert PointCloud(expected).points.tobytes() == expected.tobytes()
 
 
-def test_an_image_is_a_contiguous_copy_that_does_not_change():
+def test_an_image_is_a_contiguous_copy_that_does_not_change() -> None:
     given_pixels = np.asfortranarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3))
     image = Image(given_pixels)
     given_pixels[:] = 0
@@ -74,7 +78,7 @@ def test_an_image_is_a_contiguous_copy_that_does_not_change():
     with pytest.raises(ValueError, match="read-only"):
         image.pixels[0, 0, 0] = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
-        image.pixels = given_pixels
+        image.pixels = given_pixels  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -88,13 +92,13 @@ def test_an_image_is_a_contiguous_copy_that_does_not_change():
         [[1, 2, 3]],
     ],
 )
-def test_what_is_no_image_is_refused(pixels):
+def test_what_is_no_image_is_refused(pixels: Any) -> None:
     with pytest.raises(InputError, match=r"image: expected uint8 pixels \[height, width, 3\], got"):
         Image(pixels)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (8193, 8192)])
-def test_images_of_sizes_that_no_codec_takes_are_refused(size):
+def test_images_of_sizes_that_no_codec_takes_are_refused(size: tuple[int, int]) -> None:
     pixels = np.broadcast_to(np.zeros(3, np.uint8), (*size, 3))
     with pytest.raises(InputError, match=f"at most, got {size[0]} x {size[1]}"):
         Image(pixels)
@@ -102,7 +106,7 @@ def test_images_of_sizes_that_no_codec_takes_are_refused(size):
     assert MAX_PIXELS == 8192 * 8192
 
 
-def test_frames_of_a_video_count_from_zero():
+def test_frames_of_a_video_count_from_zero() -> None:
     image = Image(np.zeros((2, 3, 3), np.uint8))
     assert VideoFrame(image, 0).image is image
     with pytest.raises(InputError, match="expected an index from 0 on, got -1"):

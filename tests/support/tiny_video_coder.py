@@ -45,7 +45,8 @@ def coder(channels: int = 3, seed: int = 0, **changes: object) -> VideoCoder:
 def latents(coder: VideoCoder, height: int, width: int, seed: int = 0) -> Int32:
     """A y of the codec."""
     noise = tiny_image_coder.latents((coder.manifest.latent_channels, height, width), 4.0, seed)
-    return noise.clip(coder.manifest.symbol_min, coder.manifest.symbol_max)
+    y: Int32 = noise.clip(coder.manifest.symbol_min, coder.manifest.symbol_max)
+    return y
 
 
 def motion(coder: VideoCoder, height: int, width: int, seed: int = 0, *, modes: bool = True) -> MotionField:
@@ -62,4 +63,5 @@ def residual(coder: VideoCoder, field: MotionField, height: int, width: int, see
     noise = tiny_image_coder.latents((coder.manifest.latent_channels, height, width), 2.0, seed)
     most = coder.manifest.symbol_max - coder.manifest.symbol_min
     is_coded = spread(field.modes != BlockMode.PREDICTED, height, width, coder.manifest.block_latents)
-    return (noise.clip(-most, most) * is_coded).astype(np.int32)
+    values: Int32 = (noise.clip(-most, most) * is_coded).astype(np.int32)
+    return values

@@ -106,10 +106,10 @@ def test_motion_is_learned_from_messages_of_several_sizes() -> None:
         message[0] = np.abs(message[0])
     model = learn_motion(messages, EFFORT)
     assert (model.channels, model.given) == (3, 0)
-    message = messages[0].astype(np.int32)
-    assert (model.decode(model.encode(message), *message.shape[1:]) == message).all()
-    message[1, 0, 0] = 70_000  # an escape
-    assert (model.decode(model.encode(message), *message.shape[1:]) == message).all()
+    one: npt.NDArray[np.int32] = messages[0].astype(np.int32)
+    assert (model.decode(model.encode(one), *one.shape[1:]) == one).all()
+    one[1, 0, 0] = 70_000  # an escape
+    assert (model.decode(model.encode(one), *one.shape[1:]) == one).all()
 
 
 def test_a_mask_of_nothing_is_refused() -> None:

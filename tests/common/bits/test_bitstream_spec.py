@@ -298,12 +298,12 @@ def malformed_manifest(case: dict[str, Any]) -> bytes:
     if "bytes" in case:
         return bytes.fromhex(case["bytes"])
     if "text" in case:
-        return bytes(case["text"], "utf-8") * case.get("repeat", 1)
-    old, new = case["replace"]
+        return bytes(case["text"], "utf-8") * int(case.get("repeat", 1))
+    old, new = map(str, case["replace"])
     row, count = case.get("repeat_row", ["", 0])
     text = golden_manifest(case["codec"]).decode()
     assert text.count(old) == 1
-    return text.replace(old, new.replace("@", row * count + row.rstrip(","))).encode()
+    return text.replace(old, new.replace("@", row * count + str(row).rstrip(","))).encode()
 
 
 def malformed_tables(case: dict[str, Any]) -> bytes:
@@ -312,7 +312,8 @@ def malformed_tables(case: dict[str, Any]) -> bytes:
     arrays = golden_arrays(case["codec"]) | case["change"]
     kept = {name: np.array(entries) for name, entries in arrays.items() if entries is not None}
     file = io.BytesIO()
-    np.savez(file, **{name: a.astype(np.int32) if a.dtype.kind == "i" else a for name, a in kept.items()})
+    narrow: dict[str, Any] = {name: a.astype(np.int32) if a.dtype.kind == "i" else a for name, a in kept.items()}
+    np.savez(file, **narrow)
     return file.getvalue()
 
 

@@ -33,7 +33,8 @@ def simple(**changes: Any) -> ContextModel:
         "thresholds": [2],
         "first_table": [0, 2],
     }
-    return ContextModel(**{k: np.array(v) if isinstance(v, list) else v for k, v in (fields | changes).items()})
+    given: dict[str, Any] = {k: np.array(v) if isinstance(v, list) else v for k, v in (fields | changes).items()}
+    return ContextModel(**given)
 
 
 def latents(model: ContextModel, height: int, width: int, scale: float, seed: int) -> Int32:
@@ -302,9 +303,8 @@ class TestCompiledContextItself:
             "first_table": [0, 2],
         } | changes
         given = arrays.pop("given", 0)
-        return context.compiled.Context(
-            *(a if isinstance(a, bytes) else np.array(a, np.int32) for a in arrays.values()), given
-        )
+        compiled: Any = context.compiled  # type: ignore[attr-defined]
+        return compiled.Context(*(a if isinstance(a, bytes) else np.array(a, np.int32) for a in arrays.values()), given)
 
     @pytest.mark.parametrize(
         "changes",

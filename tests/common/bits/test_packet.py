@@ -61,12 +61,12 @@ def test_golden_packet_both_ways(path: Path) -> None:
     elif "video" in expected:
         check_video(expected, packet)
     elif "codec" in expected:
-        prior, symbols = golden_prior(expected["codec"]), Symbols(np.array(expected["symbols"]))
+        prior, values = golden_prior(expected["codec"]), Symbols(np.array(expected["symbols"]))
         for decode in (prior.decode, prior.decode_reference):
-            assert decode(packet.sections[0], packet.signal_count) == symbols
+            assert decode(packet.sections[0], packet.signal_count) == values
         for encode in (prior.encode, prior.encode_reference):
-            assert Packet.intra(encode(symbols), symbols, len(packet.checksum)).to_bytes() == data
-        packet.verify(symbols)
+            assert Packet.intra(encode(values), values, len(packet.checksum)).to_bytes() == data
+        packet.verify(values)
 
 
 def check_video(expected: dict[str, Any], packet: Packet) -> None:
@@ -166,8 +166,9 @@ def test_one_signal_costs_one_byte() -> None:
     ],
 )
 def test_invalid_packets_are_this_sides_mistake(fields: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"type": PacketType.INTRA, "sections": (b"",)}
     with pytest.raises(InputError, match="expected"):
-        Packet(**{"type": PacketType.INTRA, "sections": (b"",)} | fields)
+        Packet(**good | fields)
 
 
 def test_a_wrong_checksum_is_a_mismatch_of_peers() -> None:

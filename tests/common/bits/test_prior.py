@@ -168,7 +168,9 @@ def test_invalid_trees_are_refused(first_table: list[int], parent: list[int], me
 
 
 def test_json_of_another_kind_is_refused() -> None:
-    for fields in (None, [], {}, {**tree().to_json(), "parent": {}}, {**tree().to_json(), "offsets": [True, 4, 4]}):
+    good = tree().to_json()
+    wrong: list[object] = [None, [], {}, {**good, "parent": {}}, {**good, "offsets": [True, 4, 4]}]
+    for fields in wrong:
         with pytest.raises(ManifestError, match="prior"):
             Prior.from_json(fields)
 

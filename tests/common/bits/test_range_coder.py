@@ -256,8 +256,8 @@ class TestCompiledCoderItself:
             "first_table": np.array([0], dtype=np.int32),
             "parent": np.array([-1], dtype=np.int32),
         } | changes
-        assert range_coder.compiled is not None
-        return range_coder.compiled.Coder(*arguments.values())
+        compiled: Any = range_coder.compiled  # type: ignore[attr-defined]
+        return compiled.Coder(*arguments.values())
 
     @pytest.mark.parametrize(
         "changes",

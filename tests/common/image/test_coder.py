@@ -77,7 +77,7 @@ def assert_same(actual: ImageSymbols, expected: ImageSymbols) -> None:
     assert actual.count == expected.count
 
 
-CASES = [
+CASES: list[tuple[dict[str, Any], Adaptation]] = [
     ({}, Adaptation.STATIC),
     ({}, Adaptation.CHOSEN),
     ({}, Adaptation.AUTO),
@@ -252,7 +252,7 @@ def test_a_perturbed_table_is_refused_by_the_checksum() -> None:
     coder = tiny_image_coder.coder(8)
     coded = code(coder, 200, 300, Adaptation.STATIC, checksum_size_bytes=4)
     tables = coder.tables.tables
-    cumulative = tables.cumulative.astype(np.int64)
+    cumulative = tables.cumulative.copy()
     cumulative[0, 1] += 5
     perturbed = type(tables)(cumulative, tables.sizes, tables.offsets, 16, has_escape=True)
     other = ImageCoder(coder.manifest, ImageTables(perturbed, coder.tables.first_table, coder.tables.choice))
@@ -418,7 +418,7 @@ def test_limits(limits: Limits, message: str) -> None:
     ],
 )
 def test_what_cannot_be_encoded(arguments: dict[str, Any], message: str) -> None:
-    given_arguments = {"y": np.zeros((4, 2, 3), np.int32), "height": 17, "width": 48} | arguments
+    given_arguments: dict[str, Any] = {"y": np.zeros((4, 2, 3), np.int32), "height": 17, "width": 48} | arguments
     with pytest.raises(InputError, match=message):
         tiny_image_coder.coder().encode(**given_arguments)
 

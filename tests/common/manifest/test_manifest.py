@@ -158,7 +158,7 @@ def test_a_folder_loads(folder: Path) -> None:
 
 def test_an_edge_needs_its_own_file_only(folder: Path) -> None:
     (folder / "cloud.onnx").unlink()
-    assert load_codec_folder(folder, needed=["edge.onnx"]).manifest.channels == 2
+    assert load_codec_folder(folder, needed=["edge.onnx"], kind=PointCloudManifest).manifest.channels == 2
     with pytest.raises(ManifestError, match=r"cloud.onnx: the manifest names this file, cannot read it.*; restore "):
         load_codec_folder(folder)
     with pytest.raises(ManifestError, match=r"has no file 'view\.onnx'"):

@@ -525,7 +525,7 @@ def test_only_the_engines_file_is_needed(codec: Path, tmp_path: Path) -> None:
 def test_a_damaged_plan_is_refused_also_in_an_open_folder(codec: Path, tmp_path: Path) -> None:
     for name in ("manifest.json", "edge.onnx", "edge.npz"):
         (tmp_path / name).write_bytes((codec / name).read_bytes())
-    folder = load_codec_folder(tmp_path, needed=("edge.onnx",))
+    folder = load_codec_folder(tmp_path, needed=("edge.onnx",), kind=PointCloudManifest)
     assert Encoder(folder).engine == "compiled"
     (tmp_path / "edge.npz").write_bytes(b"none")
     for damaged in (tmp_path, folder):

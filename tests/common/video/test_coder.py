@@ -243,18 +243,18 @@ def test_a_wrong_reference_of_the_right_serial_is_detected() -> None:
 def test_a_state_makes_place_for_one_of_its_serial() -> None:
     states = [LatentState(np.full((1, 1, 1), n, np.int32), n % 256) for n in range(258)]
     references = References()
-    assert references.states == ()
+    assert len(references.states) == 0
     for state in states:
         references.add(state, is_key=state is states[0])
         if state is states[255]:
-            assert references.states == (states[255], states[0])
-    assert references.states == (states[257], states[256])
+            assert list(references.states) == [states[255], states[0]]
+    assert list(references.states) == [states[257], states[256]]
     assert references.find(0) is states[256]
     assert references.find(1) is states[257]
     with pytest.raises(ReferenceMissingError, match=r"among the serials \[1, 0\], got 2"):
         references.find(2)
     references.add(states[9], is_key=True)
-    assert references.states == (states[9],)
+    assert list(references.states) == [states[9]]
 
 
 @pytest.fixture(name="scene")
@@ -456,7 +456,7 @@ def test_the_number_of_latents_in_a_channel_is_limited() -> None:
 )
 def test_arguments_that_must_not_be(arguments: dict[str, Any], message: str) -> None:
     coder = tiny_video_coder.coder()
-    good = {
+    good: dict[str, Any] = {
         "reference": LatentState(np.zeros((3, HEIGHT, WIDTH), np.int32), 0),
         "field": MotionField.still(3, 4),
         "residual": (),

@@ -61,7 +61,8 @@ def test_the_message_both_ways(height: int, width: int, seed: int, is_smooth: bo
     modes = np.random.default_rng(seed).integers(0, 3, (height, width))
     field = MotionField(modes.astype(np.int32), vectors(height, width, seed, most), is_smooth)
     message = field.message()
-    assert (message.dtype, message.shape) == (np.int32, (3, height, width))
+    assert message.dtype == np.int32
+    assert message.shape == (3, height, width)
     again = MotionField.from_message(message, is_smooth=is_smooth)
     assert (again.modes == field.modes).all()
     assert (again.vectors == field.vectors).all()
@@ -110,7 +111,8 @@ def test_vectors_of_latents(
     grid = block_grid(height, width, block)
     field = MotionField(np.zeros(grid, np.int32), vectors(*grid, seed), is_smooth)
     actual = phases(field, height, width, block, fraction_bits)
-    assert (actual.shape, actual.dtype) == ((height, width, 2), np.int32)
+    assert actual.dtype == np.int32
+    assert actual.shape == (height, width, 2)
     for row, column, axis in np.ndindex(*actual.shape):
         expected = (
             oracle_phase(field, row, column, block, fraction_bits, axis)

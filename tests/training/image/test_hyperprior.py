@@ -64,7 +64,7 @@ def test_a_killed_training_ends_as_one_that_was_not(
     codec: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hyperprior_recipe, "SAVE_EVERY", 100)
-    save = hyperprior_recipe.save_checkpoint
+    save = hyperprior_recipe.save_checkpoint  # type: ignore[attr-defined]
 
     def dies(path: Path, state: dict[str, object]) -> None:
         save(path, state)

@@ -99,7 +99,7 @@ def test_a_killed_run_resumes_to_the_same_weights(clouds: CloudSet, tmp_path: Pa
             raise KilledError
         return loss(*args)  # type: ignore[arg-type]
 
-    cut.loss = loss_until_killed  # type: ignore[method-assign]
+    cut.loss = loss_until_killed  # type: ignore[method-assign, assignment]
     with pytest.raises(KilledError):
         fit(cut, clouds, held_out, schedule, seed=1, checkpoint=tmp_path / "c.ckpt")
     resumed = pretraining(clouds)

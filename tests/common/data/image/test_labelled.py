@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def _packed(files: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 def _two_splits(path: Path, **changes: np.ndarray) -> Path:
     train, test = _packed([_png(i) for i in range(4)]), _packed([_png(200 + i) for i in range(2)])
-    arrays = {
+    arrays: dict[str, Any] = {
         "train_jpg": train[0],
         "train_off": train[1],
         "y_train": np.array([0, 1, 0, 1], np.uint8),

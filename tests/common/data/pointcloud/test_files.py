@@ -1,5 +1,7 @@
 """isthmus.data.pointcloud.files, and the readers behind it"""
 
+from __future__ import annotations
+
 import functools
 import importlib
 import io
@@ -7,15 +9,22 @@ import itertools
 import struct
 import sys
 import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.signals import PointCloud
 from isthmus.data.pointcloud import files as point_cloud_files
 from isthmus.data.pointcloud.files import DEFAULT_UP, FORMATS, format_of, point_cloud_paths, read_point_cloud, to_z_up
+
+Array = npt.NDArray[Any]
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3.5]], np.float32)
 ROWS = [" ".join(map(str, row)) for row in POINTS.tolist()]
@@ -49,17 +58,19 @@ def _needs_open3d(request: pytest.FixtureRequest) -> None:
         pytest.skip(why_no_open3d())
 
 
-def read(data, format_name, **options):
+def read(data: bytes, format_name: str, **options: Any) -> PointCloud:
     return read_point_cloud(io.BytesIO(data), format=format_name, **options)
 
 
-def npy(array):
+def npy(array: Array) -> bytes:
     file = io.BytesIO()
     np.save(file, array, allow_pickle=True)
     return file.getvalue()
 
 
-def ply(vertices, faces=(), kind="ascii"):
+def ply(
+    vertices: Sequence[Sequence[object]] | Array, faces: Sequence[Sequence[object]] = (), kind: str = "ascii"
+) -> bytes:
     head = PLY.format(kind=kind, vertices=len(vertices), faces=len(faces)).encode()
     if kind == "ascii":
         rows = [" ".join(map(str, v)) for v in vertices] + [f"{len(f)} " + " ".join(map(str, f)) for f in faces]
@@ -69,14 +80,14 @@ def ply(vertices, faces=(), kind="ascii"):
     )
 
 
-def pcd(points, kind="ascii"):
+def pcd(points: Array, kind: str = "ascii") -> bytes:
     head = PCD.format(n=len(points), kind=kind).encode()
     if kind == "ascii":
         return head + "".join(" ".join(map(str, p)) + "\n" for p in np.asarray(points).tolist()).encode()
     return head + np.asarray(points, "<f4").tobytes()
 
 
-def packed_pcd(claimed_bytes):
+def packed_pcd(claimed_bytes: int) -> bytes:
     """A compressed PCD whose four packed bytes are not what they should be."""
     return PCD.format(n=4, kind="binary_compressed").encode() + struct.pack("<II", 4, claimed_bytes) + b"\xff" * 4
 
@@ -114,7 +125,7 @@ CLOUDS = {
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_points_come_back_in_order(name):
+def test_points_come_back_in_order(name: str) -> None:
     format_name, data = CLOUDS[name]
     cloud = read(data, format_name, up="z")
     np.testing.assert_array_equal(cloud.points, POINTS)
@@ -145,7 +156,7 @@ MESHES = {
 
 
 @pytest.mark.parametrize("name", MESHES)
-def test_meshes_are_sampled_evenly_on_their_surface(name):
+def test_meshes_are_sampled_evenly_on_their_surface(name: str) -> None:
     format_name, data = MESHES[name]
     points = read(data, format_name, points=4000, seed=1, up="z").points
     assert points.shape == (4000, 3)
@@ -156,7 +167,7 @@ def test_meshes_are_sampled_evenly_on_their_surface(name):
     assert np.abs(quarters - 1000).max() < 150
 
 
-def test_what_open3d_writes_is_read_alike(tmp_path):
+def test_what_open3d_writes_is_read_alike(tmp_path: Path) -> None:
     """A second implementation as the oracle: same vertices, same surface."""
     open3d = importlib.import_module("open3d")
     ball = open3d.geometry.TriangleMesh.create_sphere(2.0, 8)
@@ -188,14 +199,14 @@ def test_what_open3d_writes_is_read_alike(tmp_path):
         np.testing.assert_array_equal(read_point_cloud(tmp_path / name).points, POINTS)
 
 
-def test_sampling_follows_seed_and_count():
+def test_sampling_follows_seed_and_count() -> None:
     first = read(TRIANGLE, "off", points=100, seed=5).points
     assert (read(TRIANGLE, "off", points=100, seed=5).points == first).all()
     assert not (read(TRIANGLE, "off", points=100, seed=6).points == first).all()
     assert len(read(TRIANGLE, "off").points) == 2048
 
 
-def test_up_axes():
+def test_up_axes() -> None:
     assert {name: up for name, up in DEFAULT_UP.items() if up != "z"} == {"obj": "y"}
     assert set(DEFAULT_UP) == set(FORMATS)
     turned = to_z_up(np.array([[1, 2, 3]], np.float32), "y")
@@ -204,7 +215,7 @@ def test_up_axes():
     assert read(b"v 1 2 3\n", "obj").points.tolist() == [[1, -3, 2]]
     assert read(b"1 2 3\n", "xyz", up="y").points.tolist() == [[1, -3, 2]]
     with pytest.raises(InputError, match="up axis y or z, got 'x'"):
-        to_z_up(turned, "x")
+        to_z_up(turned, "x")  # type: ignore[arg-type]
 
 
 BAD = {
@@ -295,7 +306,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_each_malformation_is_refused_quietly_with_its_reason(name, capfd):
+def test_each_malformation_is_refused_quietly_with_its_reason(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     format_name, data, message = BAD[name]
     with pytest.raises(InputError, match=message) as caught:
         read(data, format_name)
@@ -304,7 +315,7 @@ def test_each_malformation_is_refused_quietly_with_its_reason(name, capfd):
 
 
 @pytest.mark.parametrize("name", ["off huge", "npy huge", "ply huge", "ply claims more", "pcd huge", "obj nothing"])
-def test_claims_are_refused_before_memory_is_taken(name):
+def test_claims_are_refused_before_memory_is_taken(name: str) -> None:
     format_name, data, _ = BAD[name]
     tracemalloc.start()
     try:
@@ -318,7 +329,7 @@ def test_claims_are_refused_before_memory_is_taken(name):
 @pytest.mark.parametrize("format_name", [name for name in FORMATS if name not in ("pcd", "stl")])
 @settings(max_examples=150)
 @given(data=st.data())
-def test_no_bytes_crash_a_reader(format_name, data):
+def test_no_bytes_crash_a_reader(format_name: str, data: st.DataObject) -> None:
     """Damaged copies of good files, and anything at all: a cloud or an InputError."""
     good = [d for f, d in itertools.chain(CLOUDS.values(), MESHES.values()) if f == format_name]
     if data.draw(st.booleans()):
@@ -339,7 +350,7 @@ def test_no_bytes_crash_a_reader(format_name, data):
 
 
 @pytest.mark.parametrize("format_name", ["pcd", "stl"])
-def test_damaged_scans_never_crash_or_print(format_name, capfd):
+def test_damaged_scans_never_crash_or_print(format_name: str, capfd: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     good = [d for f, d in itertools.chain(CLOUDS.values(), MESHES.values()) if f == format_name]
     refused = 0
@@ -355,7 +366,7 @@ def test_damaged_scans_never_crash_or_print(format_name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_limits(monkeypatch):
+def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(point_cloud_files, "MAX_FILE_BYTES", 100)
     with pytest.raises(InputError, match="at most 100 bytes"):
         read(bytes(112), "bin")
@@ -367,18 +378,18 @@ def test_limits(monkeypatch):
         read(TRIANGLE, "off", points=4)
 
 
-def test_a_stream_is_read_in_pieces_to_its_end():
+def test_a_stream_is_read_in_pieces_to_its_end() -> None:
     class Dribble(io.RawIOBase):
-        rest = CLOUDS["bin"][1]
+        rest: bytes = CLOUDS["bin"][1]
 
-        def read(self, _size=-1):
+        def read(self, _size: int = -1) -> bytes:
             piece, self.rest = self.rest[:5], self.rest[5:]
             return piece
 
-    assert len(read_point_cloud(Dribble(), format="bin")) == 4
+    assert len(read_point_cloud(cast("BinaryIO", Dribble()), format="bin")) == 4
 
 
-def test_sources_and_formats(tmp_path):
+def test_sources_and_formats(tmp_path: Path) -> None:
     (tmp_path / "a.OFF").write_bytes(TRIANGLE)
     assert len(read_point_cloud(tmp_path / "a.OFF", points=7)) == 7
     assert len(read_point_cloud(str(tmp_path / "a.OFF"), points=7)) == 7
@@ -401,13 +412,13 @@ def test_sources_and_formats(tmp_path):
     assert format_of("000000.bin") == "bin"
 
 
-def test_a_bad_file_is_named(tmp_path):
+def test_a_bad_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.off").write_bytes(b"OFF\n")
     with pytest.raises(InputError, match=r"bad\.off \(read as off\): expected counts"):
         read_point_cloud(tmp_path / "bad.off")
 
 
-def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path):
+def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path: Path) -> None:
     for name in ("b/2.ply", "b/1.xyz", "a.off", "notes.md", ".hidden/x.off", "b/.x.off", "b/c/3.pcd.bin"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -427,7 +438,7 @@ def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path):
         point_cloud_paths([tmp_path / "nothing.off"])
 
 
-def test_without_open3d_the_message_says_what_to_install(monkeypatch):
+def test_without_open3d_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open3d", None)
     for name, data in (("pcd", CLOUDS["pcd"][1]), ("stl", STL)):
         with pytest.raises(MissingDependencyError, match=r"pip install 'isthmus\[scan\]'"):
@@ -435,10 +446,10 @@ def test_without_open3d_the_message_says_what_to_install(monkeypatch):
     assert len(read(MESHES["obj square"][1], "obj")) == 2048
 
 
-def test_without_libusb_the_message_names_it(monkeypatch):
+def test_without_libusb_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoLibrary:
         @staticmethod
-        def find_spec(name, *_):
+        def find_spec(name: str, *_: object) -> None:
             if name == "open3d":
                 raise OSError("libusb-1.0.so.0: cannot open shared object file: No such file or directory")
 

@@ -1,9 +1,14 @@
 """isthmus.data.pointcloud.labelled"""
 
+from __future__ import annotations
+
 import sys
+from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 import pytest
 from support.paths import DATA
 
@@ -19,12 +24,15 @@ from isthmus.data.pointcloud.labelled import (
     load_scanobjectnn,
 )
 
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
 
-def stack(count, points=5, seed=0):
+
+def stack(count: int, points: int = 5, seed: int = 0) -> Float32:
     return np.random.default_rng(seed).normal(size=(count, points, 3)).astype(np.float32)
 
 
-def write_packed(path, **changes):
+def write_packed(path: Path, **changes: Any) -> dict[str, Any]:
     arrays = {
         "points": (stack(6) * 1000).astype(np.int16),
         "scale": np.float32(0.001),
@@ -36,7 +44,7 @@ def write_packed(path, **changes):
     return arrays
 
 
-def write_lidar(path, **changes):
+def write_lidar(path: Path, **changes: Any) -> dict[str, Any]:
     arrays = {
         "points_milli": np.arange(30, dtype=np.int16).reshape(10, 3) * 100,
         "offsets": np.array([0, 3, 4, 10]),
@@ -48,19 +56,19 @@ def write_lidar(path, **changes):
     return arrays
 
 
-def write_h5(path, data, labels, **more):
+def write_h5(path: Path, data: Array | None, labels: Array, **more: Array | None) -> None:
     with h5py.File(path, "w") as file:
         for name, value in {"data": data, "label": labels, **more}.items():
             if value is not None:
                 file[name] = value
 
 
-def y_up(points):
+def y_up(points: Array) -> Array:
     """What a y-up file holds of z-up points."""
     return np.stack((points[..., 0], points[..., 2], -points[..., 1]), -1)
 
 
-def test_clouds_of_different_sizes():
+def test_clouds_of_different_sizes() -> None:
     clouds = [np.full((n, 3), n, np.float32) for n in (3, 1, 4)]
     found = LabelledClouds.from_clouds(clouds, [0, 1, 0], ["a", "b"], "mine")
     assert len(found) == 3
@@ -76,7 +84,7 @@ def test_clouds_of_different_sizes():
         found.stacked()
 
 
-def test_clouds_of_one_size_stack_without_a_copy():
+def test_clouds_of_one_size_stack_without_a_copy() -> None:
     whole = stack(4)
     found = LabelledClouds.from_stack(whole, [0, 1, 1, 0], ("a", "b"), "mine")
     assert (found.stacked() == whole).all()
@@ -99,13 +107,13 @@ def test_clouds_of_one_size_stack_without_a_copy():
         ({"labels": np.array([-1, 0])}, "got -1 to 0"),
     ],
 )
-def test_inconsistent_sets_are_refused(change, message):
+def test_inconsistent_sets_are_refused(change: dict[str, Any], message: str) -> None:
     fields = {"points": np.zeros((4, 3), np.float32), "offsets": np.array([0, 2, 4]), "labels": np.array([0, 1])}
     with pytest.raises(InputError, match=message):
         LabelledClouds(**(fields | change), class_names=("a", "b"), name="mine")
 
 
-def test_packed(tmp_path):
+def test_packed(tmp_path: Path) -> None:
     arrays = write_packed(tmp_path / "bugs.npz")
     train, test = load_packed(tmp_path / "bugs.npz")
     np.testing.assert_allclose(train.stacked(), arrays["points"][[0, 2, 4, 5]] * 0.001, rtol=1e-6)
@@ -115,7 +123,7 @@ def test_packed(tmp_path):
     assert train.name == "bugs"
 
 
-def test_results_name_voxels_as_voxels(tmp_path):
+def test_results_name_voxels_as_voxels(tmp_path: Path) -> None:
     write_packed(tmp_path / "modelnet10_2048.npz")
     assert load_packed(tmp_path / "modelnet10_2048.npz")[1].name == "ModelNet10, voxel-derived"
 
@@ -131,13 +139,13 @@ def test_results_name_voxels_as_voxels(tmp_path):
         ({"class_names": np.array([{}], object)}, "expected arrays"),
     ],
 )
-def test_bad_packed_files_are_refused(tmp_path, change, message):
+def test_bad_packed_files_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     write_packed(tmp_path / "x.npz", **change)
     with pytest.raises(InputError, match=message):
         load_packed(tmp_path / "x.npz")
 
 
-def test_lidar_is_ragged_and_turned_up(tmp_path):
+def test_lidar_is_ragged_and_turned_up(tmp_path: Path) -> None:
     arrays = write_lidar(tmp_path / "l.npz")
     train, test = load_lidar(tmp_path / "l.npz")
     assert [len(c) for c in train.clouds] == [3, 1]
@@ -148,7 +156,7 @@ def test_lidar_is_ragged_and_turned_up(tmp_path):
         load_lidar(tmp_path / "bad.npz")
 
 
-def write_off_tree(root, classes=("lamp", "chair")):
+def write_off_tree(root: Path, classes: tuple[str, ...] = ("lamp", "chair")) -> None:
     for label, name in enumerate(classes):
         for split, count in (("train", 2), ("test", 1)):
             folder = root / name / split
@@ -160,7 +168,7 @@ def write_off_tree(root, classes=("lamp", "chair")):
     (root / "README.txt").write_text("read me")
 
 
-def test_modelnet_meshes(tmp_path):
+def test_modelnet_meshes(tmp_path: Path) -> None:
     write_off_tree(tmp_path)
     seen = []
     train = load_modelnet_off(tmp_path, "train", points=50, progress=lambda done, total: seen.append((done, total)))
@@ -183,7 +191,7 @@ def test_modelnet_meshes(tmp_path):
         load_modelnet_off(tmp_path / "none", "train")
 
 
-def write_hdf5_folder(folder):
+def write_hdf5_folder(folder: Path) -> Float32:
     whole = stack(12)
     (folder / "shape_names.txt").write_text("ant\nbee\n")
     for k in range(11):  # 0 to 10: their order is by number, not by text
@@ -192,7 +200,7 @@ def write_hdf5_folder(folder):
     return whole
 
 
-def test_modelnet_hdf5(tmp_path):
+def test_modelnet_hdf5(tmp_path: Path) -> None:
     whole = write_hdf5_folder(tmp_path)
     train, test = load_modelnet_hdf5(tmp_path, "train"), load_modelnet_hdf5(tmp_path, "test")
     assert (train.stacked() == whole[:11]).all()
@@ -207,7 +215,7 @@ def test_modelnet_hdf5(tmp_path):
         load_modelnet_hdf5(tmp_path, "train")
 
 
-def test_scanobjectnn(tmp_path):
+def test_scanobjectnn(tmp_path: Path) -> None:
     whole = stack(3)
     write_h5(tmp_path / "training_objectdataset.h5", y_up(whole), np.array([0, 14, 4]), mask=np.zeros((3, 5)))
     found = load_scanobjectnn(tmp_path / "training_objectdataset.h5")
@@ -229,13 +237,13 @@ def test_scanobjectnn(tmp_path):
         (np.full((2, 5, 3), np.inf), np.zeros(2, int), "finite points"),
     ],
 )
-def test_bad_hdf5_is_refused(tmp_path, data, label, message):
+def test_bad_hdf5_is_refused(tmp_path: Path, data: Array | None, label: Array, message: str) -> None:
     write_h5(tmp_path / "x.h5", data, label)
     with pytest.raises(InputError, match=message):
         load_scanobjectnn(tmp_path / "x.h5")
 
 
-def test_hdf5_claims_are_checked_before_reading(tmp_path):
+def test_hdf5_claims_are_checked_before_reading(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.create_dataset("data", shape=(10**6, 10**6, 3), dtype="f4", chunks=(1, 1000, 3))
         file.create_dataset("label", shape=(10**6,), dtype="u1", chunks=(1000,))
@@ -243,7 +251,7 @@ def test_hdf5_claims_are_checked_before_reading(tmp_path):
         load_scanobjectnn(tmp_path / "x.h5")
 
 
-def test_not_hdf5_and_no_h5py(tmp_path, monkeypatch):
+def test_not_hdf5_and_no_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.h5").write_bytes(b"garbage")
     with pytest.raises(InputError, match="expected an HDF5 file"):
         load_scanobjectnn(tmp_path / "x.h5")
@@ -252,7 +260,7 @@ def test_not_hdf5_and_no_h5py(tmp_path, monkeypatch):
         load_scanobjectnn(tmp_path / "x.h5")
 
 
-def test_each_layout_is_told_from_what_is_there(tmp_path):
+def test_each_layout_is_told_from_what_is_there(tmp_path: Path) -> None:
     write_packed(tmp_path / "p.npz")
     write_lidar(tmp_path / "l.npz")
     for name in ("off", "hdf5", "scan", "empty"):
@@ -275,7 +283,7 @@ def test_each_layout_is_told_from_what_is_there(tmp_path):
     with pytest.raises(InputError, match="where nothing is"):
         load_labelled(tmp_path / "nothing", "train")
     with pytest.raises(InputError, match="train or test, got 'validation'"):
-        load_labelled(tmp_path / "p.npz", "validation")
+        load_labelled(tmp_path / "p.npz", "validation")  # type: ignore[arg-type]
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04garbage")
     with pytest.raises(InputError, match=r"bad\.npz: expected an \.npz file"):
         load_labelled(tmp_path / "bad.npz", "train")
@@ -285,7 +293,7 @@ def test_each_layout_is_told_from_what_is_there(tmp_path):
     not (DATA / "modelnet10_2048.npz").is_file(),
     reason=f"real data missing: {DATA / 'modelnet10_2048.npz'} (ISTHMUS_DATA)",
 )
-def test_the_real_modelnet10():
+def test_the_real_modelnet10() -> None:
     train, test = load_packed(DATA / "modelnet10_2048.npz")
     assert (len(train), len(test)) == (3981, 907)
     assert train.stacked().shape == (3981, 2048, 3)
@@ -299,7 +307,7 @@ def test_the_real_modelnet10():
     not (DATA / "lidarnet4_real.npz").is_file(),
     reason=f"real data missing: {DATA / 'lidarnet4_real.npz'} (ISTHMUS_DATA)",
 )
-def test_real_poles_and_people_stand_upright():
+def test_real_poles_and_people_stand_upright() -> None:
     train, test = load_lidar(DATA / "lidarnet4_real.npz")
     assert (len(train), len(test)) == (488, 162)
     for name in ("pole", "pedestrian"):
