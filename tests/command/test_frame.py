@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from click.testing import Result
 from support.paths import ROOT
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from isthmus.command.frame import EXTRAS, command_frame, end, print_error, print_note
 from isthmus.common.errors import InputError
