@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,13 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.models.video.squeezenet_graph import squeezenet_model
 from isthmus.split.calibrate import intra_tables, predict_frame, static_tables
 from isthmus.split.codec_writer import SPLIT_FILE, SplitOptions, calibrate_cut, write_split_codec
 from isthmus.split.cuts import find_cuts
+from isthmus.split.encoder import Choices
 from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network, load_network, read_network
 from isthmus.split.pictures import Pictures, load_pictures
@@ -63,7 +67,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("split")
     network = load_network(tiny_networks.write_branches(folder, "any"))
     options = SplitOptions(cut_name(network, 2), bits=5, class_names=("a", "b", "c", "d", "e"), command="isthmus split")
-    write_split_codec(network, pictures(), options, folder / "video-branches")
+    write_split_codec(network, pictures(), options, folder / "video-branches", EDGE_ENCODER)
     return folder / "video-branches"
 
 
@@ -112,7 +116,7 @@ def test_symbols_come_back_through_the_coder(codec: Path) -> None:
 def test_the_same_seed_gives_the_same_codec(codec: Path, tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "any"))
     options = SplitOptions(cut_name(network, 2), bits=5, class_names=("a", "b", "c", "d", "e"), command="isthmus split")
-    write_split_codec(network, pictures(), options, tmp_path / "video-branches")
+    write_split_codec(network, pictures(), options, tmp_path / "video-branches", EDGE_ENCODER)
     for name in ("edge.onnx", "cloud.onnx", "manifest.json"):
         assert (tmp_path / "video-branches" / name).read_bytes() == (codec / name).read_bytes()
 
@@ -120,7 +124,7 @@ def test_the_same_seed_gives_the_same_codec(codec: Path, tmp_path: Path) -> None
 def test_a_fixed_size_is_in_the_manifest(tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
     options = SplitOptions(cut_name(network, 4), bits=8)
-    manifest = write_split_codec(network, pictures(3), options, tmp_path / "video-fixed")
+    manifest = write_split_codec(network, pictures(3), options, tmp_path / "video-fixed", EDGE_ENCODER)
     assert (manifest.frame_height, manifest.frame_width) == (32, 48)
     assert (manifest.latent_height, manifest.latent_width) == (8, 12)
     assert manifest.class_names[:2] == ("class 0", "class 1")
@@ -132,7 +136,7 @@ def test_names_of_the_wrong_number(tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
     options = SplitOptions(cut_name(network, 2), class_names=("a",))
     with pytest.raises(InputError, match="expected 5 class names"):
-        write_split_codec(network, pictures(2), options, tmp_path / "video-x")
+        write_split_codec(network, pictures(2), options, tmp_path / "video-x", EDGE_ENCODER)
     assert not (tmp_path / "video-x").exists()
 
 
@@ -311,3 +315,23 @@ def test_squeezenet_is_cut_at_strides_of_four_eight_and_sixteen() -> None:
         for f, label in zip(seen.frames, images.labels, strict=True)
     )
     assert right >= 10  # 65 % of 20 are right without a cut
+
+
+def test_tables_are_learned_from_the_encoder_that_is_handed_in(codec: Path, tmp_path: Path) -> None:
+    """One that sends key frames alone leaves nothing to learn motion from, and other residuals."""
+    network = load_network(tiny_networks.write_branches(tmp_path, "any"))
+    options = SplitOptions(cut_name(network, 2), bits=5, class_names=("a", "b", "c", "d", "e"))
+    opened: list[Path] = []
+
+    def open_still(folder: Path, choices: Choices) -> VideoEncoder:
+        assert choices == Choices()
+        opened.append(folder)
+        return VideoEncoder(folder, VideoPolicy(mode="intra"))
+
+    still = replace(EDGE_ENCODER, open_encoder=open_still)
+    manifest = write_split_codec(network, pictures(), options, tmp_path / "video-branches", still)
+    assert [folder.name for folder in opened] == ["video-branches"]
+    learned, other = (VideoTables.load(path / ENTROPY_FILE, manifest) for path in (codec, tmp_path / "video-branches"))
+    message = np.zeros((3, 6, 8), np.int32)
+    assert learned.intra.encode(y := np.ones((8, 4, 4), np.int32)) == other.intra.encode(y)
+    assert learned.motion.encode(message) != other.motion.encode(message)

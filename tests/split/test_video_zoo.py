@@ -16,6 +16,7 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.image.labelled import LabelledImages
 from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.models.video.classifier import SplitShape
 from isthmus.split import video_zoo
 from isthmus.split.codec_writer import SPLIT_FILE
@@ -54,7 +55,7 @@ def test_two_rounds_become_codecs_of_every_quality(tmp_path: Path, monkeypatch: 
     zoo = tmp_path / "zoo"
     pictures = Pictures("made", "0" * 64, photos)
     provenance = {"command": "isthmus train video", "data": "made"}
-    written = video_zoo.write_video_codecs(checkpoint, zoo, pictures, images.class_names, provenance)
+    written = video_zoo.write_video_codecs(checkpoint, zoo, pictures, images.class_names, EDGE_ENCODER, provenance)
     assert [path.name for path in written] == [f"video-tiny-q{q}" for q in sorted(video_zoo.STEPS)]
     largest = []
     for path in written:
@@ -69,4 +70,4 @@ def test_two_rounds_become_codecs_of_every_quality(tmp_path: Path, monkeypatch: 
         largest.append(np.abs(y).sum())
     assert largest == sorted(largest)  # finer steps, larger symbols
     # What is there stays.
-    assert video_zoo.write_video_codecs(checkpoint, zoo, pictures, images.class_names, provenance) == []
+    assert video_zoo.write_video_codecs(checkpoint, zoo, pictures, images.class_names, EDGE_ENCODER, provenance) == []

@@ -55,6 +55,7 @@ def split(
     says = Console(stderr=True)
     try:
         require_onnx()
+        from isthmus.measure.split.edge_encoder import EDGE_ENCODER
         from isthmus.split.codec_writer import SplitOptions, sized_for, write_split_codec
         from isthmus.split.network import load_network
         from isthmus.split.pictures import load_pictures
@@ -109,7 +110,9 @@ def split(
         ]
         chosen = SplitOptions(at, bits, step, preprocessing, _names(classes), seed, " ".join(words))
         with says.status("splitting") as status:
-            manifest = write_split_codec(network, load_pictures(images, count), chosen, folder, status.update)
+            manifest = write_split_codec(
+                network, load_pictures(images, count), chosen, folder, EDGE_ENCODER, status.update
+            )
     except IsthmusError as error:
         print_error(error)
         raise typer.Exit(1) from error
@@ -163,6 +166,7 @@ def train_video(
 
     from isthmus.command.train import data_digest
     from isthmus.data.image.labelled import load_labelled_images, split_train_validation
+    from isthmus.measure.split.edge_encoder import EDGE_ENCODER
     from isthmus.split.pictures import load_pictures
     from isthmus.split.video_zoo import FIRST_FILE, told, train_rounds, write_video_codecs
     from isthmus.training.image.photos import load_photos, split_photos
@@ -183,7 +187,7 @@ def train_video(
     }
     pictures = load_pictures(photos, count)
     for path in write_video_codecs(
-        checkpoint, zoo, pictures, whole.class_names, provenance, lambda said: typer.echo(said, err=True)
+        checkpoint, zoo, pictures, whole.class_names, EDGE_ENCODER, provenance, lambda said: typer.echo(said, err=True)
     ):
         typer.echo(str(path))
 

@@ -31,10 +31,8 @@ from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.motion_search import MotionSearch
-from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.frame_size import fitted
+from isthmus.split.encoder import Choices, EncoderSource, Search
 from isthmus.split.pictures import Pictures, UInt8
 from isthmus.split.sessions import Float32, batch_of
 from isthmus.training.contexts import (
@@ -57,10 +55,7 @@ MOST_SYMBOLS = 6_000_000
 CLIP_FRAMES = 6
 PLAYED_FRAMES = 12
 MOST_CLIPS = 32
-DEAD_ZONE = 0.6
-"""Steps that a latent must be off before its residual is coded."""
-PLAYED_POLICY = VideoPolicy(key_interval=8, residual_damage=0.5, latent_error=0.12, deadzone=DEAD_ZONE)
-"""What the encoder decides by while tables are learned: fixed, so that codecs stay the same when defaults change."""
+CHOICES = Choices()
 RESIDUAL_SHARES = (0.1, 0.3, 0.6, 1.0)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -114,6 +109,7 @@ def first_tables(
     manifest: VideoManifest,
     edge: Callable[[Float32], Float32],
     pictures: Pictures,
+    encoders: EncoderSource,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[VideoTables, list[PredictedFrame]]:
@@ -123,6 +119,7 @@ def first_tables(
         manifest: of the codec; its weights do not matter.
         edge: the codec's edge half, `frame` to `y`.
         pictures: of the size of its frames, where it has one.
+        encoders: whose search finds the motion.
         seed: of the clips.
         progress: told what is being done.
     """
@@ -133,7 +130,7 @@ def first_tables(
     count = max(1, MOST_SYMBOLS // (symbols[0].size * 2 * (CLIP_FRAMES - 1)))
     frames = pictures.frames[: min(count, MOST_CLIPS)]
     progress(f"motion in {len(frames)} clips of {CLIP_FRAMES} frames")
-    predicted = list(_predicted_frames(manifest, edge, frames, seed))
+    predicted = list(_predicted_frames(manifest, edge, encoders.open_search(manifest), frames, seed))
     motion = learn_motion([p.message for p in predicted])
     return VideoTables(intra, motion, residual_tables(predicted)), predicted
 
@@ -141,6 +138,7 @@ def first_tables(
 def played_tables(
     folder: Path,
     pictures: Pictures,
+    encoders: EncoderSource,
     first: Sequence[PredictedFrame],
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
@@ -150,14 +148,15 @@ def played_tables(
     Args:
         folder: of the codec.
         pictures: as for `first_tables`.
-        first: what that came from.
+        encoders: what plays the clips.
+        first: the predicted frames of `first_tables`.
         seed: of the clips.
         progress: told what is being done.
     """
     codec = load_codec_folder(folder, kind=VideoManifest)
     manifest = codec.manifest
     coder = VideoCoder(manifest, VideoTables.load(codec.file(ENTROPY_FILE), manifest))
-    encoder, decoder = VideoEncoder(codec, PLAYED_POLICY), VideoDecoder(coder)
+    encoder, decoder = encoders.open_encoder(folder, CHOICES), VideoDecoder(coder)
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"the encoder's own choices in {len(frames)} clips of {PLAYED_FRAMES} frames")
     messages, predicted = [], list(first)
@@ -206,9 +205,12 @@ def latents_of(manifest: VideoManifest, edge: Callable[[Float32], Float32], fram
 
 
 def _predicted_frames(
-    manifest: VideoManifest, edge: Callable[[Float32], Float32], frames: Sequence[UInt8], seed: int
+    manifest: VideoManifest,
+    edge: Callable[[Float32], Float32],
+    search: Search,
+    frames: Sequence[UInt8],
+    seed: int,
 ) -> Iterator[PredictedFrame]:
-    search = MotionSearch(manifest)
     generator = np.random.default_rng(seed)
     for index, frame in enumerate(frames):
         clip = moving_clip(frame, ClipMotion.random(seed + index), CLIP_FRAMES, seed + index)
@@ -218,7 +220,7 @@ def _predicted_frames(
             before, luma = luma, _luma(shown)
             y = latents_of(manifest, edge, shown)
             share = float(generator.choice(RESIDUAL_SHARES))
-            frame_coded, state = predict_frame(manifest, state, y, search.estimate(luma, before), share)
+            frame_coded, state = predict_frame(manifest, state, y, search(luma, before), share)
             yield frame_coded
 
 
@@ -245,7 +247,7 @@ def predict_frame(
     modes[(modes == BlockMode.RESIDUAL) & (_block_sums(np.abs(y) << FINE_BITS, block) < error)] = BlockMode.INTRA
     predicted[:, spread(modes == BlockMode.INTRA, height, width, block)] = 0
     off = ((y << FINE_BITS) - predicted) / (1 << FINE_BITS)
-    residual = (np.sign(off) * np.floor(np.abs(off) + 1 - DEAD_ZONE)).astype(np.int32)
+    residual = (np.sign(off) * np.floor(np.abs(off) + 1 - CHOICES.deadzone)).astype(np.int32)
     decided = field.with_modes(modes)
     given, mask = residual_context(predicted, decided, block)
     residual *= mask

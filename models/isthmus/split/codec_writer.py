@@ -26,6 +26,7 @@ from isthmus.common.video.tables import VideoTables
 from isthmus.runtime.frame_size import padded
 from isthmus.split.calibrate import first_tables, played_tables
 from isthmus.split.cuts import find_cut
+from isthmus.split.encoder import EncoderSource
 from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
@@ -126,9 +127,18 @@ def write_split_codec(
     pictures: Pictures,
     options: SplitOptions,
     folder: Path,
+    encoders: EncoderSource,
     progress: Callable[[str], None] = lambda _: None,
 ) -> VideoManifest:
-    """Cut a network, calibrate it and write the codec; the folder's name is the codec's.
+    """Cut a network, calibrate it and write the codec.
+
+    Args:
+        network: to cut.
+        pictures: to calibrate on.
+        options: where and how.
+        folder: of the codec, whose name is the codec's.
+        encoders: the encoder that its tables are learned from.
+        progress: told what is being done.
 
     Raises:
         InputError: see `calibrate_cut`; or class names that are not one a logit.
@@ -139,7 +149,7 @@ def write_split_codec(
     halves = calibrated.halves
     manifest = codec_manifest(folder.name, calibrated, options.class_names, PROVISIONAL)
     shown = pictures.sized(halves.frame_height, halves.frame_width)
-    tables, first = first_tables(manifest, open_model(halves.edge), shown, options.seed, progress)
+    tables, first = first_tables(manifest, open_model(halves.edge), shown, encoders, options.seed, progress)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: a codec half written is never seen under its name.
     with tempfile.TemporaryDirectory(prefix=".split-", dir=folder.parent) as aside:
@@ -147,10 +157,9 @@ def write_split_codec(
         made.mkdir()
         for name, graph in (("edge.onnx", halves.edge), ("cloud.onnx", halves.cloud)):
             (made / name).write_bytes(graph.SerializeToString(deterministic=True))
+        _seal(made, tables, calibrated, options.class_names)
+        tables = played_tables(made, shown, encoders, first, options.seed, progress)
         manifest = _seal(made, tables, calibrated, options.class_names)
-        manifest = _seal(
-            made, played_tables(made, shown, first, options.seed, progress), calibrated, options.class_names
-        )
         history = _history(network, pictures, options, calibrated) | {"manifest_sha256": manifest.identity.hex()}
         (made / SPLIT_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if folder.exists():

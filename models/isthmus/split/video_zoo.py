@@ -16,6 +16,7 @@ from isthmus.data.image.labelled import LabelledImages
 from isthmus.models.video.classifier import SplitShape
 from isthmus.models.video.classifier_graph import LATENTS, split_graph
 from isthmus.split.codec_writer import SplitOptions, write_split_codec
+from isthmus.split.encoder import EncoderSource
 from isthmus.split.network import Network, read_network
 from isthmus.split.pictures import Pictures
 from isthmus.training.image.photos import Photos
@@ -57,6 +58,7 @@ def write_video_codecs(
     zoo: Path,
     pictures: Pictures,
     class_names: tuple[str, ...],
+    encoders: EncoderSource,
     provenance: Mapping[str, Any],
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
@@ -67,6 +69,7 @@ def write_video_codecs(
         zoo: to write into.
         pictures: that tables are learned from.
         class_names: of the logits.
+        encoders: the encoder that tables are learned from.
         provenance: of the training: command, data and its SHA-256.
         progress: told what is being done.
     """
@@ -83,7 +86,7 @@ def write_video_codecs(
             command=str(provenance["command"]),
             training={"training": {**training, **provenance}},
         )
-        write_split_codec(network, pictures, options, folder, _named(folder.name, progress))
+        write_split_codec(network, pictures, options, folder, encoders, _named(folder.name, progress))
         written.append(folder)
     return written
 

@@ -26,6 +26,7 @@ from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.runtime.frame_size import resized
 from isthmus.split.calibrate import intra_tables, key_tables
 from isthmus.split.codec_writer import (
@@ -302,7 +303,7 @@ def _live(
     """A codec folder as it is used: edge encoder, wire, cloud; compared with the same folder run in process."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "video-split-live"
-        manifest = write_split_codec(network, seen, chosen, folder)
+        manifest = write_split_codec(network, seen, chosen, folder, EDGE_ENCODER)
         from isthmus.cloud.video.codec import VideoInference
 
         local = VideoInference(folder)
