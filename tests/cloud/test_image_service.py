@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import tiny_codec, tiny_image_codec
+from support import tiny_codec
 from support.false_cloud import false_cloud
 from support.talk import Talk
 from support.tiny_image_codec import photo
@@ -39,24 +39,12 @@ from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.pointcloud.encoder import Encoder
 
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_image_codec.write_image_codec(folder, "image-test-q3")
-    tiny_codec.write_codec(folder)
-    return folder
+pytestmark = pytest.mark.zoo("image-test-q3", "tiny-q1")
 
 
 @pytest.fixture(scope="module")
 def encoder(zoo: Path) -> ImageEncoder:
     return ImageEncoder(zoo / "image-test-q3")
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
 
 
 @pytest.mark.parametrize("wants_pixels", [False, True])

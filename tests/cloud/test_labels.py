@@ -33,13 +33,6 @@ from isthmus.edge.pointcloud.encoder import Encoder
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def decoder(zoo: Path) -> Decoder:
     return Decoder(Encoder(zoo / "tiny-q1").manifest, Limits(64, 192, 32))
 

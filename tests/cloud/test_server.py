@@ -26,13 +26,6 @@ from isthmus.edge.pointcloud.encoder import Encoder
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
 @contextmanager
 def cloud_process(zoo: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`isthmus cloud --port 0`, and the address it prints."""

@@ -23,28 +23,8 @@ from isthmus.v1 import codec_pb2, inference_service_pb2, inference_service_pb2_g
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def encoder(zoo: Path) -> Encoder:
     return Encoder(zoo / "tiny-q1", checksum_size_bytes=4)
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
-
-
-@pytest.fixture
-def channel(address: str) -> Iterator[grpc.Channel]:
-    channel = open_channel(address)
-    yield channel
-    channel.close()
 
 
 def opening(encoder: Encoder, **changes: object) -> bytes:

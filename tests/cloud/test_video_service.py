@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from onnx.reference import ReferenceEvaluator
-from support import tiny_codec, tiny_video_codec
+from support import tiny_codec
 from support.coded_frames import NAME, Frames
 from support.false_cloud import false_cloud
 from support.talk import Talk
+from support.tiny_zoo import open_video_coder
 
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.video.codec import VIDEO_STREAM_LIMITS, VideoInference
 from isthmus.common import wire
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Limits, Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import (
@@ -39,7 +38,6 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.coder import VIDEO_LIMITS, CodedFrame, VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
-from isthmus.common.video.tables import VideoTables
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.pointcloud.encoder import Encoder
@@ -48,12 +46,7 @@ from isthmus.runtime.engine import open_half
 Int32 = npt.NDArray[np.int32]
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_video_codec.write_video_codec(folder, NAME)
-    tiny_codec.write_codec(folder)
-    return folder
+pytestmark = pytest.mark.zoo(NAME, "tiny-q1")
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +55,8 @@ def manifest(zoo: Path) -> VideoManifest:
 
 
 @pytest.fixture(scope="module")
-def coder(zoo: Path, manifest: VideoManifest) -> VideoCoder:
-    return VideoCoder(manifest, VideoTables.load(zoo / NAME / ENTROPY_FILE, manifest))
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
+def coder(zoo: Path) -> VideoCoder:
+    return open_video_coder(zoo / NAME)
 
 
 def crc(state: Int32) -> int:

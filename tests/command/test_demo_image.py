@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from support import tiny_codec, tiny_image_codec
+from support import tiny_codec
 from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
@@ -23,25 +22,12 @@ from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.data.image.files import read_image, write_image
 from isthmus.measure.image import photographs as image_set
 
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    for quality in (2, 9):
-        tiny_image_codec.write_image_codec(folder, f"image-light-q{quality}")
-    tiny_codec.write_codec(folder)
-    return folder
+pytestmark = pytest.mark.zoo("image-light-q2", "image-light-q9", "tiny-q1")
 
 
 @pytest.fixture(autouse=True)
 def _zoo_of_the_command(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTHMUS_ZOO", str(zoo))
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
 
 
 @pytest.fixture(scope="module")

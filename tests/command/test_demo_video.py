@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,24 +45,19 @@ from isthmus.measure.image import photographs as image_set
 CODEC = tiny_video_codec.NAME
 
 
+pytestmark = pytest.mark.zoo("video-test-q1", "tiny-q1")
+
+
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_video_codec.write_video_codec(folder)
-    tiny_video_codec.write_video_codec(folder, "video-sized-q1", size=(48, 64), block_latents=4)
-    tiny_codec.write_codec(folder)
-    return folder
+def zoo(zoo: Path) -> Path:
+    """With a codec of frames of one size."""
+    tiny_video_codec.write_video_codec(zoo, "video-sized-q1", size=(48, 64), block_latents=4)
+    return zoo
 
 
 @pytest.fixture(autouse=True)
 def _zoo_of_the_command(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTHMUS_ZOO", str(zoo))
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
 
 
 @pytest.fixture(scope="module")

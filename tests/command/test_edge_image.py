@@ -6,18 +6,16 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from support import tiny_codec, tiny_image_codec
+from support import tiny_codec
+from support.command_line import isthmus
 from support.tiny_image_codec import photo
-from typer.testing import CliRunner, Result
 
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.command.main import app
 from isthmus.common.image.coder import IMAGE_LIMITS
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.quality import psnr_rgb_db
@@ -26,21 +24,7 @@ from isthmus.data.image.files import read_image, write_image
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.signal_choice import choose_codec
 
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    for quality in (1, 4, 9):
-        tiny_image_codec.write_image_codec(folder, f"image-test-q{quality}")
-        tiny_image_codec.write_image_codec(folder, f"image-light-q{quality}")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
+pytestmark = pytest.mark.zoo("tiny-q1", *(f"image-{family}-q{q}" for family in ("test", "light") for q in (1, 4, 9)))
 
 
 @pytest.fixture
@@ -53,12 +37,6 @@ def photos(tmp_path: Path) -> Path:
     (folder / "p2.png").write_bytes(b"oops")
     (folder / "notes.txt").write_text("no cloud of points")
     return folder
-
-
-def isthmus(*arguments: str | Path, stdin: bytes = b"") -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin, env={"COLUMNS": "200"})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def test_sends_and_saves(photos: Path, zoo: Path, address: str, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,6 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import ZOO_VARIABLE, codec_folders, find_codec, find_zoo
 from isthmus.edge.pointcloud.encoder import Encoder
 from isthmus.edge.pointcloud.job import EdgeJob, run
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from rich.console import Console
-from support import tiny_codec, tiny_image_codec, tiny_video_codec
+from support import tiny_video_codec
+from support.command_line import isthmus
 from support.tiny_clips import UInt8, damage, panning, write_video
-from typer.testing import CliRunner, Result
+from support.tiny_zoo import open_video_coder
+from typer.testing import Result
 
-from isthmus.command.main import app
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import (
     CloudUnreachableError,
@@ -29,12 +29,10 @@ from isthmus.common.errors import (
     OverloadedError,
 )
 from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import Image
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.tables import VideoTables
 from isthmus.common.wire import Label, Timing
 from isthmus.data.image.files import write_image
 from isthmus.data.video.files import SourceFrame, open_video
@@ -53,25 +51,7 @@ PATIENT = VideoPolicy(key_interval=64)
 CODEC = tiny_video_codec.NAME
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_video_codec.write_video_codec(folder)
-    tiny_image_codec.write_image_codec(folder, "image-test-q4")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
-
-
-def isthmus(*arguments: str | Path, stdin: bytes = b"") -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin, env={"COLUMNS": "200"})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+pytestmark = pytest.mark.zoo(CODEC, "image-test-q4", "tiny-q1")
 
 
 def lines_of(result: Result) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -82,8 +62,7 @@ def lines_of(result: Result) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 def answers(codec: Path, path: Path) -> list[str]:
     """The class of each frame, computed here."""
-    folder = load_codec_folder(codec, kind=VideoManifest)
-    decoder = VideoDecoder(VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)))
+    decoder = VideoDecoder(open_video_coder(codec))
     encoder = VideoEncoder(codec, PATIENT)
     weights = tiny_video_codec._constants()["weights"]
     found = []
@@ -266,8 +245,7 @@ class FakeCloud:
     states: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        folder = load_codec_folder(self.codec, kind=VideoManifest)
-        self._coder = VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
+        self._coder = open_video_coder(self.codec)
         self._decoder = VideoDecoder(self._coder)
         self._results: deque[tuple[int, FrameResult]] = deque()
         self._is_broken = False

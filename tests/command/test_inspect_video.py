@@ -6,41 +6,27 @@ import json
 from pathlib import Path
 
 import pytest
-from support import tiny_video_codec
 from support.coded_frames import NAME, Frames
-from typer.testing import CliRunner, Result
+from support.command_line import isthmus
+from support.tiny_zoo import open_video_coder
+from typer.testing import Result
 
 from isthmus.command.inspect_video import packet_summary
-from isthmus.command.main import app
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
-from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.coder import CodedFrame, VideoCoder
-from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.tables import VideoTables
 
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_video_codec.write_video_codec(folder, NAME)
-    return folder
+pytestmark = pytest.mark.zoo(NAME)
 
 
 @pytest.fixture(scope="module")
 def coder(zoo: Path) -> VideoCoder:
-    manifest = load_codec_folder(zoo / NAME, kind=VideoManifest).manifest
-    return VideoCoder(manifest, VideoTables.load(zoo / NAME / ENTROPY_FILE, manifest))
+    return open_video_coder(zoo / NAME)
 
 
 @pytest.fixture(scope="module")
 def frames(coder: VideoCoder) -> list[CodedFrame]:
     return Frames(coder, 41).chain(4)
-
-
-def isthmus(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def write_stream(path: Path, coder: VideoCoder, packets: list[Packet]) -> Path:

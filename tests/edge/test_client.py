@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,21 +35,8 @@ from isthmus.edge.pointcloud.encoder import Encoder
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_codec.write_codec(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def encoder(zoo: Path) -> Encoder:
     return Encoder(zoo / "tiny-q1")
-
-
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
 
 
 @pytest.mark.parametrize("frames_per_message", [1, 7, 50])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import tiny_codec, tiny_image_codec
+from support import tiny_image_codec
 from support.tiny_image_codec import photo
 
 from isthmus.cloud.image.reconstruct import Reconstructor
@@ -28,14 +28,7 @@ from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.family import ImageFamily, find_family
 from isthmus.runtime import tiles
 
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    for quality in (1, 3, 8, 20):
-        tiny_image_codec.write_image_codec(folder, f"image-test-q{quality}")
-    tiny_codec.write_codec(folder)
-    return folder
+pytestmark = pytest.mark.zoo("tiny-q1", *(f"image-test-q{quality}" for quality in (1, 3, 8, 20)))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 from support import tiny_networks
 from support.paths import DATA as SHARED
+from support.tiny_zoo import open_video_coder
 from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoInference
@@ -21,7 +22,7 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
@@ -102,8 +103,7 @@ def test_frames_cross_it(codec: Path) -> None:
 
 
 def test_symbols_come_back_through_the_coder(codec: Path) -> None:
-    manifest = load_codec_folder(codec, kind=VideoManifest).manifest
-    coder = VideoCoder(manifest, VideoTables.load(codec / ENTROPY_FILE, manifest))
+    coder = open_video_coder(codec)
     y = VideoEncoder(codec).latents(VideoFrame(Image(photo(51, 61, 90)), 0))
     assert y.shape == (8, 16, 23)  # sides filled up to multiples of the stride
     coded = coder.encode_intra(y, 0)
@@ -201,8 +201,7 @@ def test_contexts_beat_one_table_a_channel() -> None:
 
 
 def test_predicted_frames_are_those_of_the_coder(codec: Path) -> None:
-    manifest = load_codec_folder(codec, kind=VideoManifest).manifest
-    coder = VideoCoder(manifest, VideoTables.load(codec / ENTROPY_FILE, manifest))
+    coder = open_video_coder(codec)
     encoder = VideoEncoder(codec)
     clip = moving_clip(photo(52), ClipMotion(pan=(0.02, 0.02)), 2, 0)
     first, second = (encoder.latents(VideoFrame(Image(shown), k)) for k, shown in enumerate(clip))
@@ -210,7 +209,7 @@ def test_predicted_frames_are_those_of_the_coder(codec: Path) -> None:
     from isthmus.common.video.motion_field import MotionField
 
     still = MotionField.still(*coder.block_grid(*first.shape[1:]))
-    frame, after = predict_frame(manifest, reference.values, second, still, share=0.5)
+    frame, after = predict_frame(coder.manifest, reference.values, second, still, share=0.5)
     field = MotionField.from_message(frame.message, is_smooth=False)
     coded = coder.encode_predicted(reference, field, frame.residual, 1)
     np.testing.assert_array_equal(coded.state.values, after)

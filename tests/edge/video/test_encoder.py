@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 from support import tiny_video_codec
 from support.tiny_clips import UInt8, panning, texture, write_video
+from support.tiny_zoo import open_video_coder
 
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError, ReferenceMissingError
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode
-from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.files import open_video
 from isthmus.edge.video.encoder import EncodedFrame, VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
@@ -36,8 +35,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def decoder_of(codec: Path) -> VideoDecoder:
-    folder = load_codec_folder(codec, kind=VideoManifest)
-    return VideoDecoder(VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)))
+    return VideoDecoder(open_video_coder(codec))
 
 
 def frames_of(pictures: Sequence[UInt8]) -> list[VideoFrame]:

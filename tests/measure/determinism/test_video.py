@@ -12,20 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
-from support import tiny_codec, tiny_video_codec
+from support import tiny_codec
 from support.coded_frames import NAME, Frames
+from support.tiny_zoo import open_video_coder
 from typer.testing import CliRunner
 
 from isthmus.command.main import app
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
-from isthmus.common.video.tables import VideoTables
 from isthmus.edge.client import CloudClient
 from isthmus.measure.determinism.crossing import WINDOW, Crossing, Rates, Tally, spoiled
 from isthmus.measure.determinism.video import CASES, VideoCase, _shares, moving_frames, video_determinism
@@ -35,11 +34,7 @@ from isthmus.measure.image.photographs import find_image_set
 NO_LUCK_NEEDED = Rates(0, 0, 0)
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    tiny_video_codec.write_video_codec(folder, NAME)
-    return folder
+pytestmark = pytest.mark.zoo(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +42,11 @@ def codec(zoo: Path) -> CodecFolder[VideoManifest]:
     return load_codec_folder(zoo / NAME, kind=VideoManifest)
 
 
-@pytest.fixture(scope="module")
-def address(zoo: Path) -> Iterator[str]:
-    with tiny_codec.live_cloud(zoo) as live:
-        yield live.address
-
-
 class Encoder:
     """Random latents under random motion, a key frame every twenty, predicted from the latest frame."""
 
     def __init__(self, codec: CodecFolder[VideoManifest], *, lies_at: int = -1, checksum_size_bytes: int = 2) -> None:
-        coder = VideoCoder(codec.manifest, VideoTables.load(codec.file(ENTROPY_FILE), codec.manifest))
+        coder = open_video_coder(codec.path)
         self._frames = Frames(coder, 3, 4, 4)
         self._latest: LatentState | None = None
         self._index, self._lies_at, self._checksum_size_bytes = -1, lies_at, checksum_size_bytes

@@ -9,7 +9,6 @@ import numpy as np
 import PIL.Image
 import pytest
 import typer
-from support import tiny_image_codec
 from support.paths import ROOT
 from typer.testing import CliRunner
 
@@ -26,12 +25,7 @@ SCRIPT = ROOT / "benchmarks" / "image.py"
 SIZES = ((170, 192), (48, 65))
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    for quality in (1, 2):
-        tiny_image_codec.write_image_codec(folder, f"image-test-q{quality}")
-    return folder
+pytestmark = pytest.mark.zoo("image-test-q1", "image-test-q2")
 
 
 @pytest.fixture(scope="module")
