@@ -13,14 +13,14 @@ from support import tiny_codec
 from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
-from isthmus.command import demo_image as image_demo
+from isthmus.command import demo_image
 from isthmus.command.demo import _show_shipped_photo, _unlabelled
 from isthmus.command.demo_image import CENTRE, Crossing, bits_table, cross, draw, image_codec_folder, shipped_photo
 from isthmus.command.main import app
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.data.image.files import read_image, write_image
-from isthmus.measure.image import photographs as image_set
+from isthmus.measure.image import photographs
 
 pytestmark = pytest.mark.zoo("image-light-q2", "image-light-q9", "tiny-q1")
 
@@ -65,10 +65,10 @@ def test_the_picture_shows_all_three_and_a_part_magnified(
     one = Crossing("a.png", crossing.point, original, ours, jpeg, jpeg_bytes=1000)
     draw(one, tmp_path / "sheet.png", centre)
     sheet = read_image(tmp_path / "sheet.png").pixels
-    assert sheet.shape[1] == 3 * image_demo.PANEL_WIDTH + 2 * image_demo.GAP
+    assert sheet.shape[1] == 3 * demo_image.PANEL_WIDTH + 2 * demo_image.GAP
     for number, level in enumerate((40, 120, 200)):
-        x = number * (image_demo.PANEL_WIDTH + image_demo.GAP)
-        assert (sheet[image_demo.CAPTION_HEIGHT, x] == level).all()
+        x = number * (demo_image.PANEL_WIDTH + demo_image.GAP)
+        assert (sheet[demo_image.CAPTION_HEIGHT, x] == level).all()
         assert (sheet[-1, x] == level).all()
 
 
@@ -112,7 +112,7 @@ def test_a_missing_package_or_codec_is_a_line_and_no_failure(
     console = Console(record=True, width=200)
     _show_shipped_photo(console, "image-dark", tmp_path, address)
     assert "No photograph crosses: codec 'image-dark'" in console.export_text()
-    monkeypatch.setattr(image_set, "find_spec", lambda _: None)
+    monkeypatch.setattr(photographs, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"isthmus\[measure\]"):
         shipped_photo()
     _show_shipped_photo(console, "image-light", tmp_path, address)

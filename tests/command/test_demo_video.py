@@ -18,8 +18,7 @@ from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoInference
-from isthmus.command import demo_video as video_demo
-from isthmus.command import video_picture
+from isthmus.command import demo_video, video_picture
 from isthmus.command.demo import _show_moved_photo, _unlabelled
 from isthmus.command.demo_video import (
     KINDS,
@@ -40,7 +39,7 @@ from isthmus.common.video.motion_field import MotionField
 from isthmus.common.wire import FrameLabels
 from isthmus.data.image.files import read_image, write_image
 from isthmus.data.video.clips import Clip
-from isthmus.measure.image import photographs as image_set
+from isthmus.measure.image import photographs
 
 CODEC = tiny_video_codec.NAME
 
@@ -203,14 +202,14 @@ def test_the_frame_that_is_looked_at(crossing: VideoCrossing) -> None:
 def test_a_camera_moves_over_a_photograph(tmp_path: Path) -> None:
     write_image(photo(200, 330), tmp_path / "hill.png")
     clip = moved_photo(tmp_path / "hill.png")
-    assert clip.frames.shape == (video_demo.FRAMES, 96, 158, 3)
+    assert clip.frames.shape == (demo_video.FRAMES, 96, 158, 3)
     assert clip.name == "hill.png"
     near, far = (psnr_rgb_db(clip.frames[0], clip.frames[k]) for k in (1, 20))
     assert 40 > near > far + 3
 
 
 def test_the_shipped_photograph_crosses(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_demo, "FRAMES", 12)
+    monkeypatch.setattr(demo_video, "FRAMES", 12)
     console = Console(record=True, width=160, file=io.StringIO())
     _show_moved_photo(console, CODEC, tmp_path, address)
     text = console.export_text()
@@ -253,7 +252,7 @@ def test_a_missing_package_or_codec_is_a_line_and_no_failure(
     said_of_cv2 = console.export_text()
     assert "No video crosses: " in said_of_cv2
     assert "isthmus[video]" in said_of_cv2
-    monkeypatch.setattr(image_set, "find_spec", lambda _: None)
+    monkeypatch.setattr(photographs, "find_spec", lambda _: None)
     _show_moved_photo(console, CODEC, tmp_path, address)
     assert "No video crosses: photograph: expected chelsea.png" in console.export_text()
     assert list(tmp_path.glob("*.png")) == []

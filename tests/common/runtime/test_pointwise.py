@@ -26,7 +26,7 @@ from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.measure.determinism import pointcloud as determinism
+from isthmus.measure.determinism import pointcloud
 from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
 from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
 from isthmus.runtime import pointwise
@@ -585,10 +585,10 @@ def test_shipped_plans_agree_with_their_graphs() -> None:
 def test_determinism_compares_the_compiled_engine(codec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = clouds_in_ball(np.random.default_rng(6), 5, 40)
 
-    def compare(points: Float32) -> determinism.Agreement:
-        return determinism.compare_codec(codec, points, ())
+    def compare(points: Float32) -> pointcloud.Agreement:
+        return pointcloud.compare_codec(codec, points, ())
 
-    ours = [case for case in determinism.COMPILED_CASES if case.runtime == "compiled"]
+    ours = [case for case in pointcloud.COMPILED_CASES if case.runtime == "compiled"]
     assert [case.batch for case in ours] == [1, 4, 32]
     assert compare(points).comparisons == 3 * 5 * HEADS
     assert compare(points).mismatches == 0
@@ -600,5 +600,5 @@ def test_determinism_compares_the_compiled_engine(codec: Path, monkeypatch: pyte
 
         return Wrong()
 
-    monkeypatch.setattr(determinism, "PointwiseNetwork", off_by_one)
+    monkeypatch.setattr(pointcloud, "PointwiseNetwork", off_by_one)
     assert compare(points).symbol_mismatches == 3 * 5 * HEADS

@@ -17,7 +17,7 @@ from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.results import read_results, read_summary, rounded
 from isthmus.measure.document import render
 from isthmus.measure.fuzz.targets import synthetic_picture
-from isthmus.measure.image import baselines as image_baselines
+from isthmus.measure.image import baselines
 from isthmus.measure.image.baselines import (
     CODECS,
     BaselinePoint,
@@ -295,7 +295,7 @@ def test_missing_baseline_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_encoder_that_refuses_its_options_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = replace(CODECS["jpeg"], options=lambda quality: {"quality": quality, "subsampling": "9:9:9"})
-    monkeypatch.setattr(image_baselines, "CODECS", {"jpeg": refused})
+    monkeypatch.setattr(baselines, "CODECS", {"jpeg": refused})
     assert available(("jpeg",)) == ([], ["jpeg is left out: this Pillow cannot write it as wanted."])
 
 

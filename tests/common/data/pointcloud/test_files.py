@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import PointCloud
-from isthmus.data.pointcloud import files as point_cloud_files
+from isthmus.data.pointcloud import files
 from isthmus.data.pointcloud.files import DEFAULT_UP, FORMATS, format_of, point_cloud_paths, read_point_cloud, to_z_up
 
 Array = npt.NDArray[Any]
@@ -367,10 +367,10 @@ def test_damaged_scans_never_crash_or_print(format_name: str, capfd: pytest.Capt
 
 
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(point_cloud_files, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 100)
     with pytest.raises(InputError, match="at most 100 bytes"):
         read(bytes(112), "bin")
-    monkeypatch.setattr(point_cloud_files, "MAX_POINTS", 3)
+    monkeypatch.setattr(files, "MAX_POINTS", 3)
     for format_name, data in (CLOUDS[k] for k in ("off vertices only", "xyz", "obj vertices only")):
         with pytest.raises(InputError, match="1 to 3 "):
             read(data, format_name)
