@@ -139,7 +139,10 @@ def test_adaptations(photos: Path, zoo: Path, address: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--codec", "image-test-q4", "--batch", "2", "--up", "y"), "expected no --up, --batch: that is about clouds"),
+        (
+            ("--codec", "image-test-q4", "--batch", "2", "--up", "y"),
+            "expected no --up, --batch: that is about point clouds",
+        ),
         (("--codec", "tiny-q1", "--quality", "2"), "expected no --quality: that is about images"),
         (("--codec", "tiny-q1", "--save", "out"), "expected no --save"),
         (("--codec", "image-test", "--quality", "5"), "expected a quality of 1, 4, 9, got 5"),

@@ -170,7 +170,7 @@ def test_clips_that_cannot_be_read(zoo: Path, address: str, tmp_path: Path) -> N
     ("arguments", "says"),
     [
         (("--codec", CODEC, "--quality", "2"), "expected no --quality: that is about images"),
-        (("--codec", CODEC, "--up", "y"), "expected no --up: that is about clouds of points"),
+        (("--codec", CODEC, "--up", "y"), "expected no --up: that is about point clouds"),
         (("--codec", "image-test-q4", "--realtime"), "expected no --realtime: that is about videos"),
         (("--codec", "tiny-q1", "--mode", "intra", "--fps", "2"), "expected no --mode, --fps: that is about videos"),
         (("--codec", CODEC, "--mode", "best"), "mode: expected one of auto, intra, motion, got 'best'"),

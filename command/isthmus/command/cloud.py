@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, ClassVar
 
 from isthmus.command.frame import command_frame
+from isthmus.command.options import Given, with_options
+from isthmus.command.signal_options import ZOO_HELP
 from isthmus.common.errors import InputError
+from isthmus.common.options import option
 
 if TYPE_CHECKING:
     from isthmus.cloud.server import Ready
@@ -18,36 +19,67 @@ if TYPE_CHECKING:
 MAX_NAMES = 8
 
 
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where a cloud listens, what it serves, and how it ends."""
+
+    panel: ClassVar[str] = "The cloud"
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 takes connections from anywhere.", metavar="ADDRESS")
+    port: int = option(50051, "Port to listen on; 0 takes a free one.", least=0, most=65535)
+    zoo: Path | None = option(None, ZOO_HELP, metavar="DIR", automatic="those that ship")
+    threads: int = option(1, "Threads of each network.", least=1)
+    grace_s: float = option(10.0, "Seconds that live streams get when the cloud is told to end.", least=0)
+    reflection: bool = option(True, "Describe the service to tools such as grpcurl.")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What one client may ask for."""
+
+    panel: ClassVar[str] = "Streams"
+    max_streams: int = option(64, "Streams at a time; one more is told to come back.", least=1)
+    max_in_flight: int = option(256, "Frames a client may have sent and not yet had answered.", least=1)
+    idle_timeout_s: float = option(60.0, "A stream that is silent for so many seconds is ended.", least=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class PointCloudLimits:
+    """What one packet of point clouds may be."""
+
+    panel: ClassVar[str] = "Point clouds"
+    max_packet_bytes: int = option(1 << 16, "Largest packet.", least=1)
+    max_signals: int = option(1024, "Most point clouds in one packet.", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What one packet of an image may be, and where images go."""
+
+    panel: ClassVar[str] = "Images"
+    max_image_packet_bytes: int = option(16 << 20, "Largest packet.", least=1)
+    save: Path | None = option(None, "Folder (made if need be) for a PNG of every image that comes in.", metavar="DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoLimits:
+    """What one packet of a frame may be."""
+
+    panel: ClassVar[str] = "Videos"
+    max_video_packet_bytes: int = option(4 << 20, "Largest packet of a frame.", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """What a cloud says of itself."""
+
+    panel: ClassVar[str] = "Output"
+    ready_file: Path | None = option(None, "Write host:port here once connections are taken.", metavar="FILE")
+    verbose: bool = option(False, "Log each stream.", flags=("--verbose", "-v"))
+
+
 @command_frame
-def cloud(
-    *,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 takes connections from anywhere.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 50051,
-    zoo: Annotated[
-        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
-    ] = None,
-    max_streams: Annotated[int, typer.Option(min=1, help="Streams at a time; one more is told to come back.")] = 64,
-    max_in_flight: Annotated[
-        int, typer.Option(min=1, help="Frames a client may have sent and not yet had answered.")
-    ] = 256,
-    max_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of point clouds.")] = 1 << 16,
-    max_image_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of an image.")] = 16 << 20,
-    max_video_packet_bytes: Annotated[int, typer.Option(min=1, help="Largest packet of a video's frame.")] = 4 << 20,
-    max_signals: Annotated[int, typer.Option(min=1, help="Most signals in one packet.")] = 1024,
-    save: Annotated[
-        Path | None, typer.Option(help="Folder (made if need be) for a PNG of every image that comes in.")
-    ] = None,
-    idle_timeout_s: Annotated[float, typer.Option(min=0.1, help="A stream silent for this long is ended.")] = 60.0,
-    grace_s: Annotated[
-        float, typer.Option(min=0.0, help="What live streams get when the cloud is told to end.")
-    ] = 10.0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each network.")] = 1,
-    reflection: Annotated[bool, typer.Option(help="Describe the service to tools such as grpcurl.")] = True,
-    ready_file: Annotated[Path | None, typer.Option(help="Write host:port here once connections are taken.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each stream.")] = False,
-) -> None:
+@with_options(ServerOptions, StreamOptions, PointCloudLimits, ImageLimits, VideoLimits, LogOptions)
+def cloud(*, given: Given) -> None:
     """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
     import logging
@@ -63,42 +95,48 @@ def cloud(
     from isthmus.common.wire import StreamLimits
     from isthmus.common.zoo import find_zoo
 
+    server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
+    points, images = given.of(PointCloudLimits), given.of(ImageLimits)
+    image_bytes, video_bytes = images.max_image_packet_bytes, given.of(VideoLimits).max_video_packet_bytes
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO if log.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     packet_limits = Limits(
-        max_packet_size_bytes=max_packet_bytes, max_symbol_count=MAX_SYMBOL_COUNT, max_signal_count=max_signals
+        max_packet_size_bytes=points.max_packet_bytes,
+        max_symbol_count=MAX_SYMBOL_COUNT,
+        max_signal_count=points.max_signals,
     )
     # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
-    message_bytes = max(max_packet_bytes + 64, min(max_in_flight * (max_packet_bytes + 6), 4 << 20))
+    packet_bytes = points.max_packet_bytes
+    message_bytes = max(packet_bytes + 64, min(streams.max_in_flight * (packet_bytes + 6), 4 << 20))
     image_limits = replace(
         IMAGE_STREAM_LIMITS,
-        packet=replace(IMAGE_STREAM_LIMITS.packet, max_packet_size_bytes=max_image_packet_bytes),
-        max_message_size_bytes=max_image_packet_bytes + 64,
-        idle_timeout_s=idle_timeout_s,
+        packet=replace(IMAGE_STREAM_LIMITS.packet, max_packet_size_bytes=image_bytes),
+        max_message_size_bytes=image_bytes + 64,
+        idle_timeout_s=streams.idle_timeout_s,
     )
     video_limits = replace(
         VIDEO_STREAM_LIMITS,
-        packet=replace(VIDEO_STREAM_LIMITS.packet, max_packet_size_bytes=max_video_packet_bytes),
-        max_message_size_bytes=max_video_packet_bytes + 64,
-        idle_timeout_s=idle_timeout_s,
+        packet=replace(VIDEO_STREAM_LIMITS.packet, max_packet_size_bytes=video_bytes),
+        max_message_size_bytes=video_bytes + 64,
+        idle_timeout_s=streams.idle_timeout_s,
     )
-    if save is not None:
-        _make_folder(save)
+    if images.save is not None:
+        _make_folder(images.save)
     config = ServerConfig(
-        zoo=find_zoo(zoo),
-        host=host,
-        port=port,
-        limits=StreamLimits(packet_limits, max_in_flight, message_bytes, idle_timeout_s),
-        max_stream_count=max_streams,
+        zoo=find_zoo(server.zoo),
+        host=server.host,
+        port=server.port,
+        limits=StreamLimits(packet_limits, streams.max_in_flight, message_bytes, streams.idle_timeout_s),
+        max_stream_count=streams.max_streams,
         image_limits=image_limits,
         video_limits=video_limits,
-        save=save,
-        grace_s=grace_s,
-        threads=threads,
-        has_reflection=reflection,
+        save=images.save,
+        grace_s=server.grace_s,
+        threads=server.threads,
+        has_reflection=server.reflection,
     )
-    asyncio.run(serve(config, lambda ready: _announce(ready, ready_file)))
+    asyncio.run(serve(config, lambda ready: _announce(ready, log.ready_file)))
 
 
 def _make_folder(path: Path) -> None:

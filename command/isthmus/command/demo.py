@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, ClassVar
 
 from isthmus.command.frame import command_frame, table_console
+from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
+from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.video.formats import is_video_name
 from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC, VAGUE_SUFFIXES
@@ -25,41 +26,48 @@ DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
 CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
 
 
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What crosses, by which codecs, and where the pictures go."""
+
+    panel: ClassVar[str] = "Options"
+    data: Path | None = option(
+        None,
+        "Your data: a labelled set, or point cloud files (classified, not scored), images or videos, or a folder of "
+        "them.",
+        automatic="ModelNet10 where it lies beside the project, else generated furniture; a photograph; and a "
+        "photograph under a moving camera",
+    )
+    codec: str = option(DEMO_CODEC, "Codec of the table of single point clouds.", metavar="NAME")
+    image_codec: str = option(DEFAULT_IMAGE_FAMILY, "Codec of the photograph, or a family.", metavar="NAME")
+    video_codec: str = option(DEFAULT_VIDEO_CODEC, "Codec of the video.", metavar="NAME")
+    clouds: int = option(300, "Point clouds that each codec of the curve is measured on.", least=10)
+    out: Path = option(Path("out/demo"), "Where the pictures and the page go.", metavar="DIR")
+
+
 @command_frame
-def demo(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your data: a labelled set, or cloud files (classified, not scored), images or videos, or a folder of "
-            "them. Default: ModelNet10 where it lies beside the project, else generated furniture; a photograph; and a "
-            "photograph under a moving camera."
-        ),
-    ] = None,
-    codec: Annotated[str, typer.Option(help="Codec of the table of single clouds.")] = DEMO_CODEC,
-    image_codec: Annotated[str, typer.Option(help="Codec of the photograph, or a family.")] = DEFAULT_IMAGE_FAMILY,
-    video_codec: Annotated[str, typer.Option(help="Codec of the video.")] = DEFAULT_VIDEO_CODEC,
-    clouds: Annotated[int, typer.Option(min=10, help="Clouds that each codec of the curve is measured on.")] = 300,
-    out: Annotated[Path, typer.Option(help="Where the pictures and the page go.")] = Path("out/demo"),
-) -> None:
+@with_options(DemoOptions)
+def demo(*, given: Given) -> None:
     """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
     from isthmus.common.zoo import find_zoo
     from isthmus.measure.cloud_process import CloudProcess
 
-    console = table_console()
+    options, console = given.of(DemoOptions), table_console()
+    data, out = options.data, options.out
     files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
     with CloudProcess(find_zoo()) as cloud:
         if files:
-            _classify_files(console, [str(path) for path in files], codec, cloud.address)
+            _classify_files(console, [str(path) for path in files], options.codec, cloud.address)
         elif not images and not videos:
-            _demo_labelled(console, data, codec, clouds, out, cloud.address)
+            _demo_labelled(console, data, options.codec, options.clouds, out, cloud.address)
         if images:
-            _show_images(console, images, image_codec, out, cloud.address)
+            _show_images(console, images, options.image_codec, out, cloud.address)
         elif data is None:
-            _show_shipped_photo(console, image_codec, out, cloud.address)
+            _show_shipped_photo(console, options.image_codec, out, cloud.address)
         if videos:
-            _show_videos(console, videos, video_codec, out, cloud.address)
+            _show_videos(console, videos, options.video_codec, out, cloud.address)
         elif data is None:
-            _show_moved_photo(console, video_codec, out, cloud.address)
+            _show_moved_photo(console, options.video_codec, out, cloud.address)
 
 
 def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from isthmus.command.frame import command_frame, table_console
+from isthmus.command.options import Given, with_options
+from isthmus.command.signal_options import ZOO_HELP
 from isthmus.common.errors import InputError, IsthmusError
+from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
 
 if TYPE_CHECKING:
@@ -27,28 +30,37 @@ MAX_HEX_BYTES = 64
 DEFAULT_CODEC = "pc-lite-any-q10"
 
 
+@dataclass(frozen=True, slots=True)
+class InspectOptions:
+    """What to look at it with, and where the picture goes."""
+
+    panel: ClassVar[str] = "Options"
+    codec: str = option("", "Codec of the packet (its symbols are decoded too), or the one to encode the file by.")
+    zoo: Path | None = option(None, ZOO_HELP, automatic="those that ship", metavar="DIR")
+    picture: Path | None = option(
+        None,
+        "Of a point cloud: its points, the critical ones and what the bits still know; of an image: what comes out.",
+        metavar="FILE",
+    )
+
+
 @command_frame
+@with_options(InspectOptions)
 def inspect(
     target: Annotated[
         str,
         typer.Argument(
-            help="A codec's name or folder, an .isth file, a packet in hex, or a cloud or image file; nothing: list."
+            show_default=False,
+            help="A codec's name or folder, an .isth file, a packet in hex, or a point cloud or image file; nothing: "
+            "list the codecs.",
         ),
     ] = "",
-    codec: Annotated[
-        str, typer.Option(help="Codec of the packet (its symbols are decoded too), or the one to encode the file by.")
-    ] = "",
-    picture: Annotated[
-        Path | None,
-        typer.Option(
-            help="Of a cloud: its points, the critical ones and what the bits still know; of an image: what comes out."
-        ),
-    ] = None,
-    zoo: Annotated[
-        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
-    ] = None,
+    *,
+    given: Given,
 ) -> None:
-    """Show what is inside a codec, a stream file, a packet, or a cloud as a codec sees it."""
+    """Show what is inside a codec, a stream file, a packet, or a point cloud as a codec sees it."""
+    options = given.of(InspectOptions)
+    codec, zoo, picture = options.codec, options.zoo, options.picture
     console = table_console()
     if not target:
         console.print(_zoo_table(zoo))

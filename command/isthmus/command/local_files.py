@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar
 
 import typer
 
-from isthmus.command.edge import check_up
 from isthmus.command.frame import command_frame, end, print_error
+from isthmus.command.options import Given, with_options
+from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, NamedCodecOptions
 from isthmus.common.errors import InputError, IsthmusError, ManifestMismatchError
+from isthmus.common.options import option
 
 if TYPE_CHECKING:
     from isthmus.command.local_encoder import LocalEncoder
@@ -23,49 +26,49 @@ if TYPE_CHECKING:
 SUFFIX = ".isth"
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """Where decoded signals go, and what is told of labels."""
+
+    panel: ClassVar[str] = "Output"
+    out: Path | None = option(
+        None, "Images: FILE.png for the one there is, or a folder. Others need none.", flags=("--out", "-o")
+    )
+    top_k: int = option(1, "Point clouds and frames of videos: labels for each.", least=1)
+
+
 @command_frame
+@with_options(CodecOptions, *SIGNAL_KINDS, without=("top_k", "batch", "save", "realtime", "fps"))
 def encode(
     files: Annotated[
         list[str],
-        typer.Argument(help="Files of point clouds, images or videos, and folders; - reads one from standard input."),
+        typer.Argument(
+            metavar="FILES", help="Files of point clouds, images or videos, and folders; - reads standard input."
+        ),
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.isth for all of them, or a folder for one file each.")],
-    codec: Annotated[
-        str,
+    out: Annotated[
+        Path,
         typer.Option(
-            help="As of `isthmus edge`. [default: pc-lite-any-q10, for images image-light-q4, for videos video-tiny-q3]"
+            "--out",
+            "-o",
+            metavar="PATH",
+            rich_help_panel="Output",
+            help="FILE.isth for all of them, or a folder for one file each.",
         ),
-    ] = "",
-    zoo: Annotated[
-        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
-    ] = None,
-    format_name: Annotated[str, typer.Option("--format", help="Format of the files. [default: by suffix]")] = "",
-    up: Annotated[
-        str,
-        typer.Option(callback=check_up, help="Clouds: axis that points up, y or z. [default: the format's]"),
-    ] = "",
-    points: Annotated[int, typer.Option(min=0, help="Clouds: points each is thinned to. [default: the codec's]")] = 0,
-    quality: Annotated[int, typer.Option(min=0, max=99, help="Images: quality of the codec's family.")] = 0,
-    max_bytes: Annotated[int, typer.Option(min=0, help="Images: best quality whose packet has at most these.")] = 0,
-    adaptation: Annotated[
-        str,
-        typer.Option(
-            help="Images: how tables are fitted: auto, static, chosen, synthesized or context. [default: auto]"
-        ),
-    ] = "",
+    ],
+    given: Given,
 ) -> None:
     """Encode point clouds, images or videos into stream files."""
-    from isthmus.command.local_encoder import LocalEncoder, LocalOptions
+    from isthmus.command.local_encoder import LocalEncoder
     from isthmus.edge.failures import Failure
 
     failed_count = 0
-    options = LocalOptions(codec, zoo, format_name, up, points, quality, max_bytes, adaptation)
-    encoder = LocalEncoder(tuple(files), options)
+    encoder = LocalEncoder(tuple(files), given)
     names = encoder.names()
     if encoder.is_video and out.suffix != SUFFIX:
         raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a video belong together")
-    if out.suffix == SUFFIX and max_bytes and len(names) > 1:
+    if out.suffix == SUFFIX and given.values.get("max_bytes") and len(names) > 1:
         raise InputError(
             f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
             "and a stream file is of one"
@@ -80,28 +83,19 @@ def encode(
 
 
 @command_frame
+@with_options(NamedCodecOptions, DecodeOptions)
 def decode(
-    files: Annotated[list[Path], typer.Argument(help="Stream files, .isth.")],
-    *,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Images: FILE.png for the one there is, or a folder. Others need none."),
-    ] = None,
-    codec: Annotated[
-        str, typer.Option(help="A codec's name or the path of its folder. [default: by the file's header]")
-    ] = "",
-    zoo: Annotated[
-        Path | None, typer.Option(envvar="ISTHMUS_ZOO", help="Folder of codecs. [default: those that ship]")
-    ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Clouds and frames of videos: labels for each.")] = 1,
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Stream files, .isth.")], *, given: Given
 ) -> None:
     """Decode stream files: images to PNG files; point clouds and videos to labels, a JSON object a cloud or frame."""
+    about, options = given.of(NamedCodecOptions), given.of(DecodeOptions)
+    out = options.out
     if out is not None and out.suffix == ".png" and len(files) > 1:
-        raise typer.BadParameter(f"expected a folder for {len(files)} files, got {out}", param_hint="--out")
+        raise InputError(f"--out: expected a folder for {len(files)} files, got {out}")
     failed_count = 0
     for path in files:
         try:
-            _decode_file(path, out, codec, zoo, top_k)
+            _decode_file(path, out, about.codec, about.zoo, options.top_k)
         except IsthmusError as error:
             failed_count += 1
             message = str(error)

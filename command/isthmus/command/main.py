@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any
+
 import typer
 
 from isthmus.command.cloud import cloud
 from isthmus.command.demo import demo
 from isthmus.command.edge import edge
+from isthmus.command.help_text import PlainCommand, PlainGroup
 from isthmus.command.inspect import inspect
 from isthmus.command.local_files import decode, encode
 from isthmus.command.measure import add_commands
@@ -14,11 +19,28 @@ from isthmus.command.split import build_squeezenet, split, train_video
 from isthmus.command.train import freeze, train_classifiers_command, train_image, train_pointcloud
 from isthmus.command.train_motion_networks import train_motion_networks_command
 
-app = typer.Typer(
+
+class Commands(typer.Typer):
+    """A group of commands with plain help texts, which `-h` shows too."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            cls=PlainGroup,
+            no_args_is_help=True,
+            add_completion=False,
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            **settings,
+        )
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[..., Any]:
+        """As typer's own."""
+        return super().command(name, cls=PlainCommand, **settings)
+
+
+app = Commands(
     name="isthmus",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
     help="Collaborative intelligence: the edge half of a network here, the cloud half there, a few bits between.",
     epilog="Start with `isthmus demo`; or `isthmus cloud` in one terminal and `isthmus edge FILES` in another.",
 )
@@ -27,11 +49,11 @@ app.command()(cloud)
 app.command()(encode)
 app.command()(decode)
 
-measure = typer.Typer(no_args_is_help=True, help="Rate against accuracy of a live cloud, over the real wire.")
+measure = Commands(help="Rate against accuracy of a live cloud, over the real wire.")
 add_commands(measure)
 app.add_typer(measure, name="measure")
 
-train = typer.Typer(no_args_is_help=True, help="Train the networks; needs the extra `train`.")
+train = Commands(help="Train the networks; needs the extra `train`.")
 train.command("pointcloud")(train_pointcloud)
 train.command("image")(train_image)
 train.command("video")(train_video)
@@ -44,6 +66,26 @@ app.command()(split)
 app.command("build-squeezenet")(build_squeezenet)
 app.command()(inspect)
 app.command()(demo)
+
+
+def print_version(is_asked: bool) -> None:
+    """Say which release this is, and which bitstream it reads and writes."""
+    if is_asked:
+        from isthmus.common.manifest.fields import BITSTREAM_VERSION
+
+        print(f"isthmus {version('isthmus')}, bitstream version {BITSTREAM_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    is_asked: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Which release this is.")
+    ] = False,
+) -> None:
+    """Nothing of its own: `--version` has ended by now."""
+    del is_asked
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ class VideoJob:
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each input at most, 0 for all.
-        format: FFmpeg's name of the format of standard input, "" to look.
+        format: FFmpeg's name of the format of files and of standard input, "" to look.
         top_k: labels for each frame.
         max_in_flight: unanswered frames at most, 0 for the usual number.
         timeout_s: limit for each wait for the cloud.
@@ -137,12 +137,7 @@ def _send_input(job: VideoJob, sender: VideoSender, report: VideoReport, name: s
     """Send one video; whether it could be read to its end."""
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
     try:
-        with open_video(
-            source,
-            fps=job.fps,
-            with_vectors=job.policy.uses_vectors,
-            format=(job.format or None) if name == "-" else None,
-        ) as video:
+        with open_video(source, fps=job.fps, with_vectors=job.policy.uses_vectors, format=job.format or None) as video:
             sender.send_all(video)
     except InputError as error:
         sender.drain()

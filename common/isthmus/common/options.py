@@ -1,0 +1,78 @@
+"""Options as fields of a frozen dataclass: what a program may set, and what a command says of it, in one place.
+
+    @dataclass(frozen=True, slots=True)
+    class ImageOptions:
+        '''How images are coded.'''
+
+        panel: ClassVar[str] = "Images"
+        quality: int = option(0, "Quality of the codec's family.", most=99, automatic="as --codec says")
+
+A command makes `--quality N` of it (`isthmus.command.options`), under the heading "Images". Light on purpose: every
+command imports the options that it offers before it knows what it will do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Protocol
+
+from isthmus.common.errors import InputError
+
+
+class Options(Protocol):
+    """A frozen dataclass whose fields are made by `option`.
+
+    Attributes:
+        panel: what they are about, as the heading of a help text: "Point clouds".
+    """
+
+    panel: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRule:
+    """What there is to know of one option.
+
+    Attributes:
+        help: a sentence for people, without its default.
+        flags: on the command line, "--top-k" first; () for the one that the field's name gives.
+        least, most: of a number; None for no bound.
+        choices: of a word; () for any.
+        automatic: what is taken where the option is not given, in words; "" for the field's default as it is.
+        metavar: what stands for the value in the help, "" for the usual one of the type.
+    """
+
+    help: str
+    flags: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    automatic: str = ""
+    metavar: str = ""
+
+    def check(self, flag: str, value: object) -> None:
+        """InputError where the value is out of bounds or none of the choices."""
+        if self.choices and value not in self.choices:
+            few = len(self.choices) == 2
+            wanted = " or ".join(self.choices) if few else f"one of {', '.join(self.choices)}"
+            raise InputError(f"{flag}: expected {wanted}, got {value!r}")
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return
+        if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
+            least, most = "" if self.least is None else f"{self.least:g}", self.most
+            bound = f"{least} to {most:g}" if most is not None else f"{least} or more"
+            raise InputError(f"{flag}: expected {bound}, got {value:g}")
+
+
+RULE = "option"
+
+
+def option(default: Any, help: str, **rule: Any) -> Any:  # noqa: A002  as argparse, click and typer call it
+    """A field of an options dataclass; `rule` holds attributes of `OptionRule`."""
+    return field(default=default, metadata={RULE: OptionRule(help, **rule)})
+
+
+def rules_of(kind: type[Options]) -> dict[str, OptionRule]:
+    """The rule of each field that is an option, by the field's name, in their order."""
+    return {f.name: f.metadata[RULE] for f in fields(kind) if RULE in f.metadata}

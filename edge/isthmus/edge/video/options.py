@@ -1,0 +1,40 @@
+"""What may be set of videos. No heavy imports: every command that offers these reads them as it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from isthmus.common.options import option
+
+# Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
+MODES = ("auto", "intra", "motion")
+KEY_INTERVAL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How videos are read, coded, paced and answered.
+
+    Attributes:
+        video: whether what is named are videos whatever their names; a folder of images is one then.
+        mode: what frames may be, one of `MODES`.
+        key_interval: frames from one key frame to the next at most.
+        vectors: whether the motion vectors that a file carries are taken instead of a search.
+        realtime: whether frames wait for their time, and are dropped rather than sent late.
+        fps: frames a second to count times by, 0 for the video's own.
+        limit: frames of each video at most, 0 for all.
+        top_k: labels for each frame.
+    """
+
+    panel: ClassVar[str] = "Videos"
+    video: bool = option(False, "What is named are videos; folders of frames too.")
+    mode: str = option(
+        "auto", "What frames may be: auto, intra (key frames only) or motion (no residuals).", choices=MODES
+    )
+    key_interval: int = option(KEY_INTERVAL, "Frames from one key frame to the next at most.", least=1, most=255)
+    vectors: bool = option(False, "Take the motion vectors that the file carries; no search.")
+    realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
+    fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
+    limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
+    top_k: int = option(1, "Labels for each frame.", flags=("--top-k", "--top"), least=1)
