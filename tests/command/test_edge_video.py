@@ -35,7 +35,8 @@ from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.wire import Label, Timing
 from isthmus.data.image.files import write_image
-from isthmus.data.video.files import SourceFrame, open_video
+from isthmus.data.video.files import open_video
+from isthmus.data.video.source import SourceFrame
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure

@@ -13,8 +13,9 @@ from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
+from isthmus.data.pointcloud.formats import is_point_cloud_name
 from isthmus.data.video.formats import is_video_name
-from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC, VAGUE_SUFFIXES
+from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,6 @@ SHOWN_PER_CLASS = 1
 SHOWN_IMAGES, SHOWN_VIDEOS = 3, 3
 DEMO_CODEC = "pc-lite-any-q10"
 DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
-CLOUD_SUFFIXES = (".off", ".ply", ".pcd", ".obj", ".stl", ".xyz", ".txt", ".npy", ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
             return [], [data], []
         if is_video_name(data):
             return [], [], [data]
-        return ([data], [], []) if data.suffix.lower() in CLOUD_SUFFIXES else ([], [], [])
+        return ([data], [], []) if is_point_cloud_name(data) else ([], [], [])
     labelled = any(data.glob("*/test/*.off")) or any(data.glob("*.h5"))
     if labelled or not data.is_dir():
         return [], [], []
     found = sorted(data.rglob("*"))
     images = [path for path in found if is_image_name(path)]
     videos = [path for path in found if is_video_name(path)]
-    clouds = [p for p in found if p.suffix.lower() in CLOUD_SUFFIXES and p.suffix.lower() not in VAGUE_SUFFIXES]
+    clouds = [path for path in found if is_point_cloud_name(path, is_certain=True)]
     return [data] if clouds or not (images or videos) else [], images, videos
 
 

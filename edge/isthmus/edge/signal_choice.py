@@ -13,16 +13,13 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import codec_folders, find_codec, find_zoo
 from isthmus.data.image.formats import FORMATS as IMAGE_FORMATS
 from isthmus.data.image.formats import is_image_name
-from isthmus.data.pointcloud.files import SUFFIXES as CLOUD_SUFFIXES
+from isthmus.data.pointcloud.formats import is_point_cloud_name
 from isthmus.data.video.formats import is_video_name
 
 DEFAULT_CLOUD_CODEC = "pc-lite-any-q10"
 DEFAULT_IMAGE_CODEC = "image-light-q4"
 DEFAULT_IMAGE_FAMILY = "image-light"
 DEFAULT_VIDEO_CODEC = "video-tiny-q3"
-
-# Names that many files have which are no clouds: in a folder of images they count for nothing.
-VAGUE_SUFFIXES = (".txt", ".csv", ".bin")
 
 
 def choose_codec(
@@ -71,9 +68,10 @@ def _hold_images(inputs: tuple[str, ...]) -> bool:
     image, cloud = "", ""
     for given in inputs:
         path = Path(given)
-        names = [p for p in path.rglob("*") if p.suffix.lower() not in VAGUE_SUFFIXES] if path.is_dir() else [path]
+        is_folder = path.is_dir()
+        names = list(path.rglob("*")) if is_folder else [path]
         image = next((str(name) for name in names if is_image_name(name)), image)
-        cloud = next((str(name) for name in names if name.name.lower().endswith(tuple(CLOUD_SUFFIXES))), cloud)
+        cloud = next((str(name) for name in names if is_point_cloud_name(name, is_certain=is_folder)), cloud)
     if image and cloud:
         raise InputError(
             f"expected inputs of one signal, got the image {image} and the point cloud {cloud}; name the wanted files, "

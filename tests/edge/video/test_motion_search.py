@@ -11,7 +11,8 @@ from support.tiny_clips import UInt8, panning, texture, view, write_video
 
 from isthmus.common.errors import InputError
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.data.video.files import SourceFrame, open_video
+from isthmus.data.video.files import open_video
+from isthmus.data.video.source import SourceFrame
 from isthmus.edge.video.motion_search import MAX_CELLS, CanvasShape, MotionSearch
 
 MANIFEST = VideoManifest(

@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 from isthmus.command.measure import add_commands, command_line
 from isthmus.common.errors import CloudUnreachableError, InputError, MissingDependencyError
 from isthmus.common.results import read_results, read_summary
-from isthmus.data.pointcloud.labelled import LabelledClouds, load_labelled
+from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.normalize import normalize
+from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.pointcloud.baselines import Float64, draw_order, quantize_to_grid
 from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec

@@ -1,4 +1,4 @@
-"""Image formats by the names of their files. Apart from `image_files`, so that asking does not load Pillow."""
+"""Image formats by the names of their files. Apart from `files`, so that asking does not load Pillow."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from isthmus.common.errors import InputError
+from isthmus.data.image.formats import SUFFIXES, is_image_name
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAX_SIDE = 8192
 
 
@@ -121,7 +121,7 @@ def split_train_validation(
 
 def _from_folder(path: Path, split: str) -> LabelledImages:
     classes = sorted(p for p in path.iterdir() if p.is_dir())
-    files = [(sorted(f for f in c.rglob("*") if f.suffix.lower() in SUFFIXES), k) for k, c in enumerate(classes)]
+    files = [(sorted(f for f in c.rglob("*") if is_image_name(f)), k) for k, c in enumerate(classes)]
     pairs = [(f, k) for group, k in files for f in group]
     if not pairs or split != "test":
         raise InputError(f"{path}: expected a folder for each class with {', '.join(SUFFIXES)} files in it")

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
 from isthmus.data.inputs import found_files, read_source
+from isthmus.data.pointcloud.formats import FORMATS, SUFFIXES, format_of
 from isthmus.data.pointcloud.mesh import Mesh, sample_surface
 from isthmus.data.pointcloud.ply import parse_ply
 from isthmus.data.pointcloud.polygons import parse_obj, parse_off
@@ -32,22 +33,6 @@ Float32 = npt.NDArray[np.float32]
 
 MAX_FILE_BYTES = 256 * 2**20
 MAX_POINTS = 10_000_000  # points, or vertices or faces of a mesh
-
-# Suffix to format. ".pcd.bin" is what nuScenes calls its sweeps: five floats a point, the fifth the ring index.
-SUFFIXES = {
-    ".off": "off",
-    ".xyz": "xyz",
-    ".txt": "xyz",
-    ".csv": "xyz",
-    ".npy": "npy",
-    ".pcd.bin": "bin5",
-    ".bin": "bin",
-    ".ply": "ply",
-    ".pcd": "pcd",
-    ".obj": "obj",
-    ".stl": "stl",
-}
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 # OBJ comes from modelling tools, which are y up by custom; the others from scanners, CAD and ModelNet, all z up.
 DEFAULT_UP: dict[str, Up] = {name: "y" if name == "obj" else "z" for name in FORMATS}
@@ -93,15 +78,6 @@ def read_point_cloud(
         return PointCloud(to_z_up(found, up or DEFAULT_UP[format_name]))
     except InputError as error:
         raise InputError(f"{name} (read as {format_name}): {error}") from error
-
-
-def format_of(path: str | Path) -> str:
-    """Format by suffix, in any case. Raises InputError for an unknown one."""
-    name = Path(path).name.lower()
-    for suffix, format_name in SUFFIXES.items():
-        if name.endswith(suffix):
-            return format_name
-    raise InputError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; rename it or name its format")
 
 
 def point_cloud_paths(inputs: Iterable[str | Path]) -> list[Path]:

@@ -23,14 +23,15 @@ from PIL import Image
 from isthmus.common.errors import InputError
 from isthmus.data.image.files import read_image
 from isthmus.data.image.labelled import LabelledImages
-from isthmus.data.video.files import import_cv2, open_video
+from isthmus.data.video.files import open_video
+from isthmus.data.video.formats import SUFFIXES, is_video_name
+from isthmus.data.video.libraries import import_cv2
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 
 UInt8 = npt.NDArray[np.uint8]
 
 UNLABELLED = -1
 MAX_WIDTH = 416
-VIDEO_SUFFIXES = (".mp4", ".264", ".h264", ".avi", ".mkv", ".webm", ".mov", ".y4m")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +158,9 @@ def video_files(paths: Sequence[Path], max_frames: int, name: str = "video files
 
 def find_videos(folder: Path) -> list[Path]:
     """The video files of a folder by name. InputError where there are none."""
-    found = (
-        sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES) if folder.is_dir() else []
-    )
+    found = sorted(path for path in folder.iterdir() if is_video_name(path)) if folder.is_dir() else []
     if not found:
-        raise InputError(f"{folder}: expected a folder with {', '.join(VIDEO_SUFFIXES)} files, found none there")
+        raise InputError(f"{folder}: expected a folder with video files ({', '.join(SUFFIXES)}), found none there")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Videos by their names. Apart from `video_files`, so that asking loads neither PyAV nor OpenCV."""
+"""Videos by their names. Apart from `files`, so that asking loads neither PyAV nor OpenCV."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
+from isthmus.data.video.libraries import import_cv2
 
 UInt8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
@@ -127,10 +128,7 @@ def moving_clip(image: UInt8, motion: ClipMotion, frames: int, seed: int) -> UIn
         raise InputError(f"moving clip: expected uint8 [height, width, 3], got {image.dtype} {list(image.shape)}")
     if not 1 <= frames <= MAX_FRAMES:
         raise InputError(f"moving clip: expected 1 to {MAX_FRAMES} frames, got {frames}")
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependencyError("moving clips need OpenCV: pip install 'isthmus[video]'") from error
+    cv2 = import_cv2()
     height, width = image.shape[:2]
     maps = camera_path(motion, frames, height, width, seed)
     gains = 1 + _swing(motion.brightness, BRIGHTNESS_REACH * motion.reach, frames, _phases(seed)[5])
@@ -139,7 +137,7 @@ def moving_clip(image: UInt8, motion: ClipMotion, frames: int, seed: int) -> UIn
     source = image.astype(np.float32)
     clip = np.empty((frames, height, width, 3), np.uint8)
     for k in range(frames):
-        frame: npt.NDArray[np.float32] = cv2.warpAffine(  # type: ignore[assignment]
+        frame: npt.NDArray[np.float32] = cv2.warpAffine(
             source,
             maps[k],
             (width, height),
@@ -196,8 +194,7 @@ class _Occluder:
     """A softly textured square that crosses the view on a straight line, and then again."""
 
     def __init__(self, side: float, height: int, width: int, seed: int) -> None:
-        import cv2
-
+        cv2 = import_cv2()
         random = np.random.default_rng((seed, 3))
         shorter = min(height, width)
         self._side = max(1, round(side * shorter))
@@ -213,8 +210,7 @@ class _Occluder:
 
     def draw(self, frame: npt.NDArray[np.float32], index: int) -> None:
         """Put it into frame `index`, float32 ``[height, width, 3]``, in place."""
-        import cv2
-
+        cv2 = import_cv2()
         height, width = frame.shape[:2]
         way = width + self._side
         along = (self._start * way + self._speed * index) % way

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.data.video.files import import_cv2
+from isthmus.data.video.libraries import import_cv2
 from isthmus.edge.video.motion_search import CanvasShape, block_means
 
 UInt8 = npt.NDArray[np.uint8]

@@ -31,7 +31,8 @@ from isthmus.common.video.state import SERIALS, LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.codec_vectors import CodecVectors
-from isthmus.data.video.files import SourceFrame, import_cv2
+from isthmus.data.video.libraries import import_cv2
+from isthmus.data.video.source import SourceFrame
 from isthmus.edge.video.damage import block_damage
 from isthmus.edge.video.motion_search import CanvasShape, MotionSearch
 from isthmus.edge.video.policy import VideoPolicy

@@ -25,7 +25,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField, block_grid, predicted_vectors
 from isthmus.data.video.codec_vectors import CELL_PIXELS, CodecVectors
-from isthmus.data.video.files import import_cv2
+from isthmus.data.video.libraries import import_cv2
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]

@@ -31,7 +31,8 @@ from isthmus.common.errors import (
     OverloadedError,
 )
 from isthmus.common.zoo import find_codec
-from isthmus.data.video.files import SourceFrame, VideoSource, open_video
+from isthmus.data.video.files import open_video
+from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure

@@ -15,7 +15,8 @@ from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
-from isthmus.data.pointcloud.labelled import LabelledClouds, load_labelled
+from isthmus.data.pointcloud.labelled import LabelledClouds
+from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.metrics import label_prior
 from isthmus.measure.pointcloud.baselines import (

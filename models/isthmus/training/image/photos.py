@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from isthmus.common.errors import InputError
+from isthmus.data.image.formats import SUFFIXES, is_image_name
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 VALIDATION_SHARE = 20  # one photograph in twenty is for validation
 SPLIT_SEED = 0
 UInt8 = npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ def load_photos(path: str | Path) -> Photos:
             data, offsets = packed["jpg"], packed["off"]
         sources = [io.BytesIO(data[a:b].tobytes()) for a, b in pairwise(offsets)]
         return Photos(path.stem, tuple(_pixels(source) for source in sources))
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in path.rglob("*") if is_image_name(p))
     if not files:
         raise InputError(f"{path}: expected a packed .npz or a folder with {', '.join(SUFFIXES)} files")
     return Photos(path.name, tuple(_pixels(file) for file in files))

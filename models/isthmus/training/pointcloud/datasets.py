@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.data.pointcloud.labelled import Split, load_labelled
+from isthmus.data.pointcloud.labelled import Split
+from isthmus.data.pointcloud.sets import load_labelled
 
 VALIDATION_FRACTION = 0.1
 VALIDATION_SEED = 20_240_916
@@ -35,7 +36,7 @@ class CloudSet:
 
 
 def load_cloud_set(path: Path, split: Split) -> CloudSet:
-    """One split of any labelled set that `isthmus.data.pointcloud.labelled` knows, as clouds of one size.
+    """One split of any labelled set that `isthmus.data.pointcloud.sets` knows, as clouds of one size.
 
     Where sizes differ, each cloud is drawn to the largest power of two that most of them have (repeating points of the
     smaller ones, which a maximum over points does not see).

@@ -7,6 +7,7 @@ import importlib
 import io
 import itertools
 import struct
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import PointCloud
 from isthmus.data.pointcloud import files
-from isthmus.data.pointcloud.files import DEFAULT_UP, FORMATS, format_of, point_cloud_paths, read_point_cloud, to_z_up
+from isthmus.data.pointcloud.files import DEFAULT_UP, point_cloud_paths, read_point_cloud, to_z_up
+from isthmus.data.pointcloud.formats import FORMATS, format_of, is_point_cloud_name
 
 Array = npt.NDArray[Any]
 
@@ -457,3 +459,28 @@ def test_without_libusb_the_message_names_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "meta_path", [NoLibrary, *sys.meta_path])
     with pytest.raises(MissingDependencyError, match=r"isthmus\[scan\].*libusb-1\.0"):
         read(CLOUDS["pcd"][1], "pcd")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one", "is_surely_one"),
+    [
+        ("a.OFF", True, True),
+        ("a/b.stl", True, True),
+        ("n015.pcd.bin", True, False),
+        ("000000.bin", True, False),
+        ("readme.txt", True, False),
+        ("photo.png", False, False),
+        ("off", False, False),
+    ],
+)
+def test_names_of_point_clouds(name: str, is_one: bool, is_surely_one: bool) -> None:
+    assert is_point_cloud_name(name) == is_one
+    assert is_point_cloud_name(name, is_certain=True) == is_surely_one
+
+
+def test_asking_by_name_loads_no_reader() -> None:
+    modules = "isthmus.data.pointcloud.formats, isthmus.data.image.formats, isthmus.data.video.formats"
+    heavy = ("numpy", "PIL", "av", "cv2", "open3d", "isthmus.data.pointcloud.files")
+    code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -15,9 +15,10 @@ from support.tiny_clips import damage, panning, write_video
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import Image
 from isthmus.data.image.files import write_image
-from isthmus.data.video import files
-from isthmus.data.video.files import SourceFrame, open_video
+from isthmus.data.video import container
+from isthmus.data.video.files import open_video
 from isthmus.data.video.formats import is_video_name
+from isthmus.data.video.source import SourceFrame
 
 
 def frames_of(source: Any, **options: Any) -> list[SourceFrame]:
@@ -169,7 +170,7 @@ def test_sound_alone(tmp_path: Path) -> None:
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "a.mp4", panning(2))
-    monkeypatch.setattr(files, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(container, "MAX_PIXELS", 1000)
     with pytest.raises(InputError, match="at most 1000 pixels, got 96 x 64"):
         open_video(path)
 

@@ -1,4 +1,4 @@
-"""isthmus.data.pointcloud.labelled"""
+"""isthmus.data.pointcloud.sets, and the layouts that it reads"""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ import pytest
 from support.paths import DATA
 
 from isthmus.common.errors import InputError, MissingDependencyError
-from isthmus.data.pointcloud.labelled import (
-    SCANOBJECTNN_CLASSES,
-    LabelledClouds,
-    load_labelled,
-    load_lidar,
-    load_modelnet_hdf5,
-    load_modelnet_off,
-    load_packed,
-    load_scanobjectnn,
-)
+from isthmus.data.pointcloud.hdf5 import SCANOBJECTNN_CLASSES, load_modelnet_hdf5, load_scanobjectnn
+from isthmus.data.pointcloud.labelled import LabelledClouds
+from isthmus.data.pointcloud.packed import load_lidar, load_packed
+from isthmus.data.pointcloud.sets import load_labelled, load_modelnet_off
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
