@@ -19,7 +19,7 @@ from isthmus.models.image import hyperprior_graph
 from isthmus.models.image.adaptive import AdaptiveBottleneck, AdaptiveShape
 from isthmus.models.image.adaptive_graph import IntegerSynthesis, analysis_graph, quantize_bins, synthesis_graph
 from isthmus.models.image.hyperprior import SCALE_LEVELS, HyperAnalysis, HyperShape, HyperSynthesis
-from isthmus.training.image.adaptive import side_tables
+from isthmus.training.image.adaptive_freeze import side_tables
 
 SHAPE = AdaptiveShape(latent_channels=16, hidden_channels=8, side_channels=8, bins=32)
 REACH = 6  # values of a static table: -REACH to REACH

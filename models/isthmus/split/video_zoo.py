@@ -20,7 +20,8 @@ from isthmus.split.encoder import EncoderSource
 from isthmus.split.network import Network, read_network
 from isthmus.split.pictures import Pictures
 from isthmus.training.image.photos import Photos
-from isthmus.training.video.classifier import SplitEffort, load_split, train_split
+from isthmus.training.video.classifier import SecondRound, load_split, train_split
+from isthmus.training.video.split_loss import SplitEffort
 
 FAMILY = "video-tiny"
 FIRST_FILE = "pre.pt"
@@ -36,9 +37,8 @@ def train_rounds(train: LabelledImages, validation: LabelledImages, photos: Phot
     """The checkpoint of both rounds of training, in `runs`; rounds that are finished there are not run again."""
     shape = SplitShape(len(train.class_names))
     first = train_split(shape, train, validation, runs / FIRST_FILE, FIRST_ROUND, seed=seed)
-    return train_split(
-        shape, train, validation, runs / "main.pt", SECOND_ROUND, seed=seed, start_from=first, photos=photos
-    )
+    second = SecondRound(first, photos)
+    return train_split(shape, train, validation, runs / "main.pt", SECOND_ROUND, seed=seed, second=second)
 
 
 def told(checkpoint: Path) -> dict[str, Any]:

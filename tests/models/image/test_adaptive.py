@@ -32,17 +32,11 @@ from isthmus.models.image.adaptive import (
 from isthmus.models.image.adaptive_graph import analysis_graph, integer_logits, plain_taps, synthesis_graph
 from isthmus.models.image.transforms import PatchAnalysis, PatchShape
 from isthmus.training.image import adaptive as adaptive_recipe
-from isthmus.training.image.adaptive import (
-    AdaptiveEffort,
-    cached_counts,
-    choose_bins,
-    clipped,
-    freeze_adaptive,
-    side_tables,
-    train_adaptive,
-)
+from isthmus.training.image.adaptive import AdaptiveEffort, load_adaptive, train_adaptive
+from isthmus.training.image.adaptive_freeze import freeze_adaptive, side_tables
+from isthmus.training.image.latent_counts import VIEWS, cached_counts, choose_bins, clipped
 from isthmus.training.image.photos import Photos
-from isthmus.training.image.transforms import ImageCodec
+from isthmus.training.image.transforms import ImageCodec, save_codec
 
 
 def test_the_histogram_counts_rounded_and_clipped_latents() -> None:
@@ -200,17 +194,17 @@ def test_training_gains_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with torch.no_grad():
         codec.g_a.scale.fill_(16)
     checkpoint = tmp_path / "q3.pt"
-    torch.save({"codec": codec.state_dict(), "shape": light}, checkpoint)
+    save_codec(checkpoint, codec, {})
     rng = np.random.default_rng(0)
     pictures = tuple(
         np.clip(128 + rng.normal(size=(64, 64, 3)) * rng.uniform(1, 90), 0, 255).astype(np.uint8) for _ in range(48)
     )
     train, held = Photos("noise", pictures[:36]), Photos("noise", pictures[36:])
     effort = AdaptiveEffort(steps=60, batch=8, hidden_channels=16, side_channels=8)
-    monkeypatch.setattr(adaptive_recipe, "VALIDATE_EVERY", 20)
+    monkeypatch.setattr(adaptive_recipe, "ROUND_STEPS", 20)
     whole = train_adaptive(checkpoint, train, held, tmp_path / "whole", effort)
     counts = cached_counts(checkpoint, train, held, tmp_path / "whole")
-    assert len(counts.train) == len(adaptive_recipe.VIEWS)
+    assert len(counts.train) == len(VIEWS)
     frozen = freeze_adaptive(whole, counts)
     assert frozen.bins == counts.bins
     assert 0 < frozen.stats["float_gain_percent"] < frozen.stats["float_ideal_gain_percent"]
@@ -225,7 +219,7 @@ def test_training_gains_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(KeyboardInterrupt):
             train_adaptive(checkpoint, train, held, tmp_path / "resumed", effort)
     resumed = train_adaptive(checkpoint, train, held, tmp_path / "resumed", effort)
-    nets = [torch.load(path, weights_only=False)["net"] for path in (whole, resumed)]
+    nets = [load_adaptive(path).state_dict() for path in (whole, resumed)]
     assert all(torch.equal(nets[0][key], nets[1][key]) for key in nets[0])
 
 

@@ -16,6 +16,8 @@ from isthmus.common.image.tables import ImageTables
 from isthmus.models.exact.onnx_numpy import OnnxNumpy
 from isthmus.models.image.hyperprior import SCALE_LEVELS, HyperShape
 from isthmus.models.image.transforms import PatchAnalysis, PatchShape
+from isthmus.training import trainer
+from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.image import hyperprior as hyperprior_recipe
 from isthmus.training.image.hyperprior import (
     HyperEffort,
@@ -26,7 +28,7 @@ from isthmus.training.image.hyperprior import (
 from isthmus.training.image.hyperprior_freeze import code_latents, freeze_hyperprior
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.scale_tables import channel_kinds, gaussian_pmf
-from isthmus.training.image.transforms import ImageCodec, load_codec
+from isthmus.training.image.transforms import ImageCodec, load_codec, save_codec
 from isthmus.training.studies.open_question_2 import answer, codec_tables
 
 CODEC = PatchShape(quarter=8, eighth=8, latent_channels=8, synthesis_eighth=8, synthesis_quarter=8)
@@ -50,7 +52,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         assert isinstance(model.g_a, PatchAnalysis)
         model.g_a.scale.fill_(32)
-    torch.save({"codec": model.state_dict(), "shape": CODEC}, path)
+    save_codec(path, model, {})
     return path
 
 
@@ -63,21 +65,21 @@ def trained(codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_ends_as_one_that_was_not(
     codec: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hyperprior_recipe, "SAVE_EVERY", 100)
-    save = hyperprior_recipe.save_checkpoint  # type: ignore[attr-defined]
+    monkeypatch.setattr(hyperprior_recipe, "ROUND_STEPS", 100)
+    save = trainer.save_checkpoint  # type: ignore[attr-defined]
 
     def dies(path: Path, state: dict[str, object]) -> None:
         save(path, state)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(hyperprior_recipe, "save_checkpoint", dies)
+        patch.setattr(trainer, "save_checkpoint", dies)
         with pytest.raises(KeyboardInterrupt):
             train_hyperprior(codec, toy_photos(48, 0), toy_photos(8, 1), tmp_path, EFFORT, seed=0, shape=HYPER)
     again = train_hyperprior(codec, toy_photos(48, 0), toy_photos(8, 1), tmp_path, EFFORT, seed=0, shape=HYPER)
     whole, resumed = load_hyperprior(trained).state_dict(), load_hyperprior(again).state_dict()
     for name, value in whole.items():
-        torch.testing.assert_close(resumed[name], value)
+        assert torch.equal(resumed[name], value), name
     assert sorted(p.name for p in tmp_path.iterdir()) == ["hyper-q3.pt"]
 
 
@@ -85,7 +87,7 @@ def test_annealing_starts_from_the_parent(codec: Path, trained: Path, tmp_path: 
     path = train_hyperprior(
         codec, toy_photos(48, 0), toy_photos(8, 1), tmp_path, EFFORT, seed=0, shape=HYPER, parent=trained
     )
-    before, after = (torch.load(p, weights_only=False)["validation"] for p in (trained, path))
+    before, after = (load_checkpoint(p)["validation"] for p in (trained, path))
     assert sum(after.values()) < 1.1 * sum(before.values())
 
 

@@ -23,6 +23,7 @@ from isthmus.common.signals import Image
 from isthmus.models.image.transforms import PatchAnalysis, PatchShape, ReferenceShape
 from isthmus.runtime import tiles
 from isthmus.training import contexts as context_recipe
+from isthmus.training import trainer
 from isthmus.training.image import adaptive as adaptive_recipe
 from isthmus.training.image import hyperprior as hyperprior_recipe
 from isthmus.training.image import transforms as image_recipe
@@ -69,7 +70,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("CROP", 32), ("BATCH", 2), ("SAVE_EVERY", 4), ("REPORT_EVERY", 2), ("START_PATCHES", 256)):
+    for name, value in (("CROP", 32), ("BATCH", 2), ("ROUND_STEPS", 4), ("START_PATCHES", 256)):
         monkeypatch.setattr(image_recipe, name, value)
 
 
@@ -157,14 +158,14 @@ def test_a_killed_training_ends_as_one_that_was_not(
 ) -> None:
     train, held = photos_of(8), photos_of(2, seed=1)
     whole = train_image_quality(shape, 3, train, held, tmp_path / "whole", TINY, seed=5)
-    save = image_recipe.save_checkpoint  # type: ignore[attr-defined]
+    save = trainer.save_checkpoint  # type: ignore[attr-defined]
 
     def dies(path: Path, state: dict[str, object]) -> None:
         save(path, state)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(image_recipe, "save_checkpoint", dies)
+        patch.setattr(trainer, "save_checkpoint", dies)
         with pytest.raises(KeyboardInterrupt):
             train_image_quality(shape, 3, train, held, tmp_path / "cut", TINY, seed=5)
     assert [p.name for p in (tmp_path / "cut").iterdir()] == ["q3.resume.pt"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +17,23 @@ from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.results import read_results
 from isthmus.models.image.adaptive import AdaptiveBottleneck, AdaptiveShape, histogram
 from isthmus.models.image.transforms import PatchShape
+from isthmus.training.checkpoint import save_checkpoint
 from isthmus.training.image.photos import Photos
-from isthmus.training.image.transforms import ImageCodec
+from isthmus.training.image.transforms import ImageCodec, save_codec
 from isthmus.training.studies import open_question_1
-from isthmus.training.studies.joint import (
+from isthmus.training.studies.joint import Joint, JointEffort, halves, latents, rebinned, refit, train_jointly
+from isthmus.training.studies.joint_figures import change, coded_bits
+from isthmus.training.studies.joint_rate import (
     VARIANTS,
-    JointEffort,
     Rate,
     Support,
     Variant,
     full_histogram,
-    halves,
     joint_bits,
-    latents,
     noisy_bits,
     outside_bits,
-    rebinned,
-    refit,
-    train_jointly,
 )
-from isthmus.training.studies.open_question_1 import Start, answer, change, coded_bits, folded, main
+from isthmus.training.studies.open_question_1 import Question, Start, answer, main
 
 SHAPE = AdaptiveShape(latent_channels=16, hidden_channels=8, side_channels=8, bins=16)
 PATCH_SHAPE = PatchShape(quarter=8, eighth=8, latent_channels=16, synthesis_eighth=8, synthesis_quarter=8)
@@ -203,7 +200,7 @@ def test_supports_hold_what_was_seen_and_fold() -> None:
     assert support.low[:3].tolist() == [-5, -1, -1]
     assert support.high[:3].tolist() == [3, 15, 1]
     assert support.counts[2, 1, 31] == 1
-    narrow = folded(support, 8)
+    narrow = support.folded(8)
     again = Support.of(y, 8)
     assert all(torch.equal(getattr(narrow, key), getattr(again, key)) for key in ("counts", "low", "high"))
     assert torch.allclose(support.static().sum(1), torch.ones(16, dtype=torch.float64))
@@ -220,8 +217,8 @@ def test_rebinned_networks_are_the_same_networks() -> None:
 def _train(variant: Variant, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     codec, support = _codec(), _support(bins=SHAPE.bins * variant.bins_factor)
     net = rebinned(random_bottleneck(SHAPE), support.static())
-    net, support = train_jointly(codec, net, support, _photos(8), variant, EFFORT, 0.01, seed=seed)
-    return codec.state_dict(), refit(net, support, EFFORT, seed=seed).state_dict()
+    joint = train_jointly(Joint(codec, net, support), _photos(8), variant, EFFORT, 0.01, seed=seed)
+    return codec.state_dict(), refit(joint.net, joint.support, EFFORT, seed=seed).state_dict()
 
 
 @pytest.mark.parametrize(
@@ -261,10 +258,10 @@ def test_the_answer_is_written_and_a_killed_run_goes_on(tmp_path: Path, monkeypa
     train, held = _photos(8), _photos(4, seed=1)
     variants = (BY_NAME["control"], BY_NAME["more_bins"])
     net = rebinned(random_bottleneck(SHAPE), _support().static())
-    start = Start(_codec(), net, 0.01, "a start")
+    question = Question(Start(_codec(), net, 0.01, "a start"), train, held, EFFORT, variants)
 
     def answered(folder: str) -> Path:
-        return answer(start, train, held, EFFORT, tmp_path / "work", tmp_path / folder, "a command", variants=variants)
+        return answer(question, tmp_path / "work", tmp_path / folder, "a command")
 
     results = read_results(answered("first"))
     assert {key.split(".")[2] for key in results.summary} == {"control", "more_bins"}
@@ -299,8 +296,8 @@ def test_the_answer_is_written_and_a_killed_run_goes_on(tmp_path: Path, monkeypa
 def test_the_command_loads_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From checkpoints on disk, with the training itself left out."""
     codec, net = _codec(), random_bottleneck(SHAPE)
-    torch.save({"codec": codec.state_dict(), "shape": PATCH_SHAPE, "lambda": 0.01}, tmp_path / "q3.pt")
-    torch.save({"net": net.state_dict(), "shape": SHAPE}, tmp_path / "adaptive-q3.pt")
+    save_codec(tmp_path / "q3.pt", codec, {"lambda": 0.01})
+    save_checkpoint(tmp_path / "adaptive-q3.pt", {"net": net.state_dict(), "shape": asdict(SHAPE)})
     start = Start.load(tmp_path / "q3.pt", tmp_path / "adaptive-q3.pt")
     assert torch.equal(start.net.static_logits, net.static_logits)
     assert torch.equal(start.codec.state_dict()["g_a.gain"], codec.state_dict()["g_a.gain"])

@@ -16,15 +16,9 @@ from isthmus.data.image.labelled import LabelledImages
 from isthmus.models.video.classifier import Pooling, SplitClassifier, SplitShape
 from isthmus.training.image.photos import Photos
 from isthmus.training.video import classifier as split_recipe
-from isthmus.training.video.classifier import (
-    LogisticRate,
-    SplitEffort,
-    compose,
-    load_split,
-    train_split,
-    two_views,
-    warped,
-)
+from isthmus.training.video.classifier import SecondRound, load_split, train_split
+from isthmus.training.video.split_loss import LogisticRate, SplitEffort
+from isthmus.training.video.two_views import compose, two_views, warped
 
 SHAPE = SplitShape(2, latent_channels=4, edge_widths=(4, 4, 6, 6), cloud_widths=(8, 8), blocks=1)
 EFFORT = SplitEffort(epochs=2, batch=8, rate_weight=0.0, motion_weight=0.2)
@@ -95,7 +89,7 @@ def test_two_rounds_learn_and_a_finished_round_is_not_run_again(tmp_path: Path) 
     assert history[-1]["ce"] < history[0]["ce"] - 0.05
     how = replace(EFFORT, epochs=1, rate_weight=1e-5, agreement_weight=0.5, photos=2)
     second = train_split(
-        SHAPE, train, held, tmp_path / "second.pt", how, seed=0, size=32, start_from=first, photos=photos
+        SHAPE, train, held, tmp_path / "second.pt", how, seed=0, size=32, second=SecondRound(first, photos)
     )
     model, saved = load_split(second)
     assert {"bits", "agreement", "photo_agreement", "top1_rounded_percent"} <= set(saved["history"][0])
@@ -117,11 +111,11 @@ def test_a_killed_round_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatc
     whole = load_split(train_split(SHAPE, train, held, tmp_path / "whole.pt", EFFORT, seed=1, size=32))[0]
     real, calls = split_recipe.validate_split, []
 
-    def killed(*arguments: object) -> dict[str, float]:
+    def killed(*arguments: object, **options: object) -> dict[str, float]:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(split_recipe, "validate_split", killed)
     with pytest.raises(KeyboardInterrupt):

@@ -7,10 +7,9 @@ change. Latents are rounded, as a decoder sees them; of everything that is learn
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +18,15 @@ from torch import Tensor, nn
 
 from isthmus.models.image.hyperprior import Hyperprior, HyperShape, macs_per_pixel
 from isthmus.models.image.transforms import STRIDE
+from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.transforms import ENTROPY_RATE_FACTOR, GRADIENT_CLIP, WARMUP, load_codec
-from isthmus.training.trainer import cosine, save_checkpoint
+from isthmus.training.plan import Moment, Plan, warm_cosine
+from isthmus.training.recipe import Cost, Group, Recipe
+from isthmus.training.trainer import Trainer
 
 BATCH = 16
-SAVE_EVERY = 500
-REPORT_EVERY = 250
+ROUND_STEPS = 250
 ANALYSIS_BATCH = 8
 
 Float16 = npt.NDArray[np.float16]
@@ -50,6 +51,32 @@ def latents_of(g_a: nn.Module, photos: Photos) -> Float16:
         x = torch.from_numpy(part).permute(0, 3, 1, 2).float().div(255)
         rows.append(g_a(x.contiguous(memory_format=torch.channels_last)).numpy().astype(np.float16))
     return np.concatenate(rows)
+
+
+class HyperRecipe(Recipe):
+    """A hyperprior on frozen latents float16 ``[photos, M, h, w]``; `rate` is the networks' learning rate."""
+
+    model: Hyperprior
+
+    def __init__(self, model: Hyperprior, y: Tensor, rate: float) -> None:
+        self.model, self._y, self._rate = model, y, rate
+
+    def groups(self) -> list[Group]:
+        entropy = list(self.model.entropy.parameters())
+        return [Group(self._networks(), self._rate), Group(entropy, self._rate * ENTROPY_RATE_FACTOR)]
+
+    def clipped(self) -> list[list[nn.Parameter]]:
+        return [self._networks()]
+
+    def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:  # noqa: ARG002
+        index = torch.randint(len(self._y), (BATCH,), generator=generator)
+        batch = self._y[index].float().contiguous(memory_format=torch.channels_last)
+        y_bits, z_bits = self.model(batch)
+        loss = (y_bits + z_bits) / _pixels(batch)
+        yield Cost(loss, {"bits_per_pixel": loss.item()})
+
+    def _networks(self) -> list[nn.Parameter]:
+        return [p for name, p in self.model.named_parameters() if not name.startswith("entropy.")]
 
 
 def train_hyperprior(
@@ -80,63 +107,20 @@ def train_hyperprior(
     model = Hyperprior(shape or HyperShape(latent_channels=y.shape[1]))
     steps, rate = effort.steps, effort.rate
     if parent is not None:
-        model.load_state_dict(torch.load(parent, weights_only=False)["hyperprior"])
+        model.load_state_dict(load_checkpoint(parent, expected=("hyperprior",))["hyperprior"])
         steps, rate = effort.annealed_steps, effort.annealed_rate
-    networks = [p for n, p in model.named_parameters() if not n.startswith("entropy.")]
-    groups: list[dict[str, Any]] = [{"params": networks}, {"params": list(model.entropy.parameters())}]
-    optimizer = torch.optim.Adam(groups, lr=rate)
-    start, seconds = 0, 0.0
-    if resume.exists():
-        saved = torch.load(resume, weights_only=False)
-        model.load_state_dict(saved["hyperprior"])
-        optimizer.load_state_dict(saved["optimizer"])
-        generator.set_state(saved["generator"])
-        torch.set_rng_state(saved["rng"])
-        start, seconds = saved["step"], saved["seconds"]
-    began = time.monotonic() - seconds
-    model.train()
-    recent: list[float] = []
-    for step in range(start, steps):
-        for group, scale in zip(optimizer.param_groups, (1.0, ENTROPY_RATE_FACTOR), strict=True):
-            group["lr"] = rate * scale * cosine(step / steps, WARMUP)
-        index = torch.randint(len(y), (BATCH,), generator=generator)
-        batch = y[index].float().contiguous(memory_format=torch.channels_last)
-        y_bits, z_bits = model(batch)
-        loss = (y_bits + z_bits) / _pixels(batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(networks, GRADIENT_CLIP)
-        optimizer.step()
-        recent.append(loss.item())
-        if (step + 1) % REPORT_EVERY == 0:
-            print(
-                f"hyper-{name} {step + 1}/{steps} bits/px {np.mean(recent):.4f} {time.monotonic() - began:.0f}s",
-                file=sys.stderr,
-                flush=True,
-            )
-            recent = []
-        if (step + 1) % SAVE_EVERY == 0:
-            save_checkpoint(
-                resume,
-                {
-                    "hyperprior": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "step": step + 1,
-                    "generator": generator.get_state(),
-                    "rng": torch.get_rng_state(),
-                    "seconds": time.monotonic() - began,
-                },
-            )
+    plan = Plan(steps, round_steps=ROUND_STEPS, clip_norm=GRADIENT_CLIP, decay=warm_cosine(WARMUP))
+    done = Trainer(HyperRecipe(model, y, rate), plan, generator, label=f"hyper-{name}", resume=resume).run()
     result = validate(model, held)
     print(f"hyper-{name} validation {result}", file=sys.stderr, flush=True)
     save_checkpoint(
         target,
         {
             "hyperprior": model.state_dict(),
-            "shape": model.shape,
+            "shape": asdict(model.shape),
             "steps": steps,
             "seed": seed,
-            "seconds": round(time.monotonic() - began),
+            "seconds": round(done.seconds),
             "validation": result,
             "macs_per_pixel": macs_per_pixel(model),
         },
@@ -147,8 +131,8 @@ def train_hyperprior(
 
 def load_hyperprior(checkpoint: Path) -> Hyperprior:
     """The hyperprior of a finished training."""
-    saved = torch.load(checkpoint, weights_only=False, map_location="cpu")
-    model = Hyperprior(saved["shape"])
+    saved = load_checkpoint(checkpoint, expected=("hyperprior", "shape"))
+    model = Hyperprior(HyperShape(**saved["shape"]))
     model.load_state_dict(saved["hyperprior"])
     return model.eval()
 

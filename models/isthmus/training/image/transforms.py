@@ -10,9 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,11 @@ from isthmus.models.image.transforms import (
     set_step,
     start_as_cosine_transform,
 )
+from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
 from isthmus.training.image.photos import Photos, draw_crops
-from isthmus.training.trainer import cosine, save_checkpoint
+from isthmus.training.plan import Moment, Plan, warm_cosine
+from isthmus.training.recipe import Cost, Group, Recipe
+from isthmus.training.trainer import Trainer
 
 # One lambda a quality, q1 the lowest rate: those of the thesis.
 LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)
@@ -47,9 +49,9 @@ WARMUP = 0.02
 LINEAR_RATE_FACTOR = 0.15  # the linear transforms start near where they end
 GAIN_RATE_FACTOR = 4.0
 ENTROPY_RATE_FACTOR = 10.0  # the entropy bottleneck learns this much faster than the transforms
-SAVE_EVERY = 500
-REPORT_EVERY = 250
+ROUND_STEPS = 250
 VALIDATION_BATCH = 8
+SHAPES = {"patch": PatchShape, "reference": ReferenceShape}  # by what a checkpoint calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,46 @@ def latent_bits(entropy: EntropyBottleneck, y: Tensor) -> Tensor:
     return -torch.log2(entropy.likelihood(columns)).sum()
 
 
+class TransformRecipe(Recipe):
+    """Both transforms and the bottleneck on random crops.
+
+    Args:
+        rate: learning rate of what is not linear.
+        trade_off: lambda.
+        forward: `codec`, compiled or as it is.
+    """
+
+    model: ImageCodec
+
+    def __init__(self, codec: ImageCodec, train: Photos, rate: float, trade_off: float, forward: Any) -> None:
+        self.model = codec
+        self._train, self._rate, self._trade_off, self._forward = train, rate, trade_off, forward
+
+    def groups(self) -> list[Group]:
+        codec, rate = self.model, self._rate
+        linear = [p for name, p in codec.named_parameters() if ".linear." in name]
+        gains = [p for name, p in codec.named_parameters() if "filter_gain" in name]
+        entropy = list(codec.entropy.parameters())
+        known = {id(p) for p in (*linear, *gains, *entropy)}
+        return [
+            Group([p for p in codec.parameters() if id(p) not in known], rate),
+            Group(linear, rate * LINEAR_RATE_FACTOR),
+            Group(gains, rate * GAIN_RATE_FACTOR),
+            Group(entropy, rate * ENTROPY_RATE_FACTOR),
+        ]
+
+    def clipped(self) -> list[list[nn.Parameter]]:
+        return [[*self.model.g_a.parameters(), *self.model.g_s.parameters()]]
+
+    def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:  # noqa: ARG002
+        device = next(self.model.parameters()).device
+        x = draw_crops(self._train, BATCH, CROP, generator).to(device)
+        bits, mse = self._forward(x)
+        bits_per_pixel = bits / (x.numel() / 3)
+        parts = {"bits_per_pixel": bits_per_pixel.item(), "mse": mse.item()}
+        yield Cost(bits_per_pixel + self._trade_off * 255**2 * mse, parts)
+
+
 def train_image_quality(
     shape: PatchShape | ReferenceShape,
     quality: int,
@@ -114,14 +156,13 @@ def train_image_quality(
     *,
     seed: int,
     is_compiled: bool = False,
-    device: torch.device | None = None,
 ) -> Path:
-    """Train one quality into ``<folder>/q<quality>.pt``. A killed run resumes.
+    """Train one quality into ``<folder>/q<quality>.pt``, on a GPU where there is one. A killed run resumes.
 
     Raises:
         InputError: the quality that this one is annealed from is not in the folder, or photographs are too small.
     """
-    device = device or torch.device("cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     target, resume = folder / f"q{quality}.pt", folder / f"q{quality}.resume.pt"
     if target.exists():
         return target
@@ -129,105 +170,61 @@ def train_image_quality(
     trade_off = LAMBDAS[quality - 1]
     torch.manual_seed(seed + quality)
     generator = torch.Generator().manual_seed(1000 * seed + quality)
-    codec = ImageCodec(shape)
-    parent = PARENTS[quality]
-    if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
-        patches = draw_crops(train, START_PATCHES, STRIDE, generator)
-        start_as_cosine_transform(codec.g_a, codec.g_s, patches, quantiser_step(trade_off))
-    if parent is not None:
-        if not (folder / f"q{parent}.pt").exists():
-            raise InputError(
-                f"{folder}: expected q{parent}.pt, which q{quality} is annealed from: train q{parent} first"
-            )
-        codec.load_state_dict(load_codec(folder / f"q{parent}.pt")[0].state_dict())
-        if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
-            set_step(codec.g_a, codec.g_s, quantiser_step(trade_off))
+    codec = _start(shape, quality, train, folder, generator)
     codec = codec.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    transforms = [*codec.g_a.parameters(), *codec.g_s.parameters()]
-    linear = [p for name, p in codec.named_parameters() if ".linear." in name]
-    gains = [p for name, p in codec.named_parameters() if "filter_gain" in name]
-    known = {id(p) for p in (*linear, *gains, *codec.entropy.parameters())}
-    others = [p for p in codec.parameters() if id(p) not in known]
-    groups = (
-        (others, 1.0),
-        (linear, LINEAR_RATE_FACTOR),
-        (gains, GAIN_RATE_FACTOR),
-        ([*codec.entropy.parameters()], ENTROPY_RATE_FACTOR),
-    )
-    optimizer = torch.optim.Adam([{"params": parameters} for parameters, _ in groups if parameters], lr=rate)
-    scales = [scale for parameters, scale in groups if parameters]
-    start, seconds, history = 0, 0.0, []
-    if resume.exists():
-        saved = torch.load(resume, weights_only=False, map_location=device)
-        codec.load_state_dict(saved["codec"])
-        optimizer.load_state_dict(saved["optimizer"])
-        generator.set_state(saved["generator"])
-        torch.set_rng_state(saved["rng"])
-        start, seconds, history = saved["step"], saved["seconds"], saved["history"]
     forward: Any = torch.compile(codec) if is_compiled else codec
-    began = time.monotonic() - seconds
-    codec.train()
-    recent: list[tuple[float, float]] = []
-    for step in range(start, steps):
-        factor = cosine(step / steps, WARMUP)
-        for group, scale in zip(optimizer.param_groups, scales, strict=True):
-            group["lr"] = rate * scale * factor
-        x = draw_crops(train, BATCH, CROP, generator).to(device)
-        bits, mse = forward(x)
-        bits_per_pixel = bits / (x.numel() / 3)
-        loss = bits_per_pixel + trade_off * 255**2 * mse
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(transforms, GRADIENT_CLIP)
-        optimizer.step()
-        recent.append((bits_per_pixel.item(), mse.item()))
-        if (step + 1) % REPORT_EVERY == 0:
-            mean_bits, mean_mse = (sum(v) / len(recent) for v in zip(*recent, strict=True))
-            recent = []
-            entry = (step + 1, round(mean_bits, 4), round(-10 * math.log10(mean_mse), 3))
-            history.append(entry)
-            print(
-                f"q{quality} {entry[0]}/{steps} bits/px {entry[1]} psnr {entry[2]} dB {time.monotonic() - began:.0f}s",
-                file=sys.stderr,
-                flush=True,
-            )
-        if (step + 1) % SAVE_EVERY == 0:
-            save_checkpoint(
-                resume,
-                {
-                    "codec": codec.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "step": step + 1,
-                    "generator": generator.get_state(),
-                    "rng": torch.get_rng_state(),
-                    "seconds": time.monotonic() - began,
-                    "history": history,
-                },
-            )
+    recipe = TransformRecipe(codec, train, rate, trade_off, forward)
+    plan = Plan(steps, round_steps=ROUND_STEPS, clip_norm=GRADIENT_CLIP, decay=warm_cosine(WARMUP))
+    done = Trainer(recipe, plan, generator, label=f"q{quality}", resume=resume).run()
     result = validate(codec, validation, trade_off, device)
     print(f"q{quality} validation {result}", file=sys.stderr, flush=True)
-    save_checkpoint(
-        target,
-        {
-            "codec": {k: v.cpu() for k, v in codec.state_dict().items()},
-            "shape": shape,
-            "quality": quality,
-            "lambda": trade_off,
-            "steps": steps,
-            "seed": seed,
-            "seconds": round(time.monotonic() - began),
-            "history": history,
-            "validation": result,
-        },
-    )
+    told = {
+        "quality": quality,
+        "lambda": trade_off,
+        "steps": steps,
+        "seed": seed,
+        "seconds": round(done.seconds),
+        "history": [
+            (row["step"], round(row["bits_per_pixel"], 4), round(-10 * math.log10(row["mse"]), 3))
+            for row in done.history
+        ],
+        "validation": result,
+    }
+    save_codec(target, codec, told)
     resume.unlink(missing_ok=True)
     return target
 
 
+def _start(
+    shape: PatchShape | ReferenceShape, quality: int, train: Photos, folder: Path, generator: torch.Generator
+) -> ImageCodec:
+    """A cosine transform, or the quality that this one is annealed from with a step of its own."""
+    codec, parent = ImageCodec(shape), PARENTS[quality]
+    step = quantiser_step(LAMBDAS[quality - 1])
+    if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
+        patches = draw_crops(train, START_PATCHES, STRIDE, generator)
+        start_as_cosine_transform(codec.g_a, codec.g_s, patches, step)
+    if parent is None:
+        return codec
+    if not (folder / f"q{parent}.pt").exists():
+        raise InputError(f"{folder}: expected q{parent}.pt, which q{quality} is annealed from: train q{parent} first")
+    codec.load_state_dict(load_codec(folder / f"q{parent}.pt")[0].state_dict())
+    if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
+        set_step(codec.g_a, codec.g_s, step)
+    return codec
+
+
+def save_codec(checkpoint: Path, codec: ImageCodec, told: dict[str, Any]) -> None:
+    """Keep the networks of a quality, and what is `told` of their training."""
+    kind = next(name for name, known in SHAPES.items() if isinstance(codec.shape, known))
+    weights = {name: value.cpu() for name, value in codec.state_dict().items()}
+    save_checkpoint(checkpoint, {"codec": weights, "kind": kind, "shape": asdict(codec.shape), **told})
+
+
 def load_codec(checkpoint: Path) -> tuple[ImageCodec, dict[str, Any]]:
     """The networks of a finished quality, ready to be used, and everything else its checkpoint says."""
-    saved = torch.load(checkpoint, weights_only=False, map_location="cpu")
-    codec = ImageCodec(saved["shape"])
+    saved = load_checkpoint(checkpoint, expected=("codec", "kind", "shape"))
+    codec = ImageCodec(SHAPES[saved["kind"]](**saved["shape"]))
     codec.load_state_dict(saved["codec"])
     return codec.eval(), saved
 

@@ -33,9 +33,10 @@ from isthmus.training.group_choice import (
     static_pmfs,
     symbol_cells,
 )
-from isthmus.training.image.adaptive import cached_counts, freeze_adaptive
+from isthmus.training.image.adaptive_freeze import freeze_adaptive
 from isthmus.training.image.hyperprior import latents_of, load_hyperprior
 from isthmus.training.image.hyperprior_freeze import code_latents, freeze_hyperprior
+from isthmus.training.image.latent_counts import cached_counts
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.transforms import ImageCodec, load_codec
 from isthmus.training.pointcloud.zoo_writer import Provenance

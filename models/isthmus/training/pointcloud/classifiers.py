@@ -19,11 +19,12 @@ from onnx import TensorProto, helper, numpy_helper
 from isthmus.models.graph_builder import checked_model
 from isthmus.models.pointcloud.freeze import float_layers
 from isthmus.models.pointcloud.pointnet import CONFIGS
+from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.pointcloud.augment import Augmentation
-from isthmus.training.pointcloud.curve import views
 from isthmus.training.pointcloud.datasets import CloudSet
+from isthmus.training.pointcloud.fit import Schedule, fit
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
-from isthmus.training.trainer import Schedule, fit
+from isthmus.training.pointcloud.views import views
 
 POINT_COUNTS = (1024, 512, 256, 128, 64, 32, 16)
 EPOCHS = {1024: 12, 512: 8, 256: 12, 128: 16, 64: 20, 32: 30, 16: 40}
@@ -37,7 +38,7 @@ def train_classifiers(
     recipe = Pretraining(Backbone(CONFIGS["full"], torch.bfloat16), classes, Augmentation(1024, 1024))
     trained_before = start is not None and start.exists()
     if start is not None and trained_before:
-        recipe.load_state_dict(torch.load(start, weights_only=False)["state"])
+        recipe.load_state_dict(load_checkpoint(start, expected=("state",))["state"])
     folder = zoo / "classifiers"
     folder.mkdir(parents=True, exist_ok=True)
     histories: dict[str, Any] = {}

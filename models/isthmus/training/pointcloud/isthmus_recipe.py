@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from isthmus.models.pointcloud.categorical import CategoricalCodec
 from isthmus.models.pointcloud.pointnet import CloudHead, PointEncoder, PointNetConfig
 from isthmus.training.pointcloud.augment import Augmentation
-from isthmus.training.trainer import Recipe
+from isthmus.training.pointcloud.fit import CloudNetwork
 
 LABEL_SMOOTHING = 0.1
 FINAL_TEMPERATURE = 0.1
@@ -39,7 +39,7 @@ class Backbone(nn.Module):
         return out
 
 
-class Pretraining(Recipe):
+class Pretraining(CloudNetwork):
     """The network without a bottleneck: what the symbols are later cut from."""
 
     def __init__(self, backbone: Backbone, classes: int, augmentation: Augmentation) -> None:
@@ -62,7 +62,7 @@ class Pretraining(Recipe):
         return self.augmentation.draw(clouds, generator)
 
 
-class SymbolLearning(Recipe):
+class SymbolLearning(CloudNetwork):
     """Symbols on top of a backbone that trains along; with `backbone` None, on features drawn from a cache."""
 
     def __init__(

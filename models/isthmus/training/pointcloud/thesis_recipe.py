@@ -13,14 +13,14 @@ from torch.nn import functional as F
 from isthmus.models.bottleneck import EntropyBottleneck
 from isthmus.models.pointcloud.pointnet import CloudHead, PointEncoder, PointNetConfig
 from isthmus.training.pointcloud.augment import draw_points, normalize
-from isthmus.training.trainer import Recipe, Schedule
+from isthmus.training.pointcloud.fit import CloudNetwork, Schedule
 
 LAMBDAS = (16000.0, 4000.0, 1000.0, 320.0, 160.0, 80.0, 40.0, 20.0, 10.0)
 INITIAL_GAIN = 10.0
 SCHEDULE = Schedule(epochs=120, kind="plateau", learning_rate=1e-3, batch_size=32, patience=10, early_stop=15)
 
 
-class ThesisRecipe(Recipe):
+class ThesisRecipe(CloudNetwork):
     """Encoder, gain, bottleneck, gain, head."""
 
     def __init__(self, config: PointNetConfig, classes: int, points: int, trade_off: float, dtype: torch.dtype) -> None:

@@ -6,6 +6,7 @@ and no bit depends on it, so it is a plain float network.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 
 from isthmus.models.graph_builder import checked_model
 from isthmus.models.pointcloud.categorical import CategoricalCodec
-from isthmus.training.pointcloud.curve import Variant, views
+from isthmus.training.plan import Moment, Plan
 from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.isthmus_recipe import Backbone
-from isthmus.training.reporter import Reporter
+from isthmus.training.pointcloud.rate_points import Variant
+from isthmus.training.pointcloud.views import views
+from isthmus.training.recipe import Cost, Group, Recipe
+from isthmus.training.trainer import Trainer
 
 VIEW_POINTS = 256
 TARGET_POINTS = 512
@@ -27,12 +31,37 @@ WIDTH = 192
 POSES = 3
 EPOCHS = 8
 BATCH_SIZE = 64
+LEARNING_RATE = 2e-3
 
 
 def chamfer(a: Tensor, b: Tensor) -> Tensor:
     """Symmetric squared Chamfer distance of clouds ``[batch, points, 3]``, mean over the batch."""
     squared = (a[:, :, None] - b[:, None]).square().sum(3)
     return squared.amin(2).mean() + squared.amin(1).mean()
+
+
+class ViewRecipe(Recipe):
+    """The head on symbols int64 ``[clouds, channels]`` and the points ``[clouds, points, 3]`` they stand for."""
+
+    def __init__(self, head: nn.Module, codec: CategoricalCodec, symbols: Tensor, targets: Tensor) -> None:
+        self.model = head
+        self._codec, self._symbols, self._targets = codec, symbols, targets
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    def groups(self) -> list[Group]:
+        return [Group(list(self.model.parameters()), LEARNING_RATE)]
+
+    def clipped(self) -> list[list[nn.Parameter]]:
+        return []
+
+    def begin_epoch(self, generator: torch.Generator) -> None:
+        self._order = torch.randperm(len(self._symbols), generator=generator)
+
+    def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:  # noqa: ARG002
+        index = self._order[at.step * BATCH_SIZE : (at.step + 1) * BATCH_SIZE]
+        guess = self.model(self._codec.one_hot(self._symbols[index])).view(-1, VIEW_POINTS, 3)
+        loss = chamfer(guess, self._targets[index])
+        yield Cost(loss, {"chamfer": loss.item()})
 
 
 def train_view(
@@ -42,7 +71,7 @@ def train_view(
     symbols, targets = [], []
     with torch.no_grad():
         for pose in range(POSES if variant.random_heading else 1):
-            points, _ = views(train, TARGET_POINTS, variant.random_heading, seed=pose)
+            points, _ = views(train, TARGET_POINTS, random_heading=variant.random_heading, seed=pose)
             for i in range(0, points.shape[1], 64):
                 symbols.append(codec.symbols(backbone(points[:, i : i + 64])))
             targets.append(points.permute(1, 2, 0))
@@ -55,26 +84,9 @@ def train_view(
         nn.ReLU(),
         nn.Linear(WIDTH, 3 * VIEW_POINTS),
     )
-    optimizer = torch.optim.Adam(head.parameters(), 2e-3)
-    steps = len(all_symbols) // BATCH_SIZE
-    reporter = Reporter("view head", EPOCHS, steps)
-    generator = torch.Generator().manual_seed(seed)
-    for epoch in range(EPOCHS):
-        order = torch.randperm(len(all_symbols), generator=generator)
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (1 - epoch / EPOCHS)
-        total = 0.0
-        for step in range(steps):
-            index = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
-            guess = head(codec.one_hot(all_symbols[index])).view(-1, VIEW_POINTS, 3)
-            loss = chamfer(guess, all_targets[index])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.item()
-            reporter.step(epoch, step)
-        reporter.epoch(epoch, {"chamfer": total / steps}, 0)
-    reporter.close()
+    recipe = ViewRecipe(head, codec, all_symbols, all_targets)
+    plan = Plan(epochs=EPOCHS, steps=max(1, len(all_symbols) // BATCH_SIZE), decay=lambda at: 1 - at.epoch / at.epochs)
+    Trainer(recipe, plan, torch.Generator().manual_seed(seed), label="view head").run()
     return _graph(head, codec)
 
 

@@ -25,11 +25,13 @@ from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.models.pointcloud.categorical import Alphabet, CategoricalCodec
 from isthmus.models.pointcloud.freeze import freeze_categorical, freeze_scalar
 from isthmus.models.pointcloud.pointnet import CONFIGS
-from isthmus.training.pointcloud.curve import VARIANTS, Variant, features_of, views
+from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.isthmus_recipe import Backbone
+from isthmus.training.pointcloud.rate_points import VARIANTS, Variant
 from isthmus.training.pointcloud.thesis_recipe import INITIAL_GAIN, LAMBDAS, ThesisRecipe
 from isthmus.training.pointcloud.view_head import train_view
+from isthmus.training.pointcloud.views import features_of, views
 from isthmus.training.tree_prior import PRECISION_BITS, channel_tree, learn_prior
 
 CALIBRATION_CLOUDS = 256
@@ -57,12 +59,12 @@ def freeze_isthmus_curve(
     """
     config_name, _, variant_name = folder.name.partition("-")
     variant = VARIANTS[variant_name]
-    calibration = _calibration(train, variant.validation_points, variant.random_heading)
+    calibration = _calibration(train, variant.validation_points, random_heading=variant.random_heading)
     features: Tensor | None = None
     cached_for: str | None = None
     out = []
     for path in sorted(folder.glob("q*.pt"), key=lambda p: int(p.stem[1:])):
-        saved = torch.load(path, weights_only=False)
+        saved = load_checkpoint(path)
         backbone = Backbone(CONFIGS[config_name], torch.float32)
         backbone.load_state_dict(saved["backbone"])
         backbone.eval()
@@ -124,7 +126,7 @@ def freeze_thesis_curve(folder: Path, zoo: Path, train: CloudSet, provenance: Pr
         path = folder / f"lambda{i}.pt"
         if not path.exists():
             continue
-        saved = torch.load(path, weights_only=False)
+        saved = load_checkpoint(path)
         config_name, points = saved["config"], saved["points"]
         recipe = ThesisRecipe(CONFIGS[config_name], len(train.class_names), points, saved["lambda"], torch.float32)
         recipe.load_state_dict(saved["state"])
@@ -214,11 +216,11 @@ def _preprocessing(variant: Variant) -> Preprocessing:
     return Preprocessing(MIN_POINTS, MAX_POINTS, points)
 
 
-def _calibration(train: CloudSet, points: int, random_heading: bool) -> Tensor:
+def _calibration(train: CloudSet, points: int, *, random_heading: bool) -> Tensor:
     """Points of clouds spread over train, ``[3, clouds, points]``."""
     step = max(1, len(train) // CALIBRATION_CLOUDS)
     chosen = train.subset(np.arange(0, len(train), step))
-    return views(chosen, points, random_heading)[0]
+    return views(chosen, points, random_heading=random_heading)[0]
 
 
 def _history(saved: dict[str, Any], provenance: Provenance) -> dict[str, Any]:

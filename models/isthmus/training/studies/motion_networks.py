@@ -16,7 +16,8 @@ import torch
 from isthmus.common.errors import InputError
 from isthmus.data.image.labelled import LabelledImages, load_labelled_images, split_train_validation
 from isthmus.models.video.classifier import Pooling, SplitClassifier, SplitShape
-from isthmus.training.video.classifier import LogisticRate, SplitEffort, decode_all, train_split, validate_split
+from isthmus.training.video.classifier import decode_all, train_split, validate_split
+from isthmus.training.video.split_loss import LogisticRate, SplitEffort
 
 FOUR_HALVINGS = (16, 24, 32, 48, 48)
 THREE_HALVINGS = (16, 24, 32, 48)
@@ -113,5 +114,7 @@ def top1_percent(model: SplitClassifier, labelled: Path) -> float:
     """Accuracy on the test split of labelled images, of the size 64 x 64 that the networks were trained at."""
     images = load_labelled_images(labelled, "test")
     rate = LogisticRate(model.shape.latent_channels)
-    found = validate_split(model.eval(), rate, decode_all(images, SIDE), torch.from_numpy(images.labels), False)
+    found = validate_split(
+        model.eval(), rate, decode_all(images, SIDE), torch.from_numpy(images.labels), is_quantised=False
+    )
     return found["top1_percent"]
