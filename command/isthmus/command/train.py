@@ -53,8 +53,10 @@ def train_pointcloud(
     """
     import torch
 
-    from isthmus.training.pointcloud.curve import EFFORTS, VARIANTS, train_isthmus_curve, train_thesis_curve
+    from isthmus.training.pointcloud.curve import train_isthmus_curve
     from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
+    from isthmus.training.pointcloud.rate_points import EFFORTS, VARIANTS
+    from isthmus.training.pointcloud.thesis_curve import train_thesis_curve
 
     if recipe is RecipeName.thesis and variant is VariantName.any:
         raise typer.BadParameter("the thesis's recipe knows aligned clouds only: --variant p1024 or p256")
@@ -104,7 +106,6 @@ def train_image(
     from isthmus.training.pointcloud.zoo_writer import Provenance
 
     torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     photos = load_photos(data)
     train, validation = split_photos(photos)
     provenance = Provenance(
@@ -124,7 +125,6 @@ def train_image(
             ImageEffort(),
             seed=seed,
             is_compiled=compiled,
-            device=device,
         )
         adaptive = train_adaptive(codec, train, validation, runs, seed=seed) if quality in with_networks else None
         checkpoints = ImageCheckpoints(codec, adaptive)
