@@ -32,7 +32,7 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.measure.metrics import Percentiles
+from isthmus.measure.percentiles import Percentiles
 
 POINTS = 1024
 TURN = 50

@@ -30,7 +30,7 @@ from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.measure.fuzz.targets import synthetic_picture
 from isthmus.measure.image.photographs import find_image_set
-from isthmus.measure.metrics import Percentiles
+from isthmus.measure.percentiles import Percentiles
 
 HEIGHT, WIDTH = 512, 768
 TURN = 3

@@ -55,8 +55,15 @@ def measure_pointcloud(
 
     from isthmus.common.errors import IsthmusError
     from isthmus.measure.pointcloud.live import LiveOptions
-    from isthmus.measure.pointcloud.run import SHARED_TMC13, PointCloudOptions, measure, require_packages, write_outputs
-    from isthmus.measure.table import all_tables
+    from isthmus.measure.pointcloud.run import (
+        SHARED_TMC13,
+        PointCloudOptions,
+        measure,
+        pointcloud_command_line,
+        require_pointcloud_packages,
+        write_outputs,
+    )
+    from isthmus.measure.pointcloud.rows import pointcloud_tables
     from isthmus.measure.track import tracked
 
     console = Console()
@@ -75,16 +82,16 @@ def measure_pointcloud(
         live=LiveOptions(coalesced, timed, threads),
     )
     try:
-        require_packages(options, page=page)
+        require_pointcloud_packages(options, page=page)
         with tracked(console) as track:
             measurement = measure(options, track)
-        written = write_outputs(measurement, command_line(options), out, page=page)
+        written = write_outputs(measurement, pointcloud_command_line(options), out, page=page)
     except IsthmusError as error:
         print_error(error)
         raise typer.Exit(1) from error
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    for table in all_tables(measurement):
+    for table in pointcloud_tables(measurement):
         console.print(table.to_rich())
     for note in measurement.notes:
         console.print(note)
@@ -244,32 +251,6 @@ def measure_summary(
         raise typer.Exit(1) from error
     for key, number in summary.items():
         print(f"{key:64} {number:g}")
-
-
-def command_line(options: object) -> str:
-    """The command that measures the same again: options that are not the default, paths by their name alone."""
-    from isthmus.measure.pointcloud.run import PointCloudOptions
-
-    assert isinstance(options, PointCloudOptions)
-    default = PointCloudOptions()
-    words = ["isthmus measure pointcloud"]
-    if options.data is not None:
-        words.append(f"--data {options.data.name}")
-    if options.codecs:
-        words.append(f"--codecs '{options.codecs}'")
-    for flag, value, usual in (
-        ("--points", options.points, default.points),
-        ("--draws", options.draws, default.draws),
-        ("--baselines", ",".join(options.baselines) or "none", ",".join(default.baselines)),
-        ("--tmc13", options.tmc13, default.tmc13),
-        ("--coalesced", options.live.coalesced_clouds, default.live.coalesced_clouds),
-        ("--timed", options.live.timed_clouds, default.live.timed_clouds),
-        ("--limit", options.limit_clouds, default.limit_clouds),
-        ("--threads", options.live.threads, default.live.threads),
-    ):
-        if value != usual:
-            words.append(f"{flag} {value}")
-    return " ".join(words)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -11,8 +11,9 @@ from isthmus.command.frame import print_error
 
 if TYPE_CHECKING:
     from isthmus.measure.motion.maps import UInt8
-    from isthmus.measure.motion.run import AblationResult, MotionEffort, MotionMeasurement, Track
+    from isthmus.measure.motion.measurement import AblationResult, MotionEffort, MotionMeasurement
     from isthmus.measure.motion.taps import TappedNetwork
+    from isthmus.measure.track import Track
 
 RESULTS = Path("results")
 WEIGHTS = Path("../shared/data/nets/imagenet_squeezenet_v10_dc.npz")
@@ -74,8 +75,8 @@ def measure_motion(
 
     from isthmus.common.errors import IsthmusError
     from isthmus.common.results import read_results
-    from isthmus.measure.motion.report import measurement_from, motion_tables
-    from isthmus.measure.motion.run import MotionEffort
+    from isthmus.measure.motion.measurement import MotionEffort, MotionMeasurement
+    from isthmus.measure.motion.rows import motion_tables
     from isthmus.measure.track import tracked
 
     console = Console()
@@ -90,7 +91,7 @@ def measure_motion(
         command = _command_line(images, words, checkpoints, limit, effort)
         if merge:
             kept = read_results(out / "motion.json")
-            measurement = measurement_from(kept.detail).followed_by(measurement)
+            measurement = MotionMeasurement.from_detail(kept.detail).followed_by(measurement)
             command = f"{kept.provenance.command}; {command} --merge"
         written = write_motion(measurement, command, published, out)
     except IsthmusError as error:
@@ -106,17 +107,17 @@ def measure_motion(
 def write_motion(measurement: MotionMeasurement, command: str, published: Path, out: Path) -> list[Path]:
     """`motion.json` and its plots; the published curves are drawn if that file is there."""
     from isthmus.common.results import Provenance, Results, write_results
-    from isthmus.measure.motion.plots import draw_ablation, draw_parts, draw_sweeps, read_published
-    from isthmus.measure.motion.report import detail_of, summary_of
+    from isthmus.measure.motion.plots import draw_ablation, draw_parts, draw_sweeps, published_sweeps
+    from isthmus.measure.motion.summary import summary_of
 
     provenance = Provenance.of(
         command, measurement.data, measurement.effort.seed, ("numpy", "onnxruntime", "pillow", "scipy", "torch")
     )
     written = [
-        write_results(out, Results("motion", provenance, summary_of(measurement), detail_of(measurement))),
+        write_results(out, Results("motion", provenance, summary_of(measurement), measurement.detail())),
     ]
     if measurement.taps:
-        draw_sweeps(measurement, read_published(published) if published.is_file() else {}, out / "motion.png")
+        draw_sweeps(measurement, published_sweeps(published) if published.is_file() else {}, out / "motion.png")
         draw_parts(measurement, out / "motion_parts.png")
         written += [out / "motion.png", out / "motion_parts.png"]
     if measurement.ablation:
@@ -167,7 +168,9 @@ def _measure(
 ) -> MotionMeasurement:
     from types import MappingProxyType
 
-    from isthmus.measure.motion.run import MotionMeasurement, load_pictures, measure_network
+    from isthmus.measure.motion.measurement import MotionMeasurement
+    from isthmus.measure.motion.pictures import load_pictures
+    from isthmus.measure.motion.run import measure_network
 
     data, pictures = load_pictures(images, limit)
     taps = [tap for network in networks for tap in measure_network(network, pictures, effort, track)]
@@ -208,7 +211,7 @@ def _command_line(
     images: Path | None, words: tuple[str, ...], checkpoints: Path | None, limit: int, effort: MotionEffort
 ) -> str:
     """The command that measures the same again: options that are not the default, paths by their name alone."""
-    from isthmus.measure.motion.run import MotionEffort
+    from isthmus.measure.motion.measurement import MotionEffort
 
     default = MotionEffort()
     parts = ["isthmus measure motion"]

@@ -36,7 +36,7 @@ def measure_split_command(
     try:
         require_onnx()
         from isthmus.data.image.labelled import load_labelled_images
-        from isthmus.measure.split.plots import split_table
+        from isthmus.measure.split.rows import split_table
         from isthmus.measure.split.run import SplitMeasureOptions, measure_split, write_split_outputs
         from isthmus.split.network import load_network
 

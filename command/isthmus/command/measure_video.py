@@ -66,10 +66,10 @@ def measure_video(
 
     from isthmus.common.errors import InputError, IsthmusError
     from isthmus.measure.track import tracked
-    from isthmus.measure.video.link import LinkOptions, link_table, link_ways_table
+    from isthmus.measure.video.link import LinkOptions
     from isthmus.measure.video.options import VideoOptions, video_command_line
     from isthmus.measure.video.outputs import write_video_outputs
-    from isthmus.measure.video.rows import video_tables
+    from isthmus.measure.video.rows import link_table, link_ways_table, video_tables
     from isthmus.measure.video.run import measure_videos, require_video_packages
 
     console = Console()

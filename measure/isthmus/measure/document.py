@@ -33,21 +33,21 @@ from isthmus.measure.image.rows import (
     quality_table,
 )
 from isthmus.measure.pointcloud.measurement import Measurement
-from isthmus.measure.table import (
-    Table,
+from isthmus.measure.pointcloud.rows import (
     coalesced_table,
     comparisons_table,
     fronts_table,
-    number,
     rates_table,
-    summary_table,
     times_table,
 )
-from isthmus.measure.video.link import LinkMeasurement, link_table, link_ways_table
+from isthmus.measure.table import Table, number, summary_table
+from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.rows import (
     clips_table,
     comparison_table,
+    link_table,
+    link_ways_table,
     methods_table,
     others_table,
     video_times_table,

@@ -20,6 +20,14 @@ def new_figure(size_inches: tuple[float, float], dots_per_inch: int) -> Any:
     return figure
 
 
+def plain(axes: Any) -> None:
+    """A pale grid behind what is drawn, and no frame at the top and right."""
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
 def write_figure(figure: Any, path: Path) -> None:
     """Write a picture; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)

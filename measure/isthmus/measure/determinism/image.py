@@ -39,7 +39,7 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.measure.image.photographs import ImageSet, find_image_set
-from isthmus.measure.pointcloud.run import Track, no_track
+from isthmus.measure.track import Track, no_track
 from isthmus.runtime.engine import open_graph
 from isthmus.runtime.integer_half import LOGITS_FILE, SCALES_FILE, open_scale_indices, open_synthesis
 

@@ -23,7 +23,8 @@ from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.normalize import normalize
 from isthmus.measure.pointcloud.baselines import DRAW_SEED, draw_order
-from isthmus.measure.pointcloud.run import PointCloudOptions, Track, choose_codecs, default_test_set, no_track
+from isthmus.measure.pointcloud.run import PointCloudOptions, choose_codecs, default_test_set
+from isthmus.measure.track import Track, no_track
 from isthmus.runtime.engine import open_graph
 from isthmus.runtime.pointwise import IS_COMPILED, PLAN_FILE, PointwiseNetwork, load_plan
 

@@ -33,7 +33,7 @@ from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.determinism.crossing import Crossing, Rates, Tally
 from isthmus.measure.determinism.witness import NumpyVideoEncoder, Replay
 from isthmus.measure.image.photographs import ImageSet, find_image_set
-from isthmus.measure.pointcloud.run import Track, no_track
+from isthmus.measure.track import Track, no_track
 
 SEED = 20
 FRAME_SIDE = 64

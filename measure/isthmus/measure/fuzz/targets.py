@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,15 @@ from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image, PointCloud
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
 from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.fuzz import video as fuzz_video
 from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTally, FuzzTarget, fuzz
-from isthmus.measure.pointcloud.run import Track, no_track
+from isthmus.measure.track import Track, no_track
 from isthmus.runtime.integer_half import coder_files, open_coder
 
 DEFAULT_CODECS = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*"
@@ -70,8 +70,7 @@ def run_fuzz(
         IsthmusError: a codec cannot be loaded.
     """
     folder = find_zoo(zoo)
-    patterns = [pattern.strip() for pattern in codecs.split(",")]
-    folders = [f for f in codec_folders(folder) if any(fnmatch(f.name, pattern) for pattern in patterns)]
+    folders = fitting_codecs(folder, codecs)
     if not folders:
         raise InputError(f"expected codecs like {codecs} in {folder}, found none: name others with --codecs")
     advance = track("hostile packets", cases)

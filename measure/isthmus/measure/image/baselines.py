@@ -26,7 +26,7 @@ from PIL import features
 from isthmus.common.errors import InputError
 from isthmus.common.image.quality import MIN_MS_SSIM_SIDE, UInt8, ms_ssim, psnr_rgb_db
 from isthmus.data.image.files import read_image
-from isthmus.measure.metrics import Float64
+from isthmus.measure.curve import Float64
 
 NICENESS = 10
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.cdf import CdfTables, quantize_pmf
-from isthmus.measure.metrics import Float64
+from isthmus.measure.curve import Float64
 
 SCALES, MEANS = 16, 8
 INDEX_BITS = 7

@@ -7,8 +7,6 @@ delta of the means is taken again (percentile bootstrap, seeded).
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.measure.curve import Curve, Float64, bd_accuracy, bd_rate, or_unknown, read_published
 from isthmus.measure.image.baselines import BaselinePoint
 from isthmus.measure.image.point import STATIC, ImageCodecPoint
-from isthmus.measure.metrics import Float64, bd_accuracy, bd_rate
 
 RESAMPLES, BOOTSTRAP_SEED = 1000, 2026
 INTERVAL_PERCENT = 95.0
@@ -53,14 +51,6 @@ class ImageCurve:
     def points(self) -> Float64:
         """Means over the images, float64 [points, 2] of (bits a pixel, PSNR in dB)."""
         return np.stack([self.bits_per_pixel.mean(1), self.psnr_db.mean(1)], axis=1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PublishedCurve:
-    """Quoted means, float64 [points, 2] of (bits a pixel, PSNR in dB)."""
-
-    name: str
-    points: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +106,13 @@ def baseline_curves(sweeps: Mapping[str, Sequence[BaselinePoint]], pixel_counts:
     }
 
 
-def compare(test: ImageCurve, anchor: ImageCurve | PublishedCurve, resamples: int = RESAMPLES) -> ImageComparison:
+def compare(test: ImageCurve, anchor: ImageCurve | Curve, resamples: int = RESAMPLES) -> ImageComparison:
     """Deltas of `test` against `anchor`, with an interval where the anchor's images are these."""
-    delta = _delta(anchor.points, test.points)
+    delta = or_unknown(bd_rate, anchor.points, test.points)
     low = high = UNKNOWN
     if isinstance(anchor, ImageCurve) and np.isfinite(delta) and resamples:
         low, high = bootstrap_interval(test, anchor, resamples)
-    try:
-        psnr = bd_accuracy(anchor.points, test.points)
-    except InputError:
-        psnr = UNKNOWN
+    psnr = or_unknown(bd_accuracy, anchor.points, test.points)
     return ImageComparison(test.name, anchor.name, delta, low, high, psnr)
 
 
@@ -143,9 +130,8 @@ def bootstrap_interval(
     counts = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), resamples)
     shares = counts.T / images
     drawn = [(curve.bits_per_pixel @ shares, curve.psnr_db @ shares) for curve in (anchor, test)]
-    deltas = np.array(
-        [_delta(*(np.stack([bits[:, k], psnr[:, k]], axis=1) for bits, psnr in drawn)) for k in range(resamples)]
-    )
+    pairs = ([np.stack([bits[:, k], psnr[:, k]], axis=1) for bits, psnr in drawn] for k in range(resamples))
+    deltas = np.array([or_unknown(bd_rate, *pair) for pair in pairs])
     known = deltas[np.isfinite(deltas)]
     if len(known) < MIN_SHARE * resamples:
         return UNKNOWN, UNKNOWN
@@ -154,8 +140,8 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def published_curves(rates: Path, adaptive: Path) -> dict[str, PublishedCurve]:
-    """Quoted curves on Kodak, by their names here; empty where the files are not there.
+def published_curves(rates: Path, adaptive: Path) -> dict[str, Curve]:
+    """Quoted means on Kodak, ``[points, 2]`` of (bits a pixel, PSNR in dB), by their names here; those that are there.
 
     Args:
         rates: csv of ``codec, bits_per_pixel, psnr_rgb_db``.
@@ -164,32 +150,18 @@ def published_curves(rates: Path, adaptive: Path) -> dict[str, PublishedCurve]:
     Raises:
         InputError: a file is there but not as said.
     """
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for path, read in ((rates, _rate_row), (adaptive, _adaptive_row)):
-        if not path.is_file():
-            continue
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    name, bits, psnr = read(row)
-                    if name:
-                        found[name].append((bits, psnr))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"expected a csv of published curves, got {path.name}: {error!r}") from error
-    return {name: PublishedCurve(name, np.array(sorted(points))) for name, points in sorted(found.items())}
+    found: dict[str, list[tuple[float, float]]] = {}
+    if rates.is_file():
+        found |= read_published(rates, "codec, bits_per_pixel and psnr_rgb_db", _rate_row)
+    if adaptive.is_file():
+        found |= read_published(adaptive, "adaptive_bpp_bitstream and psnr_db", _adaptive_row)
+    return {name: Curve(name, np.array(sorted(points))) for name, points in sorted(found.items())}
 
 
-def _rate_row(row: Mapping[str, str]) -> tuple[str, float, float]:
-    name = PUBLISHED.get(row["codec"], "")
-    return (name, float(row["bits_per_pixel"]), float(row["psnr_rgb_db"])) if name else ("", 0.0, 0.0)
+def _rate_row(row: Mapping[str, str]) -> tuple[str, float, float] | None:
+    name = PUBLISHED.get(row["codec"])
+    return (name, float(row["bits_per_pixel"]), float(row["psnr_rgb_db"])) if name else None
 
 
 def _adaptive_row(row: Mapping[str, str]) -> tuple[str, float, float]:
     return PUBLISHED_ADAPTIVE, float(row["adaptive_bpp_bitstream"]), float(row["psnr_db"])
-
-
-def _delta(anchor: Float64, test: Float64) -> float:
-    try:
-        return bd_rate(anchor, test)
-    except InputError:  # no overlap, or a single point: said as "-" in the tables
-        return UNKNOWN

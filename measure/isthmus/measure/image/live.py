@@ -29,6 +29,7 @@ from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.image.encoder import EncodedImage, ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
+from isthmus.measure.curve import Float64
 from isthmus.measure.image.baselines import ms_ssim_or_nan
 from isthmus.measure.image.bounds import ideal_bits, plain_bits
 from isthmus.measure.image.photographs import ImageSet
@@ -42,7 +43,6 @@ from isthmus.measure.image.point import (
     ImageCodecPoint,
     Macs,
 )
-from isthmus.measure.metrics import Float64
 from isthmus.measure.wire_meter import WireMeter
 from isthmus.runtime.integer_half import coder_files, open_scale_indices
 

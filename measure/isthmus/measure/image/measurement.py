@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.measure.curve import Curve, Float64
 from isthmus.measure.image.baselines import BaselinePoint
 from isthmus.measure.image.curves import (
     ImageComparison,
     ImageCurve,
-    PublishedCurve,
     baseline_curves,
     codec_curve,
     compare,
@@ -29,7 +29,6 @@ from isthmus.measure.image.point import (
     AdaptationRow,
     ImageCodecPoint,
 )
-from isthmus.measure.metrics import Float64
 
 MAIN_FAMILY = "image-light"
 TIMED_PIXELS = 768 * 512  # images whose entropy-coding times are quoted
@@ -57,7 +56,7 @@ class ImageMeasurement:
     pixel_counts: Float64
     codecs: tuple[ImageCodecPoint, ...]
     sweeps: Mapping[str, tuple[BaselinePoint, ...]]
-    published: Mapping[str, PublishedCurve] = field(default_factory=dict)
+    published: Mapping[str, Curve] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     told: tuple[ImageComparison, ...] = ()
 
@@ -130,7 +129,7 @@ class ImageMeasurement:
                 np.array(detail["pixel_counts"], np.float64),
                 tuple(ImageCodecPoint.from_json(p) for p in detail["codecs"]),
                 {name: tuple(BaselinePoint.from_json(p) for p in ps) for name, ps in detail["sweeps"].items()},
-                {c["name"]: PublishedCurve(c["name"], np.array(c["points"])) for c in detail["published"]},
+                {c["name"]: Curve(c["name"], np.array(c["points"])) for c in detail["published"]},
                 tuple(detail["notes"]),
                 tuple(ImageComparison.from_json(c) for c in detail["comparisons"]),
             )
@@ -143,7 +142,7 @@ class ImageMeasurement:
             yield from (compare(self.curves[family, kind], base) for kind in KINDS[1:] if (family, kind) in self.curves)
         for place, family in enumerate(self.families):
             tests = [self.curves[family, kind] for kind in dict.fromkeys((self.best_kind(family), STATIC))]
-            anchors: list[ImageCurve | PublishedCurve] = [*self.baselines.values(), *self.published.values()]
+            anchors: list[ImageCurve | Curve] = [*self.baselines.values(), *self.published.values()]
             if place:
                 first = self.families[0]
                 anchors = [self.curves[first, self.best_kind(first)], *anchors]

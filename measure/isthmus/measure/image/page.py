@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.rows import image_tables
 from isthmus.measure.image.specimens import Picture, Specimen
-from isthmus.measure.pointcloud.page import PAGE_STYLE, table_section
+from isthmus.measure.page import PICTURE_STYLE, Page, picture
 from isthmus.measure.table import number
 
-_STYLE = """
-img { display: block; max-width: 100%; height: auto; } h3 { font-size: 15px; margin: 20px 0 6px; }
+_STYLE = (
+    f"\n{PICTURE_STYLE}"
+    + """ h3 { font-size: 15px; margin: 20px 0 6px; }
 .specimen { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; }
 figure { margin: 0; } figcaption { font-size: 13px; color: #5c5a52; padding-top: 4px; }
 .compare { position: relative; --at: 50%; } .compare .over { position: absolute; inset: 0; overflow: hidden; }
@@ -25,29 +25,24 @@ figure { margin: 0; } figcaption { font-size: 13px; color: #5c5a52; padding-top:
 .compare:has(input:focus-visible) { outline: 3px solid #0072B2; }
 .tag { position: absolute; top: 8px; padding: 1px 8px; font-size: 12px; color: #fff; background: #000a; }
 """
+)
 
 
 def write_image_page(
     measurement: ImageMeasurement, specimens: Sequence[Specimen], command: str, plot: Path, path: Path
 ) -> None:
     """Write the page, with the picture `plot` (a PNG file) and the specimens in it."""
-    title = f"{measurement.data}: {', '.join(measurement.families)}"
-    notes = "".join(f"<p class='about'>{escape(note)}</p>" for note in measurement.notes)
     shown = "".join(_specimen(specimen) for specimen in specimens)
     pictures = f"<h2>Pictures</h2><p class='about'>{_ABOUT_PICTURES}</p>{shown}" if specimens else ""
-    tables = "".join(table_section(table) for table in image_tables(measurement))
-    drawn = base64.b64encode(plot.read_bytes()).decode("ascii")
-    page = (
-        f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<style>{PAGE_STYLE}{_STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f"<p class='about'>{len(measurement.images)} images, sent to a live cloud over gRPC and received back. "
-        f"<code>{escape(command)}</code></p>{notes}"
-        f"<img alt='Rate against PSNR, and what adaptation saves' src='data:image/png;base64,{drawn}'>"
-        f"{pictures}{tables}</body></html>\n"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    Page(
+        title=f"{measurement.data}: {', '.join(measurement.families)}",
+        about=f"{len(measurement.images)} images, sent to a live cloud over gRPC and received back.",
+        command=command,
+        notes=measurement.notes,
+        body=picture(plot, "Rate against PSNR, and what adaptation saves") + pictures,
+        tables=image_tables(measurement),
+        style=_STYLE,
+    ).write(path)
 
 
 _ABOUT_PICTURES = (
@@ -71,10 +66,10 @@ def _specimen(specimen: Specimen) -> str:
     )
 
 
-def _image(picture: Picture, alt: str) -> str:
-    height, width = picture.pixels.shape[:2]
-    return f"<img alt='{escape(alt)}' width='{width}' height='{height}' src='{picture.data_uri()}'>"
+def _image(shown: Picture, alt: str) -> str:
+    height, width = shown.pixels.shape[:2]
+    return f"<img alt='{escape(alt)}' width='{width}' height='{height}' src='{shown.data_uri()}'>"
 
 
-def _figures(picture: Picture) -> str:
-    return f"{number(picture.bits_per_pixel, 3)} bits a pixel, {number(picture.psnr_db, 2)} dB"
+def _figures(shown: Picture) -> str:
+    return f"{number(shown.bits_per_pixel, 3)} bits a pixel, {number(shown.psnr_db, 2)} dB"

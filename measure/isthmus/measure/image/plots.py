@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isthmus.measure.curve import Float64
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.point import CHOSEN, CONTEXT, IDEAL, PLAIN, STATIC, SYNTHESIZED
 from isthmus.measure.image.rows import saved_percent
-from isthmus.measure.metrics import Float64
-from isthmus.measure.plot import new_figure, write_figure
+from isthmus.measure.plot import new_figure, plain, write_figure
 
 SIZE_INCHES = (12.4, 6.2)
 DOTS_PER_INCH = 120
@@ -77,10 +77,7 @@ def draw_image_png(measurement: ImageMeasurement, path: Path) -> None:
     _draw_rates(left, measurement)
     _draw_savings(right, measurement)
     for axes in (left, right):
-        axes.grid(True, color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        plain(axes)
     write_figure(figure, path)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Float64
+from isthmus.measure.curve import Float64
 
 STATIC, CHOSEN, SYNTHESIZED, CONTEXT = "static", "chosen", "synthesized", "context"
 IDEAL, PLAIN = "ideal", "plain"

@@ -6,7 +6,7 @@ import numpy as np
 
 from isthmus.measure.image.measurement import KINDS, ImageMeasurement
 from isthmus.measure.image.point import IDEAL, STAGES, STATIC
-from isthmus.measure.table import Table, number
+from isthmus.measure.table import Table, number, with_rows
 
 
 def deltas_table(measurement: ImageMeasurement) -> Table:
@@ -121,8 +121,8 @@ def per_image_table(measurement: ImageMeasurement) -> Table:
 
 
 def image_tables(measurement: ImageMeasurement) -> tuple[Table, ...]:
-    """What the terminal and the page show, in order; those without rows are left out."""
-    tables = (
+    """What the terminal and the page show, in order."""
+    return with_rows(
         deltas_table(measurement),
         adaptation_table(measurement),
         quality_table(measurement),
@@ -130,7 +130,6 @@ def image_tables(measurement: ImageMeasurement) -> tuple[Table, ...]:
         image_baselines_table(measurement),
         per_image_table(measurement),
     )
-    return tuple(table for table in tables if table.rows)
 
 
 def saved_percent(measurement: ImageMeasurement, family: str, kind: str) -> list[tuple[float, float]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.command_line import command_line
 from isthmus.measure.image.baselines import CODECS, BaselinePoint, available, sweep_images
 from isthmus.measure.image.curves import BOOTSTRAP_SEED, published_curves
 from isthmus.measure.image.live import measure_image_codec, passes
@@ -22,18 +22,13 @@ from isthmus.measure.image.photographs import KODAK_NAME, SHIPPED_NAME, ImageSet
 from isthmus.measure.image.plots import draw_image_png
 from isthmus.measure.image.point import ADAPTATIONS, ImageCodecPoint
 from isthmus.measure.image.specimens import Specimen, specimen_codec, take_specimens
+from isthmus.measure.key import slug
+from isthmus.measure.packages import require_packages
+from isthmus.measure.track import Track, no_track
 
 PUBLISHED_RATES = Path("../shared/reference/kodak_rate_distortion.csv")
 PUBLISHED_ADAPTIVE = Path("../shared/reference/adaptive_entropy_kodak.csv")
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "pillow")
-
-# Begins a task of `total` steps; answers what to call with the steps done since the last call.
-Track = Callable[[str, int], Callable[[int], None]]
-
-
-def no_track(_title: str, _total: int) -> Callable[[int], None]:
-    """Tracks nothing."""
-    return lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +115,15 @@ def choose_image_codecs(zoo: Path, families: Sequence[str]) -> list[Path]:
 
 
 def require_image_packages(options: ImageOptions) -> None:
-    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
-    needed = ["matplotlib", *(["grpc_health"] if options.cloud == "" else [])]
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure]'")
+    """MissingDependencyError if a package is missing that this needs."""
+    require_packages(["matplotlib", *(["grpc_health"] if options.cloud == "" else [])])
 
 
 def image_results_name(measurement: ImageMeasurement) -> str:
     """Stem of the results file: ``image_kodak``, and the main family where it is not the default one."""
     family = measurement.families[0]
-    suffix = "" if family == MAIN_FAMILY else f"_{_slug(family.removeprefix('image-'))}"
-    return f"image_{_slug(measurement.data)}{suffix}"
+    suffix = "" if family == MAIN_FAMILY else f"_{slug(family.removeprefix('image-'))}"
+    return f"image_{slug(measurement.data)}{suffix}"
 
 
 def image_summary_root(measurement: ImageMeasurement) -> str:
@@ -157,22 +149,19 @@ def write_image_outputs(run: ImageRun, command: str, folder: Path, *, page: bool
 
 
 def image_command_line(options: ImageOptions) -> str:
-    """The command that measures the same again: options that are not the default, paths by their name alone."""
+    """The command that measures the same again, paths by their name alone."""
     default = ImageOptions()
-    words = ["isthmus measure image"]
-    if options.images is not None:
-        words.append(f"--images {options.images.name}")
-    for flag, value, usual in (
+    formats = ",".join(default.baselines)
+    return command_line(
+        "isthmus measure image",
+        ("--images", options.images and options.images.name, None),
         ("--codec", ",".join(options.families), ",".join(default.families)),
         ("--adaptations", ",".join(options.adaptations), ",".join(default.adaptations)),
         ("--limit", options.limit_images, default.limit_images),
         ("--threads", options.threads, default.threads),
-    ):
-        if value != usual:
-            words.append(f"{flag} {value}")
-    if options.baselines != default.baselines:
-        words.append(f"--formats {','.join(options.baselines)}" if options.baselines else "--no-baselines")
-    return " ".join(words)
+        ("--formats", ",".join(options.baselines) or formats, formats),
+        ("--no-baselines", not options.baselines, False),
+    )
 
 
 def _measure_codecs(
@@ -196,7 +185,3 @@ def _measure_codecs(
             shown = specimen_codec(main, float(images.pixel_counts.sum())).name
             specimens = take_specimens(next(f for f in folders if f.name == shown), images, address)
     return points, specimens
-
-
-def _slug(name: str) -> str:
-    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())

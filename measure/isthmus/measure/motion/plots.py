@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isthmus.common.errors import InputError
+from isthmus.measure.curve import read_published
 from isthmus.measure.motion.maps import SWEEPS
-from isthmus.measure.motion.report import PUBLISHED_RANDOM
-from isthmus.measure.motion.run import MotionMeasurement, TapResult
+from isthmus.measure.motion.measurement import MotionMeasurement, TapResult
+from isthmus.measure.motion.rows import PUBLISHED_RANDOM
 from isthmus.measure.motion.warp import KERNELS
-from isthmus.measure.plot import new_figure, write_figure
+from isthmus.measure.plot import new_figure, plain, write_figure
 
-CURVES_FILE = "latent_motion_nrmse_curves.csv"
-DEFAULT_PUBLISHED = Path("../shared/reference") / CURVES_FILE
 DOTS_PER_INCH = 120
 # Okabe and Ito: a colour a stride, a dash a network; published curves are pale.
 STRIDE_COLOURS = {2: "#E69F00", 4: "#009E73", 8: "#0072B2", 16: "#D55E00", 32: "#CC79A7"}
@@ -40,25 +37,18 @@ PANELS = {
 Curves = Mapping[tuple[str, str], list[tuple[float, float]]]
 
 
-def read_published(path: Path) -> Curves:
+def published_sweeps(path: Path) -> Curves:
     """(panel, layer) to points, of the thesis's curves as digitised. InputError if it is no such file."""
-    wanted = {"panel", "layer", "x", "nrmse"}
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if not wanted <= set(reader.fieldnames or ()):
-                raise InputError(f"{path}: expected columns {sorted(wanted)}, got {reader.fieldnames}")
-            for row in reader:
-                found.setdefault((row["panel"], row["layer"]), []).append((float(row["x"]), float(row["nrmse"])))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected published curves, got none: {error}") from error
-    return found
+
+    def read(row: Mapping[str, str]) -> tuple[tuple[str, str], float, float]:
+        return (row["panel"], row["layer"]), float(row["x"]), float(row["nrmse"])
+
+    return read_published(path, "panel, layer, x and nrmse", read)
 
 
 def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -> None:
     """Four sweeps, ours and the published. Needs matplotlib."""
-    figure = _figure((12.4, 8.4))
+    figure = new_figure((12.4, 8.4), DOTS_PER_INCH)
     axes = figure.subplots(2, 2, sharey=True)
     networks = list(dict.fromkeys(tap.network for tap in measurement.taps))
     for place, panel in enumerate(SWEEPS):
@@ -77,7 +67,7 @@ def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -
         at.set_xlabel(PANELS[panel])
         if place % 2 == 0:
             at.set_ylabel("NRMSE")
-        _plain(at)
+        plain(at)
     axes[0][0].set_ylim(0, None)  # shared, so last
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
@@ -89,12 +79,12 @@ def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -
         ha="left",
         fontsize=11,
     )
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def draw_parts(measurement: MotionMeasurement, path: Path) -> None:
     """Random maps by stride, fractions of a latent, interpolations, sampling's share. Needs matplotlib."""
-    figure = _figure((12.4, 8.4))
+    figure = new_figure((12.4, 8.4), DOTS_PER_INCH)
     ((random, phases), (warps, parts)) = figure.subplots(2, 2)
     for place, (layer, stride, value) in enumerate(PUBLISHED_RANDOM):
         random.plot(place, value, "D", color=PALE[stride], markersize=8)
@@ -148,13 +138,13 @@ def draw_parts(measurement: MotionMeasurement, path: Path) -> None:
     warps.set_title("Interpolation, NRMSE over bicubic's", loc="left", fontsize=10)
     _draw_shares(parts, measurement)
     for at in (random, phases, warps, parts):
-        _plain(at)
-    _save(figure, path)
+        plain(at)
+    write_figure(figure, path)
 
 
 def draw_ablation(measurement: MotionMeasurement, path: Path) -> None:
     """Kinds and numbers of halvings. Needs matplotlib."""
-    figure = _figure((12.4, 5.2))
+    figure = new_figure((12.4, 5.2), DOTS_PER_INCH)
     left, right = figure.subplots(1, 2)
     for row in measurement.ablation:
         if len(row.halved) < 4:
@@ -175,9 +165,9 @@ def draw_ablation(measurement: MotionMeasurement, path: Path) -> None:
         at.set_xticks([1, 2, 3, 4])
         at.set_ylim(0, None)
         at.set_title(f"{name}, {measurement.effort.ablation_maps} random affine maps", loc="left", fontsize=10)
-        _plain(at)
+        plain(at)
     left.legend(fontsize=8, frameon=False, handlelength=4)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def _draw_shares(at: Any, measurement: MotionMeasurement) -> None:
@@ -206,18 +196,3 @@ def _shown(taps: tuple[TapResult, ...]) -> list[TapResult]:
         if tap.is_sent or (tap.network, tap.stride) not in seen:
             seen[tap.network, tap.stride] = tap
     return list(seen.values())
-
-
-def _figure(size: tuple[float, float]) -> Any:
-    return new_figure(size, DOTS_PER_INCH)
-
-
-def _plain(at: Any) -> None:
-    at.grid(True, color="#dddddd", linewidth=0.6)
-    at.set_axisbelow(True)
-    for side in ("top", "right"):
-        at.spines[side].set_visible(False)
-
-
-def _save(figure: Any, path: Path) -> None:
-    write_figure(figure, path)

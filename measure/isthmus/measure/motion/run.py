@@ -12,173 +12,24 @@ And over small networks that differ in how they halve their sampling: the error 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.data.image.files import image_paths, read_image
-from isthmus.data.image.labelled import load_labelled_images
-from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.motion.error import DenseError, Found, Job, means, measure_dense, measure_jobs
 from isthmus.measure.motion.maps import SWEEPS, AffineMap, UInt8, random_maps, sweep_map
+from isthmus.measure.motion.measurement import AblationResult, MotionEffort, TapResult
+from isthmus.measure.motion.pictures import spread
 from isthmus.measure.motion.taps import TappedNetwork
 from isthmus.measure.motion.warp import KERNELS
+from isthmus.measure.track import Track
 
-Track = Callable[[str, int], Callable[[int], None]]
-
-DEFAULT_IMAGES = Path("../shared/data/imagenet500_256.npz")
 KERNEL = "bicubic"
 PHASES = (0.0, 0.125, 0.25, 0.375, 0.5)
 FAMILIES = ("affine", "translation", "rotation", "scale", "shear")
 REACH_PX = 24.0
-
-
-@dataclass(frozen=True, slots=True)
-class MotionEffort:
-    """How much is measured.
-
-    Attributes:
-        maps: random affine maps of each tensor.
-        sweep_pictures: pictures at each place of a sweep, and of the shifts by fractions.
-        kernel_maps: random maps on which every interpolation is compared.
-        dense_pictures: pictures whose latents are computed at every pixel.
-        ablation_maps: random maps of each network of the ablation.
-        seed: of the maps.
-    """
-
-    maps: int = 2048
-    sweep_pictures: int = 100
-    kernel_maps: int = 256
-    dense_pictures: int = 12
-    ablation_maps: int = 256
-    seed: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class TapResult:
-    """What was found of one tensor.
-
-    Attributes:
-        network, tap, stride: which.
-        nrmse: of every random map, bicubic.
-        inner, relative: their means without the rim, and over the standard deviation.
-        about_tensor: mean NRMSE when the map turns about the tensor's centre instead of the picture's.
-        sweeps: panel to (x, mean NRMSE) pairs.
-        phases: (fraction of a latent, mean NRMSE, mean without the rim).
-        kernels: mean NRMSE by interpolation on the same maps.
-        dense: errors with the tensor known at every pixel.
-    """
-
-    network: str
-    tap: str
-    stride: int
-    nrmse: tuple[float, ...]
-    inner: float
-    relative: float
-    about_tensor: float
-    sweeps: Mapping[str, tuple[tuple[float, float], ...]]
-    phases: tuple[tuple[float, float, float], ...]
-    kernels: Mapping[str, float]
-    dense: tuple[DenseError, ...] = ()
-
-    @property
-    def mean(self) -> float:
-        """Mean NRMSE over the random maps."""
-        return means(self.nrmse)
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether it is what a codec of ours sends."""
-        return self.tap == "y"
-
-    @property
-    def best_kernel(self) -> str:
-        """The interpolation of the least error."""
-        return min(self.kernels, key=lambda name: self.kernels[name])
-
-    @property
-    def sampling_percent(self) -> float:
-        """Share of the inner squared error of affine maps that goes when the tensor is known at every pixel."""
-        found = [d for d in self.dense if d.family == "affine"]
-        return 100 * (1 - found[0].dense / found[0].sampled) if found else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class AblationResult:
-    """One small network.
-
-    Attributes:
-        name, pooling, motion_weight: which.
-        top1_percent: on labelled images that it was not trained on; nan if none were given.
-        halved: (stride, NRMSE bicubic, relative error) after each halving.
-        kernels: NRMSE of y by interpolation.
-        relative: of y, bicubic.
-        stride: of y.
-        whole, half: NRMSE of y, without the rim, at shifts by whole latents and by halves.
-    """
-
-    name: str
-    pooling: str
-    motion_weight: float
-    top1_percent: float
-    halved: tuple[tuple[int, float, float], ...]
-    kernels: Mapping[str, float]
-    relative: float
-    stride: int
-    whole: float
-    half: float
-
-
-@dataclass(frozen=True, slots=True)
-class MotionMeasurement:
-    """All of it."""
-
-    data: str
-    pictures: int
-    effort: MotionEffort
-    titles: Mapping[str, str]
-    taps: tuple[TapResult, ...]
-    ablation: tuple[AblationResult, ...] = ()
-
-    def followed_by(self, new: MotionMeasurement) -> MotionMeasurement:
-        """With the networks of another measurement in the place of its own of the same names.
-
-        Raises:
-            InputError: the two are not of the same pictures and effort.
-        """
-        mine, others = (self.data, self.pictures, self.effort), (new.data, new.pictures, new.effort)
-        if mine != others:
-            raise InputError(f"expected a measurement on {mine} to merge into, got one on {others}")
-        networks = {tap.network for tap in new.taps}
-        rows = {row.name: row for row in (*self.ablation, *new.ablation)}
-        kept = tuple(tap for tap in self.taps if tap.network not in networks)
-        titles = MappingProxyType({**self.titles, **new.titles})
-        return MotionMeasurement(
-            self.data, self.pictures, self.effort, titles, (*kept, *new.taps), tuple(rows.values())
-        )
-
-
-def load_pictures(path: Path | None, limit: int = 0) -> tuple[str, list[UInt8]]:
-    """(name, pictures uint8 [H, W, 3]) of a packed file of labelled images or a folder of images.
-
-    Without a path: the ImageNet images beside the project, else the photographs that scikit-image ships.
-    """
-    if path is None and DEFAULT_IMAGES.is_file():
-        path = DEFAULT_IMAGES
-    if path is not None and path.suffix == ".npz":
-        packed = load_labelled_images(path)
-        chosen = _spread(len(packed), limit)
-        return packed.name, [packed.pixels(i) for i in chosen]
-    if path is not None:
-        paths = image_paths([path])
-        return path.resolve().name, [read_image(paths[i]).pixels for i in _spread(len(paths), limit)]
-    shipped = find_image_set(None, limit)
-    return shipped.name, [shipped.read(i).pixels for i in range(len(shipped))]
 
 
 def measure_network(
@@ -198,7 +49,7 @@ def measure_network(
         Job(i, sweep_map(panel, x), f"{panel} {x}")
         for panel, places in SWEEPS.items()
         for x in places
-        for i in _spread(len(pictures), effort.sweep_pictures)
+        for i in spread(len(pictures), effort.sweep_pictures)
     ]
     step = track(f"{network.title}: sweeps", len(sweep_jobs))
     swept = list(measure_jobs(network, pictures, sweep_jobs, (KERNEL,), step))
@@ -277,7 +128,7 @@ def _phases(
     """Shifts along x by a whole number of latents and a fraction."""
     rng = np.random.default_rng(effort.seed)
     wanted = [tap for tap in network.taps if not taps or tap.name in taps]
-    chosen = _spread(len(pictures), effort.sweep_pictures)
+    chosen = spread(len(pictures), effort.sweep_pictures)
     out: dict[str, tuple[tuple[float, float, float], ...]] = {}
     strides = sorted({tap.stride for tap in wanted})
     step = track(f"{network.title}: fractions of a latent", len(strides) * len(phases) * len(chosen))
@@ -323,7 +174,7 @@ def _dense(
     if not effort.dense_pictures:
         return {}
     rng = np.random.default_rng(effort.seed)
-    chosen = _spread(len(pictures), effort.dense_pictures)
+    chosen = spread(len(pictures), effort.dense_pictures)
     jobs = [Job(i, family_map(family, rng), family) for i in chosen for family in FAMILIES for _ in range(3)]
     largest = max(tap.stride for tap in network.taps)
     step = track(f"{network.title}: latents at every pixel", len(chosen) * largest)
@@ -332,11 +183,3 @@ def _dense(
 
 def _mean(found: Sequence[Found], tap: tuple[str, str], key: str = "") -> float:
     return means(f.errors[tap].nrmse for f in found if not key or f.key == key)
-
-
-def _spread(count: int, limit: int) -> list[int]:
-    """Indices of at most `limit` of so many, evenly; all for 0."""
-    if not limit or limit >= count:
-        return list(range(count))
-    found: list[Any] = np.linspace(0, count - 1, limit).round().astype(int).tolist()
-    return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Float64, bd_accuracy, bd_rate, label_optimum_bits, pareto_front, rate_at_accuracy
+from isthmus.measure.curve import (
+    Curve,
+    Float64,
+    bd_accuracy,
+    bd_rate,
+    or_unknown,
+    pareto_front,
+    rate_at_accuracy,
+    read_published,
+)
 from isthmus.measure.pointcloud.baselines import SweepPoint
+from isthmus.measure.pointcloud.label_optimum import label_optimum_bits
 from isthmus.measure.pointcloud.point import CodecPoint
 
 QUOTED_ACCURACY_PERCENT = 80.0
@@ -22,24 +30,12 @@ CONFIGS = ("full", "lite", "micro")
 PUBLISHED_NAMES = (*(f"thesis-{config}-p1024" for config in CONFIGS), "input-compression-pointnet-tmc13")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """A front by growing bits, float64 [points, 2] of (bits a cloud, top-1 percent), and what it is called."""
-
-    name: str
-    points: Float64
-
-    @property
-    def best_percent(self) -> float:
-        return float(self.points[-1, 1])
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A curve against an anchor. Numbers are nan where the two fronts share no accuracy, or no rate.
 
     `bd_accuracy_points` is over the rates that both have, `saturated_bd_accuracy_points` as the thesis does it
-    (see `metrics.bd_accuracy`).
+    (see `curve.bd_accuracy`).
     """
 
     test: str
@@ -49,19 +45,11 @@ class Comparison:
     saturated_bd_accuracy_points: float
 
 
-def codec_curves(points: Iterable[CodecPoint]) -> dict[str, Curve]:
-    """Front of each family on aligned clouds, on real coded bits of one cloud a packet."""
+def codec_curves(points: Iterable[CodecPoint], accuracy: str = "top1_percent") -> dict[str, Curve]:
+    """Front of each family, on real coded bits of one cloud a packet and one of the accuracies of `CodecPoint`."""
     families: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for point in points:
-        families[point.family].append((point.rate.coded_bits, point.top1_percent))
-    return {family: Curve(family, pareto_front(found, family)) for family, found in sorted(families.items())}
-
-
-def random_heading_curves(points: Iterable[CodecPoint]) -> dict[str, Curve]:
-    """Front of each family on clouds with random headings."""
-    families: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for point in points:
-        families[point.family].append((point.rate.coded_bits, point.random_heading_top1_percent))
+        families[point.family].append((point.rate.coded_bits, getattr(point, accuracy)))
     return {family: Curve(family, pareto_front(found, family)) for family, found in sorted(families.items())}
 
 
@@ -72,35 +60,19 @@ def baseline_curve(name: str, points: Iterable[SweepPoint]) -> Curve:
 
 def published_curves(path: Path, names: Sequence[str] = PUBLISHED_NAMES) -> dict[str, Curve]:
     """Curves of another paper from a csv of `codec,bits_per_cloud,top1_percent`: another data set, shown as such."""
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["codec"] in names:
-                    found[row["codec"]].append((float(row["bits_per_cloud"]), float(row["top1_percent"])))
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"expected a csv of codec,bits_per_cloud,top1_percent, got {path.name}: {error!r}; leave out --published"
-        ) from error
+
+    def read(row: Mapping[str, str]) -> tuple[str, float, float] | None:
+        values = row["codec"], float(row["bits_per_cloud"]), float(row["top1_percent"])
+        return values if values[0] in names else None
+
+    found = read_published(path, "codec, bits_per_cloud and top1_percent", read)
     return {name: Curve(name, pareto_front(points, name)) for name, points in found.items()}
 
 
 def compare(test: Curve, anchor: Curve) -> Comparison:
     """Deltas of `test` against `anchor`."""
-
-    def value(delta: Callable[[Float64, Float64], float]) -> float:
-        try:
-            return delta(anchor.points, test.points)
-        except InputError:  # no overlap, or a single point: said as "-" in the tables
-            return float("nan")
-
-    return Comparison(
-        test.name,
-        anchor.name,
-        bd_rate_percent=value(bd_rate),
-        bd_accuracy_points=value(bd_accuracy),
-        saturated_bd_accuracy_points=value(partial(bd_accuracy, saturated=True)),
-    )
+    deltas = (bd_rate, bd_accuracy, partial(bd_accuracy, saturated=True))
+    return Comparison(test.name, anchor.name, *(or_unknown(delta, anchor.points, test.points) for delta in deltas))
 
 
 def compare_all(codecs: Mapping[str, Curve], baselines: Mapping[str, Curve]) -> tuple[Comparison, ...]:

@@ -26,8 +26,8 @@ from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import Encoded, Encoder
-from isthmus.measure.metrics import Percentiles, Rate
-from isthmus.measure.pointcloud.point import STAGES, CodecPoint, StageTimes, Traffic
+from isthmus.measure.percentiles import Percentiles
+from isthmus.measure.pointcloud.point import STAGES, CodecPoint, Rate, StageTimes, Traffic
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
 from isthmus.measure.wire_meter import WireMeter
 

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Float64, label_optimum_curve
+from isthmus.measure.curve import Curve, Float64
 from isthmus.measure.pointcloud.baselines import SweepPoint
 from isthmus.measure.pointcloud.curves import (
     Comparison,
-    Curve,
     baseline_curve,
     codec_curves,
     compare_all,
-    random_heading_curves,
     summarize,
     summarize_wire,
     to_json,
 )
+from isthmus.measure.pointcloud.label_optimum import label_optimum_curve
 from isthmus.measure.pointcloud.point import CodecPoint
 
 WIRE_CODEC = "pc-lite-any-q10"  # the codec whose wire bytes are quoted, where it was measured
@@ -57,7 +56,7 @@ class Measurement:
     @property
     def random_heading_curves(self) -> dict[str, Curve]:
         """Families on clouds with random headings."""
-        return random_heading_curves(self.codecs)
+        return codec_curves(self.codecs, "random_heading_top1_percent")
 
     @property
     def baselines(self) -> dict[str, Curve]:

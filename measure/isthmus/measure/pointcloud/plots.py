@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from isthmus.measure.plot import new_figure, write_figure
-from isthmus.measure.pointcloud.curves import Curve
+from isthmus.measure.curve import Curve
+from isthmus.measure.plot import new_figure, plain, write_figure
 from isthmus.measure.pointcloud.measurement import Measurement
 
 SIZE_INCHES = (9.2, 6.0)
@@ -104,10 +104,7 @@ def draw_png(measurement: Measurement, path: Path) -> None:
     axes.set_xlabel("bits a cloud (coded payload, one cloud a packet)")
     axes.set_ylabel("top-1, %")
     axes.set_title(f"{measurement.data}, {measurement.points:,} points a cloud", loc="left", fontsize=11)
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)
     # Below, column by column: the optimum and the input codecs, then one column a width.
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     write_figure(figure, path)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Percentiles, Rate
+from isthmus.measure.percentiles import Percentiles
 from isthmus.measure.wire_meter import WireBytes
 
 _NAME = re.compile(r"pc-(?P<config>full|lite|micro)-(?P<variant>any|p\d+|thesis-p\d+)-q(?P<step>\d+)")
@@ -34,6 +36,27 @@ class CodecName:
     @property
     def family(self) -> str:
         return f"pc-{self.config}-{self.variant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Mean bits a signal at each layer of the way; from `coded_bits` on, each is at least the one before.
+
+    `estimated_bits` is the ideal length under the prior. It may lie above `coded_bits` by less than a tail's rounding.
+    """
+
+    estimated_bits: float
+    coded_bits: float
+    packet_bits: float
+    message_bits: float
+    wire_bits: float
+
+    def __post_init__(self) -> None:
+        values = (self.estimated_bits, self.coded_bits, self.packet_bits, self.message_bits, self.wire_bits)
+        if not all(np.isfinite(v) and v >= 0 for v in values):
+            raise InputError(f"expected finite rates of 0 bits or more, got {values}")
+        if not values[1] <= values[2] <= values[3] <= values[4]:
+            raise InputError(f"expected coded <= packet <= message <= wire bits, got {values[1:]}")
 
 
 @dataclass(frozen=True, slots=True)

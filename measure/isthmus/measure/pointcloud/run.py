@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
-from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
-from isthmus.measure.metrics import label_prior
+from isthmus.measure.codecs import fitting_codecs
+from isthmus.measure.command_line import command_line
+from isthmus.measure.key import slug
+from isthmus.measure.packages import require_packages
 from isthmus.measure.pointcloud.baselines import (
     DRAW_SEED,
     Draco,
@@ -30,12 +31,14 @@ from isthmus.measure.pointcloud.baselines import (
 )
 from isthmus.measure.pointcloud.classifiers import Classifiers
 from isthmus.measure.pointcloud.curves import published_curves
+from isthmus.measure.pointcloud.label_optimum import label_prior
 from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec
 from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.page import write_page
 from isthmus.measure.pointcloud.plots import draw_png
 from isthmus.measure.pointcloud.point import CodecName, CodecPoint
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
+from isthmus.measure.track import Track, no_track
 
 SHARED_DATA = Path("../shared/data/modelnet10_2048.npz")
 SHARED_TMC13 = Path("../shared/reference/tmc13_modelnet10_bits.npz")
@@ -45,14 +48,6 @@ FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED = 40, 2048, 20_000
 STORED_ROUNDING = 0.01  # packed sets keep integers: a point of the unit ball may lie this far outside
 TMC13_CHOICES = ("auto", "recorded", "live", "none")
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "DracoPy")
-
-# Begins a task of `total` steps; answers what to call with the steps done since the last call.
-Track = Callable[[str, int], Callable[[int], None]]
-
-
-def no_track(_title: str, _total: int) -> Callable[[int], None]:
-    """Tracks nothing."""
-    return lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +107,27 @@ def measure(options: PointCloudOptions, track: Track = no_track) -> Measurement:
 
 def choose_codecs(zoo: Path, options: PointCloudOptions) -> list[Path]:
     """Folders of the codecs asked for, by family and step. InputError if none fits."""
-    patterns = (options.codecs or f"pc-*-p{options.points}-q*,pc-*-any-q*").split(",")
-    folders = codec_folders(zoo)
-    chosen = [f for f in folders if any(fnmatch(f.name, pattern.strip()) for pattern in patterns)]
+    patterns = options.codecs or f"pc-*-p{options.points}-q*,pc-*-any-q*"
+    chosen = fitting_codecs(zoo, patterns)
     if not chosen:
         raise InputError(
-            f"expected codecs like {' or '.join(patterns)} in {zoo}, found none of them among {len(folders)} codecs: "
+            f"expected codecs like {patterns.replace(',', ' or ')} in {zoo}, found none of them: "
             "name others with --codecs, or train them with `isthmus train pointcloud`"
         )
     return sorted(chosen, key=lambda f: (CodecName.parse(f.name).family, CodecName.parse(f.name).step))
 
 
-def require_packages(options: PointCloudOptions, *, page: bool = True) -> None:
-    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+def require_pointcloud_packages(options: PointCloudOptions, *, page: bool = True) -> None:
+    """MissingDependencyError if a package is missing that this needs."""
     needed = ["matplotlib", *(["plotly"] if page else []), *(["DracoPy"] if "draco" in options.baselines else [])]
     if options.cloud == "":
         needed.append("grpc_health")
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure]'")
+    require_packages(needed)
 
 
 def results_name(measurement: Measurement) -> str:
     """Stem of the results file: ``pointcloud_p1024``, or with the data where it is not the benchmark's."""
-    where = "" if measurement.data == BENCHMARK_DATA else f"_{_slug(measurement.data)}"
+    where = "" if measurement.data == BENCHMARK_DATA else f"_{slug(measurement.data)}"
     return f"pointcloud{where}_p{measurement.points}"
 
 
@@ -159,6 +151,24 @@ def write_outputs(measurement: Measurement, command: str, folder: Path, *, page:
         write_page(measurement, command, written[-1])
     gather_summary(folder)
     return tuple(written)
+
+
+def pointcloud_command_line(options: PointCloudOptions) -> str:
+    """The command that measures the same again, paths by their name alone."""
+    default = PointCloudOptions()
+    return command_line(
+        "isthmus measure pointcloud",
+        ("--data", options.data and options.data.name, None),
+        ("--codecs", f"'{options.codecs}'", "''"),
+        ("--points", options.points, default.points),
+        ("--draws", options.draws, default.draws),
+        ("--baselines", ",".join(options.baselines) or "none", ",".join(default.baselines)),
+        ("--tmc13", options.tmc13, default.tmc13),
+        ("--coalesced", options.live.coalesced_clouds, default.live.coalesced_clouds),
+        ("--timed", options.live.timed_clouds, default.live.timed_clouds),
+        ("--limit", options.limit_clouds, default.limit_clouds),
+        ("--threads", options.live.threads, default.live.threads),
+    )
 
 
 def default_test_set(data: Path | None) -> LabelledClouds:
@@ -238,7 +248,3 @@ def _in_unit_ball(test_set: LabelledClouds) -> np.ndarray[tuple[int, ...], np.dt
         clouds = clouds - clouds.mean(1, keepdims=True)
         clouds = clouds / np.linalg.norm(clouds, axis=2).max(1)[:, None, None]
     return clouds
-
-
-def _slug(name: str) -> str:
-    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isthmus.measure.plot import new_figure, write_figure
-from isthmus.measure.split.run import SplitMeasurement
-from isthmus.measure.table import Table, number
+from isthmus.measure.plot import new_figure, plain, write_figure
+from isthmus.measure.split.measurement import SplitMeasurement
 
 SIZE_INCHES = (8.8, 5.6)
 DOTS_PER_INCH = 120
@@ -57,39 +56,6 @@ def draw_split_png(measurement: SplitMeasurement, path: Path) -> None:
         loc="left",
         fontsize=10,
     )
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
     write_figure(figure, path)
-
-
-def split_table(measurement: SplitMeasurement) -> Table:
-    """All points."""
-    rows = [("whole network", "", number(measurement.macs / 1e6), "", number(measurement.top1_whole_percent, 2), "100")]
-    for curve in measurement.curves:
-        for p in curve.points:
-            rows.append(
-                (
-                    f"{curve.tensor}, {p.bits} bits",
-                    str(curve.stride),
-                    number(curve.edge_macs / 1e6),
-                    number(p.bits_per_frame / 1e3),
-                    number(p.top1_percent, 2),
-                    number(p.agreement_percent, 2),
-                )
-            )
-    for p in measurement.jpeg:
-        rows.append(
-            (
-                f"JPEG {p.bits}, cloud only",
-                "",
-                "0.0",
-                number(p.bits_per_frame / 1e3),
-                number(p.top1_percent, 2),
-                number(p.agreement_percent, 2),
-            )
-        )
-    title = f"{measurement.model} on {measurement.tested} images of {measurement.data}"
-    return Table(title, ("cut", "stride", "edge MMAC", "kbit a frame", "top-1 %", "agree %"), tuple(rows))

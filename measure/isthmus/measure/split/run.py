@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,11 @@ from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.key import slug
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
+from isthmus.measure.split.measurement import LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
+from isthmus.measure.split.plots import draw_split_png
+from isthmus.measure.track import Track
 from isthmus.runtime.frame_size import resized
 from isthmus.split.calibrate import intra_tables, key_tables
 from isthmus.split.codec_writer import (
@@ -47,10 +50,8 @@ from isthmus.split.sessions import batch_of, open_model
 
 JPEG_QUALITIES = (5, 10, 20, 50, 90)
 VERSIONED = ("numpy", "onnx", "onnxruntime", "pillow")
-LOSS_POINTS = 1.0
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
-Track = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,107 +63,6 @@ class SplitMeasureOptions:
     calibration: int = 100
     live_frames: int = 50
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-
-
-@dataclass(frozen=True, slots=True)
-class SplitPoint:
-    """One cut at one bit depth, or JPEG at one quality (then `bits` is that).
-
-    Attributes:
-        bits: of the quantiser.
-        bits_per_frame: of whole packets, mean over the tested images.
-        top1_percent: against the labels.
-        agreement_percent: against the whole network's answers.
-    """
-
-    bits: int
-    bits_per_frame: float
-    top1_percent: float
-    agreement_percent: float
-
-
-@dataclass(frozen=True, slots=True)
-class SplitCurve:
-    """One cut."""
-
-    tensor: str
-    stride: int
-    shape: tuple[int, int, int]
-    edge_macs: int
-    cloud_macs: int
-    points: tuple[SplitPoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCheck:
-    """One point over a live wire: how many frames, and how many had another packet or another answer."""
-
-    tensor: str
-    bits: int
-    frames: int
-    differing_packets: int
-    differing_answers: int
-    wire_frame_bits: float
-
-
-@dataclass(frozen=True, slots=True)
-class SplitMeasurement:
-    """All of it."""
-
-    model: str
-    data: str
-    calibration: int
-    tested: int
-    top1_whole_percent: float
-    macs: int
-    curves: tuple[SplitCurve, ...]
-    jpeg: tuple[SplitPoint, ...]
-    live: LiveCheck | None
-
-    def summary(self, root: str) -> dict[str, float]:
-        """The numbers that may be quoted."""
-        found: dict[str, float] = {
-            f"{root}.top1_whole_percent": self.top1_whole_percent,
-            f"{root}.macs_whole": self.macs,
-            f"{root}.images": self.tested,
-            f"{root}.calibration_images": self.calibration,
-        }
-        for curve in self.curves:
-            key = f"{root}.{slug(curve.tensor)}"
-            found[f"{key}.macs_edge"] = curve.edge_macs
-            found[f"{key}.stride"] = curve.stride
-            for p in curve.points:
-                found[f"{key}.b{p.bits}.bits_per_frame"] = p.bits_per_frame
-                found[f"{key}.b{p.bits}.top1_percent"] = p.top1_percent
-            near = [p for p in curve.points if p.top1_percent >= self.top1_whole_percent - LOSS_POINTS]
-            if near:
-                best = min(near, key=lambda p: p.bits_per_frame)
-                found[f"{key}.bits_per_frame"] = best.bits_per_frame
-                found[f"{key}.top1_percent"] = best.top1_percent
-        if self.live is not None:
-            found[f"{root}.live.frames"] = self.live.frames
-            found[f"{root}.live.mismatches"] = self.live.differing_packets + self.live.differing_answers
-        return found
-
-    def detail(self) -> dict[str, Any]:
-        """Everything, for the results file."""
-        return {
-            "protocol": f"the first {self.calibration} images calibrate quantiser and tables, the other {self.tested} "
-            "are tested; key frames only, whole packets counted",
-            "curves": [
-                {
-                    "tensor": c.tensor,
-                    "stride": c.stride,
-                    "shape": list(c.shape),
-                    "edge_macs": c.edge_macs,
-                    "cloud_macs": c.cloud_macs,
-                    "points": [_point(p) for p in c.points],
-                }
-                for c in self.curves
-            ],
-            "jpeg_cloud_only": [_point(p) for p in self.jpeg],
-            "live": None if self.live is None else {name: getattr(self.live, name) for name in LiveCheck.__slots__},
-        }
 
 
 def measure_split(
@@ -215,8 +115,6 @@ def measure_split(
 
 def write_split_outputs(measurement: SplitMeasurement, command: str, folder: Path) -> tuple[Path, ...]:
     """Results file and picture, the summary gathered; answers their paths."""
-    from isthmus.measure.split.plots import draw_split_png
-
     name = f"split_{slug(measurement.model)}"
     provenance = Provenance.of(command, measurement.data, 0, VERSIONED)
     summary = measurement.summary(f"split.{slug(measurement.model)}")
@@ -225,11 +123,6 @@ def write_split_outputs(measurement: SplitMeasurement, command: str, folder: Pat
     draw_split_png(measurement, picture)
     gather_summary(folder)
     return written, picture
-
-
-def slug(name: str) -> str:
-    """A name as a part of a summary key."""
-    return "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())
 
 
 def _whole(
@@ -330,10 +223,6 @@ def _through_jpeg(frame: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.
     buffer = io.BytesIO()
     PIL.Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
     return np.asarray(PIL.Image.open(buffer).convert("RGB"))
-
-
-def _point(p: SplitPoint) -> dict[str, float]:
-    return {name: getattr(p, name) for name in SplitPoint.__slots__}
 
 
 def _percent(hits: npt.NDArray[np.bool_]) -> float:

@@ -20,6 +20,7 @@ from isthmus.data.video.clips import (
     video_files,
 )
 from isthmus.measure.image.photographs import find_image_set
+from isthmus.measure.key import slug
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.options import NONE, VideoOptions
 
@@ -115,5 +116,5 @@ def check_classes(clips: ClipSet, folder: Path) -> None:
 
 def _own_names(path: Path, kind: str) -> tuple[str, str]:
     """Of a set that the user named."""
-    slug = "_".join("".join(c if c.isalnum() and c.isascii() else " " for c in path.stem.lower()).split())
-    return f"video_{slug}_{kind}", f"video_{slug}.{kind}"
+    stem = slug(path.stem)
+    return f"video_{stem}_{kind}", f"video_{stem}.{kind}"

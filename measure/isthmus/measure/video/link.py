@@ -6,17 +6,13 @@ cloud's as they are. Bits are those of each frame's packet. See `link` for what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from isthmus.common.errors import InputError
+from isthmus.measure.key import slug
 from isthmus.measure.link import FrameCost, Link, LinkOutcome, run_frames
-from isthmus.measure.plot import new_figure, write_figure
-from isthmus.measure.table import Table, number
 from isthmus.measure.video.point import FrameTrace
 
 SPLIT, SPLIT_INTRA, EDGE_ONLY = "split", "split, all intra", "edge only"
@@ -130,7 +126,7 @@ class LinkMeasurement:
         found: dict[str, float] = {}
         for row in self.rows:
             mbit = f"{row.bandwidth_mbit_per_s:g}".replace(".", "p")
-            way = "_".join(row.way.replace(",", "").replace("H.264", "h264").lower().split())
+            way = slug(row.way.replace("H.264", "h264"))
             found[f"{root}.latency_ms_{way}_at_{mbit}_mbit"] = row.outcome.latency_p50_ms
         wins = self.wins()
         if wins:
@@ -162,77 +158,3 @@ def measure_link(data: str, ways: Mapping[str, LinkWay], options: LinkOptions) -
             outcome = run_frames(way.costs, link, fps=options.fps, max_in_flight=options.max_in_flight)
             rows.append(LinkRow(name, way.setting, way.right_percent, mbit, outcome))
     return LinkMeasurement(data, options, tuple(rows))
-
-
-def link_table(measurement: LinkMeasurement) -> Table:
-    """Latency and answers a second, a row a bandwidth; the soonest is marked."""
-    options = measurement.options
-    columns = ("Mbit/s", *measurement.ways)
-    rows = []
-    for bandwidth in options.bandwidths_mbit_per_s:
-        found = [measurement.row(way, bandwidth) for way in measurement.ways]
-        latencies = [r.outcome.latency_p50_ms if r else np.inf for r in found]
-        cells = [
-            "–"
-            if r is None
-            else f"{number(r.outcome.latency_p50_ms, 0)} ms, {number(r.outcome.answered_fps, 1)}/s"
-            + (" *" if r.outcome.latency_p50_ms == min(latencies) else "")
-            for r in found
-        ]
-        rows.append((f"{bandwidth:g}", *cells))
-    title = (
-        f"{measurement.data}: median latency and answers a second; {options.delay_ms:g} ms each way, the edge "
-        f"{options.slow_down:g} times slower than this machine, {options.fps:g} frames a second, * the soonest"
-    )
-    return Table(title, columns, tuple(rows))
-
-
-def link_ways_table(measurement: LinkMeasurement) -> Table:
-    """What each way is."""
-    first = measurement.options.bandwidths_mbit_per_s[0]
-    rows = tuple(
-        (r.way, r.setting, number(r.right_percent, 2)) for r in measurement.rows if r.bandwidth_mbit_per_s == first
-    )
-    return Table("The ways", ("way", "setting", "right %"), rows)
-
-
-_COLOURS: Mapping[str, str] = {
-    SPLIT: "#D55E00",
-    SPLIT_INTRA: "#0072B2",
-    EDGE_ONLY: "#009E73",
-    CLOUD_H264: "#222222",
-    CLOUD_JPEG: "#9a9a9a",
-}
-
-
-def draw_link_png(measurement: LinkMeasurement, path: Path) -> None:
-    """Latency against bandwidth. Needs matplotlib (extra `measure`)."""
-    figure = new_figure((8.6, 5.2), 120)
-    from matplotlib.ticker import FuncFormatter
-
-    axes = figure.add_subplot()
-    for way in measurement.ways:
-        rows: Sequence[LinkRow] = [r for r in measurement.rows if r.way == way]
-        axes.plot(
-            [r.bandwidth_mbit_per_s for r in rows],
-            [r.outcome.latency_p50_ms for r in rows],
-            label=f"{way} ({rows[0].setting}, {rows[0].right_percent:.1f} % right)",
-            color=_COLOURS.get(way, "#CC79A7"),
-            marker="o",
-            markersize=4,
-            linewidth=2.2 if way == SPLIT else 1.5,
-        )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_tick_params(which="minor", labelsize=7)
-    axes.set_xlabel("bandwidth, Mbit/s")
-    axes.set_ylabel("median latency, ms")
-    axes.set_title(f"{measurement.data}, edge {measurement.options.slow_down:g} times slower", loc="left", fontsize=11)
-    axes.grid(True, color="#dddddd", linewidth=0.6)
-    axes.legend(fontsize=8, frameon=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    write_figure(figure, path)

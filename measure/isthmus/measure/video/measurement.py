@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Float64, pareto_front, rate_at_accuracy
+from isthmus.measure.curve import Float64, pareto_front, rate_at_accuracy
+from isthmus.measure.key import slug
 from isthmus.measure.video.point import (
     ALL_INTRA,
     MOTION,
@@ -210,4 +211,4 @@ def _with_interval(key: str, unit: str, estimate: Estimate) -> dict[str, float]:
 
 def _word(family: str) -> str:
     """A family as part of a key: ``H.264 veryfast`` is ``h264_veryfast``."""
-    return "_".join("".join(c if c.isalnum() else " " for c in family.lower().replace("h.264", "h264")).split())
+    return slug(family.replace("H.264", "h264"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from isthmus.measure.command_line import command_line
 from isthmus.measure.video.input_codecs import H264, JPEG
 from isthmus.measure.video.link import LinkOptions
 
@@ -57,10 +58,10 @@ class VideoOptions:
 
 
 def video_command_line(options: VideoOptions) -> str:
-    """The command that measures the same again: options that are not the default, paths by their name alone."""
+    """The command that measures the same again, paths by their name alone."""
     default = VideoOptions()
-    words = ["isthmus measure video"]
-    for flag, value, usual in (
+    return command_line(
+        "isthmus measure video",
         ("--codec", ",".join(options.codecs), ",".join(default.codecs)),
         ("--labelled", options.labelled and Path(options.labelled).name, default.labelled),
         ("--labelled-clips", options.labelled_clips, default.labelled_clips),
@@ -75,18 +76,11 @@ def video_command_line(options: VideoOptions) -> str:
         ("--slow-down", f"{options.link.slow_down:g}", f"{default.link.slow_down:g}"),
         ("--fps", f"{options.link.fps:g}", f"{default.link.fps:g}"),
         ("--in-flight", options.link.max_in_flight, default.link.max_in_flight),
-    ):
-        if value != usual:
-            words.append(f"{flag} {value}")
-    for flag, is_set in (
-        ("--tune", options.is_tuning),
-        ("--quick", options.is_quick),
-        ("--no-live", not options.is_live),
-        ("--no-link", not options.with_link),
-    ):
-        if is_set:
-            words.append(flag)
-    return " ".join(words)
+        ("--tune", options.is_tuning, False),
+        ("--quick", options.is_quick, False),
+        ("--no-live", not options.is_live, False),
+        ("--no-link", not options.with_link, False),
+    )
 
 
 def _listed(values: Sequence[float]) -> str:

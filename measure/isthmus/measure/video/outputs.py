@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
-from isthmus.measure.video.link import draw_link_png, link_table, link_ways_table
-from isthmus.measure.video.page import write_tables_page, write_video_page
-from isthmus.measure.video.plots import draw_video_png
+from isthmus.measure.video.page import write_link_page, write_video_page
+from isthmus.measure.video.plots import draw_link_png, draw_video_png
 from isthmus.measure.video.point import BOOTSTRAP_SEED
 from isthmus.measure.video.run import VideoRun
 
@@ -40,9 +39,7 @@ def write_video_outputs(run: VideoRun, command: str, folder: Path, *, page: bool
         draw_link_png(link, plot)
         written.append(plot)
         if page:
-            tables = (link_table(link), link_ways_table(link))
-            about = "Measured frames over an emulated link: virtual time, first in first out."
-            write_tables_page(f"{link.data}: over a link", about, command, (), (plot,), tables, folder / f"{name}.html")
+            write_link_page(link, command, plot, folder / f"{name}.html")
             written.append(folder / f"{name}.html")
     gather_summary(folder)
     return tuple(written)

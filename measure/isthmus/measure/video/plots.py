@@ -1,4 +1,4 @@
-"""The picture of a video measurement: bits a frame on a log axis against accuracy or agreement, every bit counted."""
+"""The pictures of a video measurement: bits a frame against accuracy or agreement; over a link, latency."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.measure.plot import new_figure, write_figure
+from isthmus.measure.plot import new_figure, plain, write_figure
+from isthmus.measure.video.link import CLOUD_H264, CLOUD_JPEG, EDGE_ONLY, SPLIT, SPLIT_INTRA, LinkMeasurement
 from isthmus.measure.video.measurement import LABELS, VideoMeasurement
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind, VideoPoint
 
 SIZE_INCHES = (12.4, 6.2)
+LINK_SIZE_INCHES = (8.6, 5.2)
 DOTS_PER_INCH = 120
 # Okabe and Ito: safe for colour-blind eyes. A colour a family of ours, grey for input codecs.
 STYLES = {
@@ -26,6 +28,13 @@ INPUT_STYLES = {
     "JPEG": ("#9a9a9a", "--", "s"),
 }
 OTHER_STYLE = ("#CC79A7", "-", "x")
+LINK_COLOURS = {
+    SPLIT: "#D55E00",
+    SPLIT_INTRA: "#0072B2",
+    EDGE_ONLY: "#009E73",
+    CLOUD_H264: "#222222",
+    CLOUD_JPEG: "#9a9a9a",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +73,7 @@ def draw_video_png(measurement: VideoMeasurement, path: Path) -> None:
     left.xaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
     _draw_shares(right, measurement)
     for axes in (left, right):
-        axes.grid(True, color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        plain(axes)
     write_figure(figure, path)
 
 
@@ -136,3 +142,34 @@ def _draw_shares(axes: Any, measurement: VideoMeasurement) -> None:
     axes.set_xlabel("% of the frames")
     axes.set_title(f"What {measurement.codec} sent frames as", loc="left", fontsize=11)
     axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.09), ncols=3)
+
+
+def draw_link_png(measurement: LinkMeasurement, path: Path) -> None:
+    """Latency against bandwidth. Needs matplotlib (extra `measure`)."""
+    figure = new_figure(LINK_SIZE_INCHES, DOTS_PER_INCH)
+    from matplotlib.ticker import FuncFormatter
+
+    axes = figure.add_subplot()
+    for way in measurement.ways:
+        rows = [r for r in measurement.rows if r.way == way]
+        axes.plot(
+            [r.bandwidth_mbit_per_s for r in rows],
+            [r.outcome.latency_p50_ms for r in rows],
+            label=f"{way} ({rows[0].setting}, {rows[0].right_percent:.1f} % right)",
+            color=LINK_COLOURS.get(way, "#CC79A7"),
+            marker="o",
+            markersize=4,
+            linewidth=2.2 if way == SPLIT else 1.5,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_tick_params(which="minor", labelsize=7)
+    axes.set_xlabel("bandwidth, Mbit/s")
+    axes.set_ylabel("median latency, ms")
+    axes.set_title(f"{measurement.data}, edge {measurement.options.slow_down:g} times slower", loc="left", fontsize=11)
+    axes.legend(fontsize=8, frameon=False)
+    plain(axes)
+    write_figure(figure, path)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import Float64
+from isthmus.measure.curve import Float64
 
 ALL_INTRA, MOTION, MOTION_RESIDUAL = "all intra", "motion", "motion + residual"
 RESAMPLES, BOOTSTRAP_SEED = 1000, 2026

@@ -1,8 +1,11 @@
-"""Tables of a video measurement, for the terminal, for documents and for the page."""
+"""Tables of a video measurement and of the emulated link, for the terminal, for documents and for the page."""
 
 from __future__ import annotations
 
-from isthmus.measure.table import Table, number
+import numpy as np
+
+from isthmus.measure.table import Table, number, with_rows
+from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.point import FrameKind, lost_points, right_percent, saved_percent
 
@@ -120,12 +123,48 @@ def clips_table(measurement: VideoMeasurement, most: int = 30) -> Table:
 
 
 def video_tables(measurement: VideoMeasurement) -> tuple[Table, ...]:
-    """What the terminal and the page show, in order; those without rows are left out."""
-    tables = (
+    """What the terminal and the page show, in order."""
+    return with_rows(
         comparison_table(measurement),
         methods_table(measurement),
         others_table(measurement),
         video_times_table(measurement),
         clips_table(measurement),
     )
-    return tuple(table for table in tables if table.rows)
+
+
+def link_table(measurement: LinkMeasurement) -> Table:
+    """Latency and answers a second, a row a bandwidth; the soonest is marked."""
+    options = measurement.options
+    columns = ("Mbit/s", *measurement.ways)
+    rows = []
+    for bandwidth in options.bandwidths_mbit_per_s:
+        found = [measurement.row(way, bandwidth) for way in measurement.ways]
+        latencies = [r.outcome.latency_p50_ms if r else np.inf for r in found]
+        cells = [
+            "–"
+            if r is None
+            else f"{number(r.outcome.latency_p50_ms, 0)} ms, {number(r.outcome.answered_fps, 1)}/s"
+            + (" *" if r.outcome.latency_p50_ms == min(latencies) else "")
+            for r in found
+        ]
+        rows.append((f"{bandwidth:g}", *cells))
+    title = (
+        f"{measurement.data}: median latency and answers a second; {options.delay_ms:g} ms each way, the edge "
+        f"{options.slow_down:g} times slower than this machine, {options.fps:g} frames a second, * the soonest"
+    )
+    return Table(title, columns, tuple(rows))
+
+
+def link_ways_table(measurement: LinkMeasurement) -> Table:
+    """What each way is."""
+    first = measurement.options.bandwidths_mbit_per_s[0]
+    rows = tuple(
+        (r.way, r.setting, number(r.right_percent, 2)) for r in measurement.rows if r.bandwidth_mbit_per_s == first
+    )
+    return Table("The ways", ("way", "setting", "right %"), rows)
+
+
+def link_tables(measurement: LinkMeasurement) -> tuple[Table, ...]:
+    """What the page of the emulated link shows, in order."""
+    return link_table(measurement), link_ways_table(measurement)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.common.zoo import find_zoo
 from isthmus.data.video.clips import Clip
 from isthmus.edge.video.encoder import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.codecs import fitting_codecs
+from isthmus.measure.packages import require_packages
+from isthmus.measure.track import Track, no_track
 from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
 from isthmus.measure.video.input_codecs import InputCodec, input_codecs
 from isthmus.measure.video.link import (
@@ -41,14 +42,6 @@ from isthmus.measure.video.runs import LatentSender, LatentWay, Truth, latent_wa
 
 Traces = dict[str, list[FrameTrace]]
 """By the name of a way: of each clip."""
-
-# Begins a task of `total` steps; answers what to call with the steps done since the last call.
-Track = Callable[[str, int], Callable[[int], None]]
-
-
-def no_track(_title: str, _total: int) -> Callable[[int], None]:
-    """Tracks nothing."""
-    return lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +89,9 @@ def measure_videos(options: VideoOptions, track: Track = no_track) -> VideoRun:
 
 def choose_video_codecs(zoo: Path, names: Sequence[str]) -> list[Path]:
     """Folders of the video codecs that fit names or patterns, in the order of these. InputError if one fits none."""
-    there = codec_folders(zoo)
     found: list[Path] = []
     for name in names:
-        fitting = [folder for folder in there if fnmatchcase(folder.name, name)]
+        fitting = fitting_codecs(zoo, name)
         if not fitting:
             raise InputError(
                 f"expected a codec {name!r} in {zoo}, found none: name another with --codec, or make one with "
@@ -230,11 +222,9 @@ def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], opt
 
 
 def require_video_packages(options: VideoOptions) -> None:
-    """Say before a long run, not after it, which package is missing. MissingDependencyError if one is."""
+    """MissingDependencyError if a package is missing that this needs."""
     needed = ["matplotlib", "cv2", "av", *(["grpc_health"] if options.is_live and not options.cloud else [])]
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(f"measuring needs {', '.join(missing)}: pip install 'isthmus[measure,video]'")
+    require_packages(needed, "measure,video")
 
 
 def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> tuple[str, ...]:

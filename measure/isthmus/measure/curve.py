@@ -1,17 +1,21 @@
-"""Rate against accuracy: what a cloud costs, fronts, Bjøntegaard deltas, and the optimum that no codec can beat.
+"""Rate against accuracy or quality: curves, fronts, Bjøntegaard deltas, and curves that others have published.
 
 Theory of operation. A *curve* is an array ``[points, 2]`` of (rate in bits a signal, accuracy in percent). Every
 comparison is made on its Pareto front, where rate and accuracy grow together, so that points that share a rate or an
 accuracy, or that a cheaper point beats, do no harm. Between the points of a front a monotone cubic (PCHIP) runs on
 ``log10(rate)``; both deltas are differences of its exact integral over the overlap of two fronts.
 
-Sources: Bjøntegaard, VCEG-M33 (2001); PCHIP slopes: Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5 (1984);
-Blahut, IEEE Trans. IT 18 (1972); the closed form for Hamming distortion: Erokhin (1958).
+Sources: Bjøntegaard, VCEG-M33 (2001); PCHIP slopes: Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5 (1984).
 """
 
 from __future__ import annotations
 
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,30 +23,15 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
-
-BLAHUT_TOLERANCE_BITS = 1e-5
-BLAHUT_MAX_ITERATIONS = 20_000
+Key = TypeVar("Key", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Mean bits a signal at each layer of the way; from `coded_bits` on, each is at least the one before.
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Points by growing rate, float64 ``[points, 2]`` of (rate, accuracy or quality), and what they are called."""
 
-    `estimated_bits` is the ideal length under the prior. It may lie above `coded_bits` by less than a tail's rounding.
-    """
-
-    estimated_bits: float
-    coded_bits: float
-    packet_bits: float
-    message_bits: float
-    wire_bits: float
-
-    def __post_init__(self) -> None:
-        values = (self.estimated_bits, self.coded_bits, self.packet_bits, self.message_bits, self.wire_bits)
-        if not all(np.isfinite(v) and v >= 0 for v in values):
-            raise InputError(f"expected finite rates of 0 bits or more, got {values}")
-        if not values[1] <= values[2] <= values[3] <= values[4]:
-            raise InputError(f"expected coded <= packet <= message <= wire bits, got {values[1:]}")
+    name: str
+    points: Float64
 
 
 def as_curve(points: npt.ArrayLike, name: str = "curve") -> Float64:
@@ -171,6 +160,38 @@ def rate_at_accuracy(points: npt.ArrayLike, accuracy_percent: float) -> float:
     return float(10 ** MonotoneCubic.through(front[:, 1], np.log10(front[:, 0]))(accuracy_percent))
 
 
+def or_unknown(delta: Callable[[Float64, Float64], float], anchor: Float64, test: Float64) -> float:
+    """A delta of two curves ``[points, 2]``; nan where they share nothing, or one has a single point."""
+    try:
+        return delta(anchor, test)
+    except InputError:
+        return float("nan")
+
+
+def read_published(
+    path: Path, columns: str, read: Callable[[Mapping[str, str]], tuple[Key, float, float] | None]
+) -> dict[Key, list[tuple[float, float]]]:
+    """Points (rate, accuracy) of each curve that a csv quotes, in the order of its rows.
+
+    Args:
+        path: of the csv.
+        columns: that it must have, for people.
+        read: of a row, which curve it is of and its point; None leaves it out.
+
+    Raises:
+        InputError: no such file, or not as said.
+    """
+    found: dict[Key, list[tuple[float, float]]] = defaultdict(list)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if (point := read(row)) is not None:
+                    found[point[0]].append(point[1:])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected a csv of {columns}, got {error!r}") from error
+    return dict(found)
+
+
 def _fronts(anchor: npt.ArrayLike, test: npt.ArrayLike) -> tuple[Float64, Float64]:
     fronts = pareto_front(anchor, "anchor"), pareto_front(test, "test")
     for name, front in zip(("anchor", "test"), fronts, strict=True):
@@ -187,98 +208,3 @@ def _overlap(anchor: Float64, test: Float64, what: str, unit: str) -> tuple[floa
             f"{test.min():.3f} to {test.max():.3f}{unit}; measure points in between"
         )
     return float(low), float(high)
-
-
-def entropy_bits(probabilities: npt.ArrayLike) -> float:
-    """Entropy of a distribution, in bits."""
-    p = _distribution(probabilities)
-    return float(-(p[p > 0] * np.log2(p[p > 0])).sum())
-
-
-def label_optimum_bits(probabilities: npt.ArrayLike, accuracy_percent: float) -> float:
-    """Fewest bits with which labels of this prior can be told at an accuracy: the closed form.
-
-    The rate-distortion function for Hamming distortion D: labels rarer than a level θ are never answered, and
-    ``R = H(p) - h(1 - D, θ, .., θ, rare p..)`` with θ such that the error adds up to D.
-    """
-    p = np.sort(_distribution(probabilities))[::-1]
-    distortion = 1 - accuracy_percent / 100
-    if not 0 <= distortion <= 1:
-        raise InputError(f"expected an accuracy of 0 to 100 percent, got {accuracy_percent}")
-    for kept in range(2, len(p) + 1):
-        rare = p[kept:]
-        level = (distortion - rare.sum()) / (kept - 1)
-        next_p = p[kept] if kept < len(p) else 0.0
-        if next_p <= level <= p[kept - 1] and level <= 1 - distortion:
-            parts = np.concatenate(([1 - distortion], np.full(kept - 1, level), rare))
-            parts = parts[parts > 0]
-            return max(0.0, entropy_bits(p) + float((parts * np.log2(parts)).sum()))
-    return 0.0 if distortion > 0 else entropy_bits(p)
-
-
-def blahut_arimoto(probabilities: npt.ArrayLike, distortion: npt.ArrayLike, slope: float) -> tuple[float, float]:
-    """One point (rate in bits, mean distortion) of the rate-distortion function, where its slope is ``-slope``.
-
-    `probabilities` ``[inputs]``, `distortion` ``[inputs, outputs]`` of 0 or more; `slope` in nats for a unit of
-    distortion. Stops when Blahut's two bounds on the rate are within `BLAHUT_TOLERANCE_BITS`.
-    """
-    p, d = _distribution(probabilities), np.asarray(distortion, dtype=np.float64)
-    if d.ndim != 2 or len(d) != len(p) or slope < 0:
-        raise InputError(f"expected distortion [{len(p)}, outputs] and slope >= 0, got {d.shape} and {slope}")
-    kernel = np.exp(-slope * d)
-    q = np.full(d.shape[1], 1 / d.shape[1])
-    for _ in range(BLAHUT_MAX_ITERATIONS):
-        partition = kernel @ q
-        gain = (p / partition) @ kernel
-        used = q > 0
-        gap = np.log2(gain.max()) - float((q[used] * gain[used] * np.log2(gain[used])).sum())
-        q = q * gain
-        if gap < BLAHUT_TOLERANCE_BITS:
-            break
-    else:
-        raise InputError(f"expected Blahut-Arimoto to converge in {BLAHUT_MAX_ITERATIONS} steps, gap {gap:.3g} bits")
-    q = q / q.sum()
-    channel = kernel * q / (kernel @ q)[:, None]
-    mean_distortion = float(p @ (channel * d).sum(1))
-    ratio = np.where(channel > 0, channel, 1.0) / np.where(channel > 0, q, 1.0)
-    return float(p @ (channel * np.log2(ratio)).sum(1)), mean_distortion
-
-
-def label_optimum_curve(probabilities: npt.ArrayLike, points: int = 60) -> Float64:
-    """The optimum of a label prior as a curve ``[points, 2]`` of (bits, top-1 percent), by Blahut-Arimoto."""
-    p = _distribution(probabilities)
-    p = p[p > 0]
-    hamming = 1.0 - np.eye(len(p))
-    curve = [blahut_arimoto(p, hamming, slope) for slope in np.geomspace(0.05, 16.0, points - 1)]
-    curve.append((entropy_bits(p), 0.0))
-    return np.array([(rate, 100 * (1 - d)) for rate, d in curve if rate > 1e-6])
-
-
-def label_prior(labels: npt.ArrayLike) -> Float64:
-    """Share of each class that occurs among integer labels."""
-    counts = np.bincount(np.asarray(labels, dtype=np.int64))
-    return _distribution(counts[counts > 0] / counts.sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Middle, tail and mean of samples; their unit is the caller's."""
-
-    p50: float
-    p95: float
-    mean: float
-
-    @classmethod
-    def of(cls, samples: npt.ArrayLike) -> Percentiles:
-        values = np.asarray(samples, dtype=np.float64).ravel()
-        if len(values) == 0:
-            raise InputError("expected one or more samples to take percentiles of, got none")
-        p50, p95 = np.percentile(values, (50, 95))
-        return cls(float(p50), float(p95), float(values.mean()))
-
-
-def _distribution(probabilities: npt.ArrayLike) -> Float64:
-    p = np.asarray(probabilities, dtype=np.float64)
-    if p.ndim != 1 or len(p) == 0 or (p < 0).any() or not np.isclose(p.sum(), 1, atol=1e-9):
-        raise InputError(f"expected probabilities [n] that add up to 1, got shape {p.shape} with sum {p.sum():.6g}")
-    return p
