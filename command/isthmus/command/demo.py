@@ -156,8 +156,8 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
     from isthmus.measure.pointcloud.live import LiveOptions
     from isthmus.measure.pointcloud.page import write_page
     from isthmus.measure.pointcloud.plots import draw_png
-    from isthmus.measure.pointcloud.run import PointCloudOptions, default_test_set, measure
     from isthmus.measure.pointcloud.rows import rates_table
+    from isthmus.measure.pointcloud.run import PointCloudOptions, default_test_set, measure
     from isthmus.measure.track import tracked
 
     test_set = default_test_set(data)

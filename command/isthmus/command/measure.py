@@ -55,6 +55,7 @@ def measure_pointcloud(
 
     from isthmus.common.errors import IsthmusError
     from isthmus.measure.pointcloud.live import LiveOptions
+    from isthmus.measure.pointcloud.rows import pointcloud_tables
     from isthmus.measure.pointcloud.run import (
         SHARED_TMC13,
         PointCloudOptions,
@@ -63,7 +64,6 @@ def measure_pointcloud(
         require_pointcloud_packages,
         write_outputs,
     )
-    from isthmus.measure.pointcloud.rows import pointcloud_tables
     from isthmus.measure.track import tracked
 
     console = Console()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -169,13 +169,13 @@ def or_unknown(delta: Callable[[Float64, Float64], float], anchor: Float64, test
 
 
 def read_published(
-    path: Path, columns: str, read: Callable[[Mapping[str, str]], tuple[Key, float, float] | None]
+    path: Path, columns: Sequence[str], read: Callable[[Mapping[str, str]], tuple[Key, float, float] | None]
 ) -> dict[Key, list[tuple[float, float]]]:
     """Points (rate, accuracy) of each curve that a csv quotes, in the order of its rows.
 
     Args:
         path: of the csv.
-        columns: that it must have, for people.
+        columns: that it must have.
         read: of a row, which curve it is of and its point; None leaves it out.
 
     Raises:
@@ -184,11 +184,14 @@ def read_published(
     found: dict[Key, list[tuple[float, float]]] = defaultdict(list)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
+            rows = csv.DictReader(file)
+            if not set(columns) <= set(rows.fieldnames or ()):
+                raise ValueError(f"columns {rows.fieldnames}")
+            for row in rows:
                 if (point := read(row)) is not None:
                     found[point[0]].append(point[1:])
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected a csv of {columns}, got {error!r}") from error
+        raise InputError(f"{path}: expected a csv of {', '.join(columns)}, got {error!r}") from error
     return dict(found)
 
 

@@ -15,6 +15,7 @@ from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.errors import InputError
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.results import read_results, read_summary, rounded
+from isthmus.measure.curve import Curve, bd_rate
 from isthmus.measure.document import render
 from isthmus.measure.fuzz.targets import synthetic_picture
 from isthmus.measure.image import baselines
@@ -28,7 +29,7 @@ from isthmus.measure.image.baselines import (
     sweep_images,
 )
 from isthmus.measure.image.bounds import INDEX_BITS, ideal_bits, laplace_tables, plain_bits
-from isthmus.measure.image.curves import ImageCurve, PublishedCurve, bootstrap_interval, compare, published_curves
+from isthmus.measure.image.curves import ImageCurve, bootstrap_interval, compare, published_curves
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.image.plots import draw_image_png
@@ -44,7 +45,6 @@ from isthmus.measure.image.run import (
     write_image_outputs,
 )
 from isthmus.measure.image.specimens import Picture, Specimen, jpeg_of_size, specimen_codec
-from isthmus.measure.metrics import bd_rate
 
 IMAGES = 5
 PIXELS = np.full(IMAGES, 768.0 * 512)
@@ -90,7 +90,7 @@ def baseline(name: str, scale: float) -> tuple[BaselinePoint, ...]:
 @pytest.fixture(scope="module")
 def measurement() -> ImageMeasurement:
     published = {
-        "published_factorized": PublishedCurve(
+        "published_factorized": Curve(
             "published_factorized", np.stack([BASE_BITS / PIXELS[0] * 0.9, 26 + 3.0 * np.arange(1, 5)], 1)
         )
     }
@@ -337,7 +337,7 @@ def test_published_curves(tmp_path: Path) -> None:
     assert curves["published_factorized"].points.tolist() == [[0.1, 27], [0.2, 29]]
     assert curves["published_adaptive"].points.tolist() == [[0.113, 26.9]]
     rates.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="expected a csv of published curves, got rates"):
+    with pytest.raises(InputError, match=r"rates.*expected a csv of codec, bits_per_pixel, psnr_rgb_db"):
         published_curves(rates, adaptive)
 
 

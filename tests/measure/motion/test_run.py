@@ -21,22 +21,12 @@ from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
 from isthmus.measure.motion.error import Job, compare, measure_dense, measure_jobs, rows_of
 from isthmus.measure.motion.maps import SWEEPS, AffineMap, Picture, random_maps, square_picture, sweep_map
-from isthmus.measure.motion.plots import read_published
-from isthmus.measure.motion.report import (
-    detail_of,
-    measurement_from,
-    motion_tables,
-    ratios,
-    summary_of,
-)
-from isthmus.measure.motion.run import (
-    FAMILIES,
-    AblationResult,
-    MotionEffort,
-    MotionMeasurement,
-    load_pictures,
-    measure_network,
-)
+from isthmus.measure.motion.measurement import AblationResult, MotionEffort, MotionMeasurement
+from isthmus.measure.motion.pictures import load_pictures
+from isthmus.measure.motion.plots import published_sweeps
+from isthmus.measure.motion.rows import motion_tables
+from isthmus.measure.motion.run import FAMILIES, measure_network
+from isthmus.measure.motion.summary import ratios, summary_of
 from isthmus.measure.motion.taps import TappedNetwork, first_of_each_stride, graph_taps, onnx_network, split_taps
 from isthmus.measure.motion.warp import KERNELS, Kernel, Tap, dense_warp_matrix, moved_places, warp_matrix
 
@@ -169,7 +159,7 @@ def test_sweeps_have_the_published_places_and_a_still_point() -> None:
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason=f"no published curves at {PUBLISHED}")
 def test_published_curves_are_read_at_our_places() -> None:
-    curves = read_published(PUBLISHED)
+    curves = published_sweeps(PUBLISHED)
     assert {panel for panel, _ in curves} == set(SWEEPS)
     for (panel, _), points in curves.items():
         assert [x for x, _ in points] == list(SWEEPS[panel])
@@ -179,7 +169,7 @@ def test_published_curves_are_read_at_our_places() -> None:
 def test_other_csv_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.csv").write_text(text)
     with pytest.raises(InputError, match="expected"):
-        read_published(tmp_path / "c.csv")
+        published_sweeps(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=lambda k: k.name)
@@ -342,13 +332,13 @@ def test_a_measurement_is_whole_and_comes_back_from_its_details() -> None:
     assert {panel: tuple(x for x, _ in curve) for panel, curve in tap.sweeps.items()} == SWEEPS
     assert dict(tap.sweeps["translation_px"])[0.0] < 1e-6 < dict(tap.sweeps["translation_px"])[4.0]
     assert [d.family for d in tap.dense] == list(FAMILIES)
-    again = measurement_from(json.loads(json.dumps(detail_of(measurement)).replace("NaN", "null")))
+    again = MotionMeasurement.from_detail(json.loads(json.dumps(measurement.detail()).replace("NaN", "null")))
     assert again.taps[0].mean == pytest.approx(tap.mean)
     assert again.taps[0].sweeps == tap.sweeps
     assert np.isnan(again.ablation[1].top1_percent)
     assert len(motion_tables(again)) == 5
     with pytest.raises(InputError, match="expected the details"):
-        measurement_from({"taps": []})
+        MotionMeasurement.from_detail({"taps": []})
 
 
 def test_measurements_merge_by_network_and_only_on_the_same_pictures() -> None:

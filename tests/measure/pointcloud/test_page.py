@@ -15,15 +15,17 @@ from rich.console import Console
 
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results, read_summary, rounded
-from isthmus.measure.metrics import Percentiles, Rate, bd_rate
+from isthmus.measure.curve import bd_rate
+from isthmus.measure.percentiles import Percentiles
 from isthmus.measure.pointcloud.baselines import SweepPoint
 from isthmus.measure.pointcloud.curves import compare, published_curves, thesis_family
 from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.page import write_page
 from isthmus.measure.pointcloud.plots import draw_png
-from isthmus.measure.pointcloud.point import CodecName, CodecPoint, StageTimes, Traffic
+from isthmus.measure.pointcloud.point import CodecName, CodecPoint, Rate, StageTimes, Traffic
+from isthmus.measure.pointcloud.rows import comparisons_table, fronts_table, pointcloud_tables, rates_table
 from isthmus.measure.pointcloud.run import results_name, summary_root, write_outputs
-from isthmus.measure.table import all_tables, comparisons_table, fronts_table, number, rates_table
+from isthmus.measure.table import number
 
 TIMES = StageTimes(*(Percentiles(0.1 * k, 0.2 * k, 0.15 * k) for k in range(1, 7)))
 STEPS = ((8.0, 60.0), (12.0, 70.0), (20.0, 80.0), (40.0, 86.0), (90.0, 88.0))
@@ -183,7 +185,7 @@ def test_page_is_self_contained_and_escaped(measurement: Measurement, tmp_path: 
     assert page.outside == []
     assert "A &lt;note&gt;." in text
     assert "Plotly.newPlot" in text
-    cells = {cell for table in all_tables(measurement) for row in table.rows for cell in row}
+    cells = {cell for table in pointcloud_tables(measurement) for row in table.rows for cell in row}
     assert cells <= set(page.cells)
 
 
@@ -223,5 +225,13 @@ def test_published_curves_are_marked_as_another_data_set(measurement: Measuremen
     write_page(shown, "", tmp_path / "page.html")
     assert "as published (ModelNet40)" in (tmp_path / "page.html").read_text(encoding="utf-8")
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="leave out --published"):
+    with pytest.raises(InputError, match="codec, bits_per_cloud, top1_percent"):
         published_curves(path)
+
+
+def test_rate_orders_its_layers() -> None:
+    Rate(29.5, 32, 40, 96, 400)
+    with pytest.raises(InputError, match="coded <= packet"):
+        Rate(29.5, 32, 30, 96, 400)
+    with pytest.raises(InputError, match="finite"):
+        Rate(float("nan"), 32, 40, 96, 400)

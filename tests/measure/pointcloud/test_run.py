@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from support.tiny_codec import CLASS_NAMES, CLASSES, WEIGHTS, child_environment, expected_symbols, write_codec
 from typer.testing import CliRunner
 
-from isthmus.command.measure import add_commands, command_line
+from isthmus.command.measure import add_commands
 from isthmus.common.errors import CloudUnreachableError, InputError, MissingDependencyError
 from isthmus.common.results import read_results, read_summary
 from isthmus.data.pointcloud.labelled import LabelledClouds
@@ -27,7 +27,13 @@ from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.pointcloud.baselines import Float64, draw_order, quantize_to_grid
 from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec
-from isthmus.measure.pointcloud.run import PointCloudOptions, choose_codecs, measure, require_packages
+from isthmus.measure.pointcloud.run import (
+    PointCloudOptions,
+    choose_codecs,
+    measure,
+    pointcloud_command_line,
+    require_pointcloud_packages,
+)
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds, turn
 
 POINTS, STORED, CLOUDS = 16, 48, 50
@@ -246,13 +252,11 @@ def test_the_command_fails_with_the_next_step(zoo: Path, data: Path, tmp_path: P
 
 
 def test_missing_packages_are_named_before_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_packages(PointCloudOptions())
-    monkeypatch.setattr(
-        "isthmus.measure.pointcloud.run.find_spec", lambda name: None if name in {"plotly", "DracoPy"} else 1
-    )
+    require_pointcloud_packages(PointCloudOptions())
+    monkeypatch.setattr("isthmus.measure.packages.find_spec", lambda name: None if name in {"plotly", "DracoPy"} else 1)
     with pytest.raises(MissingDependencyError, match=r"needs plotly, DracoPy: pip install 'isthmus\[measure\]'"):
-        require_packages(PointCloudOptions())
-    require_packages(PointCloudOptions(baselines=("tmc13",)), page=False)
+        require_pointcloud_packages(PointCloudOptions())
+    require_pointcloud_packages(PointCloudOptions(baselines=("tmc13",)), page=False)
 
 
 def test_importing_the_commands_is_cheap() -> None:
@@ -266,7 +270,7 @@ def test_importing_the_commands_is_cheap() -> None:
 
 
 def test_command_lines_name_what_was_not_default() -> None:
-    assert command_line(PointCloudOptions()) == "isthmus measure pointcloud"
+    assert pointcloud_command_line(PointCloudOptions()) == "isthmus measure pointcloud"
     options = PointCloudOptions(data=Path("/somewhere/set.npz"), points=256, baselines=(), draws=3)
     expected = "isthmus measure pointcloud --data set.npz --points 256 --draws 3 --baselines none"
-    assert command_line(options) == expected
+    assert pointcloud_command_line(options) == expected

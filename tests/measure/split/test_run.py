@@ -14,15 +14,9 @@ from isthmus.command.main import app
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results, read_summary
 from isthmus.data.image.labelled import load_labelled_images
-from isthmus.measure.split.plots import split_table
-from isthmus.measure.split.run import (
-    LiveCheck,
-    SplitCurve,
-    SplitMeasurement,
-    SplitMeasureOptions,
-    SplitPoint,
-    measure_split,
-)
+from isthmus.measure.split.measurement import LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
+from isthmus.measure.split.rows import split_table
+from isthmus.measure.split.run import SplitMeasureOptions, measure_split
 from isthmus.split.cuts import find_cuts
 from isthmus.split.network import load_network
 

@@ -20,14 +20,12 @@ from isthmus.measure.video.link import (
     LinkMeasurement,
     LinkOptions,
     LinkWay,
-    draw_link_png,
-    link_table,
     measure_link,
 )
 from isthmus.measure.video.measurement import OWN_ANSWER, VideoMeasurement
 from isthmus.measure.video.outputs import write_video_outputs
 from isthmus.measure.video.page import write_video_page
-from isthmus.measure.video.plots import draw_video_png, video_lines
+from isthmus.measure.video.plots import draw_link_png, draw_video_png, video_lines
 from isthmus.measure.video.point import (
     ALL_INTRA,
     MOTION_RESIDUAL,
@@ -39,7 +37,7 @@ from isthmus.measure.video.point import (
     right_percent,
     saved_percent,
 )
-from isthmus.measure.video.rows import video_tables
+from isthmus.measure.video.rows import link_table, video_tables
 from isthmus.measure.video.run import NamedMeasurement, VideoRun
 
 

@@ -152,9 +152,9 @@ def published_curves(rates: Path, adaptive: Path) -> dict[str, Curve]:
     """
     found: dict[str, list[tuple[float, float]]] = {}
     if rates.is_file():
-        found |= read_published(rates, "codec, bits_per_pixel and psnr_rgb_db", _rate_row)
+        found |= read_published(rates, ("codec", "bits_per_pixel", "psnr_rgb_db"), _rate_row)
     if adaptive.is_file():
-        found |= read_published(adaptive, "adaptive_bpp_bitstream and psnr_db", _adaptive_row)
+        found |= read_published(adaptive, ("adaptive_bpp_bitstream", "psnr_db"), _adaptive_row)
     return {name: Curve(name, np.array(sorted(points))) for name, points in sorted(found.items())}
 
 

@@ -43,7 +43,7 @@ def published_sweeps(path: Path) -> Curves:
     def read(row: Mapping[str, str]) -> tuple[tuple[str, str], float, float]:
         return (row["panel"], row["layer"]), float(row["x"]), float(row["nrmse"])
 
-    return read_published(path, "panel, layer, x and nrmse", read)
+    return read_published(path, ("panel", "layer", "x", "nrmse"), read)
 
 
 def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -> None:

@@ -65,7 +65,7 @@ def published_curves(path: Path, names: Sequence[str] = PUBLISHED_NAMES) -> dict
         values = row["codec"], float(row["bits_per_cloud"]), float(row["top1_percent"])
         return values if values[0] in names else None
 
-    found = read_published(path, "codec, bits_per_cloud and top1_percent", read)
+    found = read_published(path, ("codec", "bits_per_cloud", "top1_percent"), read)
     return {name: Curve(name, pareto_front(points, name)) for name, points in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""Curves, fronts, Bjøntegaard deltas (oracle: the `bjontegaard` package) and the optimum of a label prior."""
+"""Curves, fronts and Bjøntegaard deltas (oracle: the `bjontegaard` package)."""
 
 from __future__ import annotations
 
@@ -14,26 +14,9 @@ from scipy.interpolate import PchipInterpolator
 from support.paths import SHARED
 
 from isthmus.common.errors import InputError
-from isthmus.measure.metrics import (
-    Float64,
-    MonotoneCubic,
-    Percentiles,
-    Rate,
-    bd_accuracy,
-    bd_rate,
-    blahut_arimoto,
-    entropy_bits,
-    label_optimum_bits,
-    label_optimum_curve,
-    label_prior,
-    pareto_front,
-    rate_at_accuracy,
-)
+from isthmus.measure.curve import Float64, MonotoneCubic, bd_accuracy, bd_rate, pareto_front, rate_at_accuracy
 
 PUBLISHED = SHARED / "reference" / "modelnet40_rate_accuracy.csv"
-
-# Test labels of ModelNet40: 18 classes of 100, three of 86, one of 50, 18 of 20; 2,468 in all.
-MODELNET40_TEST = np.array([100] * 18 + [86] * 3 + [50] + [20] * 18)
 
 INPUT_CODEC = np.array([[72.0, 4.05], [136.6, 42.2], [274.4, 73.9], [622.6, 83.3], [2247.3, 88.0], [5300.2, 88.5]])
 LEARNED = np.array([[8.1, 45.1], [14.5, 69.5], [30.8, 81.1], [74.5, 85.9], [789.8, 88.5]])
@@ -109,11 +92,6 @@ def test_published_curves_give_the_published_deltas() -> None:
     full = np.array(found["thesis-full-p1024"])
     assert bd_accuracy(tmc13, full, saturated=True) == pytest.approx(16.4, abs=0.1)
     assert rate_at_accuracy(full, 80) == pytest.approx(28.4, abs=1)  # there: straight lines between points
-    optimum = np.array(found["theoretical-optimum"])
-    for bits, accuracy in optimum[:: max(1, len(optimum) // 12)]:
-        assert label_optimum_bits(label_prior(np.repeat(np.arange(40), MODELNET40_TEST)), accuracy) == pytest.approx(
-            bits, abs=0.02
-        )
 
 
 def test_half_the_bits_is_minus_fifty_percent() -> None:
@@ -163,43 +141,5 @@ def test_curves_without_overlap_say_so() -> None:
         pareto_front([1, 2, 3])
 
 
-def test_optimum_of_modelnet40_is_the_thesis() -> None:
-    prior = MODELNET40_TEST / MODELNET40_TEST.sum()
-    assert label_optimum_bits(prior, 80) == pytest.approx(3.23, abs=0.005)
-    assert label_optimum_bits(prior, 100) == pytest.approx(5.00, abs=0.01)
-    assert entropy_bits(prior) == pytest.approx(5.00, abs=0.01)
-
-
-@given(st.lists(st.integers(1, 200), min_size=2, max_size=12), st.floats(0.2, 9))
-def test_blahut_arimoto_meets_the_closed_form(counts: list[int], slope: float) -> None:
-    prior = np.array(counts) / sum(counts)
-    rate, distortion = blahut_arimoto(prior, 1.0 - np.eye(len(prior)), slope)
-    assert rate == pytest.approx(label_optimum_bits(prior, 100 * (1 - distortion)), abs=3e-5)
-
-
-def test_optimum_of_two_equal_labels_is_one_minus_the_binary_entropy() -> None:
-    assert label_optimum_bits([0.5, 0.5], 90) == pytest.approx(1 - entropy_bits([0.1, 0.9]))
-    assert label_optimum_bits([0.7, 0.3], 70) == pytest.approx(0, abs=1e-12)
-    assert label_optimum_bits([0.7, 0.3], 50) == 0
-    assert label_optimum_bits([1.0], 100) == 0
-
-
-def test_optimum_curve_grows_to_the_entropy() -> None:
-    curve = label_optimum_curve([0.5, 0.25, 0.125, 0.125])
-    assert (np.diff(curve[:, 0]) > 0).all()
-    assert curve[-1].tolist() == [1.75, 100.0]
-
-
-def test_rate_orders_its_layers() -> None:
-    Rate(29.5, 32, 40, 96, 400)
-    with pytest.raises(InputError, match="coded <= packet"):
-        Rate(29.5, 32, 30, 96, 400)
-    with pytest.raises(InputError, match="finite"):
-        Rate(float("nan"), 32, 40, 96, 400)
-
-
-def test_percentiles() -> None:
-    assert Percentiles.of(range(101)) == Percentiles(50.0, 95.0, 50.0)
-    with pytest.raises(InputError, match="got none"):
-        Percentiles.of([])
+def test_no_rate_is_known_for_an_accuracy_out_of_reach() -> None:
     assert np.isnan(rate_at_accuracy(LEARNED, 99))
