@@ -21,10 +21,10 @@ from isthmus.measure.house.sources import (
     read_modules,
 )
 
-MAX_LARGE_MODULES = 23
-MAX_CIRCLES = 2
-MAX_FUNCTIONS_WITHOUT_SHAPE = 125
-MAX_FILES_FOR_A_SIGNAL = 8
+MAX_LARGE_MODULES = 26
+MAX_CIRCLES = 4
+MAX_FUNCTIONS_WITHOUT_SHAPE = 140
+MAX_FILES_FOR_A_SIGNAL = 12
 
 
 @functools.cache
