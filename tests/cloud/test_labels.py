@@ -136,7 +136,10 @@ def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
         codec_id = wire.CodecId("tiny-q1", identity)
         one, other = await asyncio.gather(zoo.load(codec_id), zoo.load(codec_id))
         assert one is other
-        with pytest.raises(UnknownCodecError, match="one of tiny-q1, tiny-q2, got tiny-q9"):
+        with pytest.raises(
+            UnknownCodecError,
+            match=r"one of the 2, such as tiny-q[12], tiny-q[12], got tiny-q9; serve it with: isthmus cloud",
+        ):
             await zoo.load(wire.CodecId("tiny-q9", identity))
         with pytest.raises(ManifestMismatchError, match=f"expected .*, got {identity.hex()}"):
             await zoo.load(wire.CodecId("tiny-q2", identity))

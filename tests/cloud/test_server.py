@@ -20,6 +20,7 @@ from support import tiny_codec
 
 from isthmus.cloud.server import Ready, ServerConfig, serve
 from isthmus.common.errors import CloudUnreachableError, InputError, OverloadedError
+from isthmus.common.zoo import codec_folders, find_zoos
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.pointcloud.encoder import Encoder
 
@@ -193,7 +194,8 @@ def test_the_zoo_variable(zoo: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline().rstrip().endswith("codecs: tiny-q1")
+        served = len(codec_folders(find_zoos(zoo)))
+        assert process.stdout.readline().rstrip().endswith(f"codecs: {served} (`isthmus inspect` lists them)")
     finally:
         os.kill(process.pid, signal.SIGTERM)
         process.communicate(timeout=10)

@@ -106,7 +106,7 @@ STREAM_ERRORS: dict[str, tuple[Callable[[Encoder], list[bytes]], str, str, str]]
         lambda e: [opening(e, codec_id=wire.CodecId("tiny-q7", e.manifest.identity))],
         "NOT_FOUND",
         "CODEC_UNKNOWN",
-        "expected one of tiny-q1, got tiny-q7",
+        "expected one of the 1, such as tiny-q1, got tiny-q7; serve it with: isthmus cloud --zoo FOLDER",
     ),
     "another manifest": (
         lambda e: [opening(e, codec_id=wire.CodecId("tiny-q1", bytes(32)))],

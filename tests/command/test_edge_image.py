@@ -148,7 +148,7 @@ def test_adaptations(photos: Path, zoo: Path, address: str) -> None:
         (("--codec", "image-test", "--quality", "5"), "expected a quality of 1, 4, 9, got 5"),
         (("--codec", "image-test-q4", "--quality", "9"), "name the family instead"),
         (("--codec", "image-test", "--quality", "1", "--max-bytes", "9"), "got both"),
-        (("--codec", "image-none"), "expected one of the 7"),
+        (("--codec", "image-none"), "codec 'image-none': expected one of the 1"),
         (("--adaptation", "best"), "expected one of auto, static, chosen, synthesized, context, got 'best'"),
         (("--cloud", "127.0.0.1:1"), "start one with: isthmus cloud"),
         (("--up", "x"), "expected y or z"),

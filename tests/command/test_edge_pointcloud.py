@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 from support import tiny_codec
 
-from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
-from isthmus.common.zoo import ZOO_VARIABLE, codec_folders, find_codec, find_zoo
 from isthmus.edge.pointcloud.encoder import Encoder
 from isthmus.edge.pointcloud.job import EdgeJob, run
 
@@ -128,22 +126,3 @@ def test_what_cannot_be_done_at_all(
     assert says in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-
-
-def test_zoos(zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ZOO_VARIABLE, str(zoo))
-    assert find_zoo() == zoo
-    assert find_codec("tiny-q1") == zoo / "tiny-q1"
-    assert codec_folders(zoo) == (zoo / "tiny-q1",)
-    assert find_zoo(tmp_path) == tmp_path
-    with pytest.raises(InputError, match=r"expected one of the 0 in .*none"):
-        find_codec("tiny-q1", tmp_path)
-    with pytest.raises(InputError, match="expected a codec folder"):
-        find_codec(tmp_path)
-    monkeypatch.setenv(ZOO_VARIABLE, str(tmp_path / "none"))
-    with pytest.raises(InputError, match=f"set {ZOO_VARIABLE}"):
-        find_zoo()
-    monkeypatch.delenv(ZOO_VARIABLE)
-    monkeypatch.setattr("isthmus.common.zoo.DEFAULT_ZOOS", (tmp_path / "a", tmp_path / "b"))
-    with pytest.raises(InputError, match="the codecs that ship"):
-        find_zoo()

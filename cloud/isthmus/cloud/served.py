@@ -34,7 +34,7 @@ from isthmus.common.status import mismatch
 from isthmus.common.tasks import class_names_of, task_of
 from isthmus.common.video.coder import VIDEO_LIMITS
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.zoo import codec_folders
+from isthmus.common.zoo import MAX_SAID_NAME, codec_folders, natural_order, one_of
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -84,10 +84,10 @@ LoadedCodec = CloudCodec | CloudImageCodec | VideoInference
 
 
 class Zoo:
-    """All codecs under a folder. A damaged one is logged and left out; the others are served.
+    """All codecs under a folder, or under several. A damaged one is logged and left out; the others are served.
 
     Args:
-        folder: one folder a codec.
+        folder: one folder a codec; of a name that several have, the first one's.
         limits: of one packet of point clouds.
         threads: of each network.
         image_limits: of one packet of an image.
@@ -99,7 +99,7 @@ class Zoo:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | tuple[Path, ...],
         limits: Limits,
         threads: int = 1,
         image_limits: Limits = IMAGE_LIMITS,
@@ -124,12 +124,13 @@ class Zoo:
             self._folders[manifest.name] = path
             self._manifests[manifest.name] = manifest
         if not self._manifests:
-            raise InputError(f"{folder}: expected at least one codec that can be served, got none; give another --zoo")
+            where = folder if isinstance(folder, Path) else ", ".join(map(str, folder))
+            raise InputError(f"{where}: expected at least one codec that can be served, got none; give another --zoo")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the codecs, sorted."""
-        return tuple(sorted(self._manifests))
+        """Names of the codecs, in natural order."""
+        return tuple(sorted(self._manifests, key=natural_order))
 
     @property
     def has_images(self) -> bool:
@@ -150,7 +151,7 @@ class Zoo:
                 (manifest.bitstream_version,),
                 len(class_names_of(manifest)),
             )
-            for name, manifest in sorted(self._manifests.items())
+            for name, manifest in ((name, self._manifests[name]) for name in self.names)
         )
 
     async def load(self, codec_id: wire.CodecId) -> LoadedCodec:
@@ -163,8 +164,10 @@ class Zoo:
         """
         manifest = self._manifests.get(codec_id.name)
         if manifest is None:
-            served = ", ".join(self.names)
-            raise mismatch(UnknownCodecError, "codec", f"one of {served}", codec_id.name[:80])
+            name = codec_id.name[:MAX_SAID_NAME]
+            raise mismatch(
+                UnknownCodecError, "codec", one_of(name, self.names), name, "serve it with: isthmus cloud --zoo FOLDER"
+            )
         if manifest.identity != codec_id.manifest_sha256:
             raise mismatch(
                 ManifestMismatchError,

@@ -44,7 +44,7 @@ class ServerConfig:
     """What a cloud serves, where, and within which limits.
 
     Attributes:
-        zoo: folder of codecs.
+        zoo: folder of codecs, or several in their order.
         host, port: where it listens; port 0 takes a free one.
         limits: of each stream of point clouds.
         max_stream_count: streams at a time; one more is told to come back.
@@ -58,7 +58,7 @@ class ServerConfig:
         has_reflection: whether tools such as grpcurl may ask for the service's description.
     """
 
-    zoo: Path
+    zoo: Path | tuple[Path, ...]
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     limits: wire.StreamLimits = field(default_factory=lambda: wire.StreamLimits(packet.DEFAULT_LIMITS))

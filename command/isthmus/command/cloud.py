@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from isthmus.command.frame import command_frame
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import ZOO_HELP
+from isthmus.command.signal_options import zoo_option
 from isthmus.common.errors import InputError
 from isthmus.common.options import option
 
@@ -26,7 +26,7 @@ class ServerOptions:
     panel: ClassVar[str] = "The cloud"
     host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 takes connections from anywhere.", metavar="ADDRESS")
     port: int = option(50051, "Port to listen on; 0 takes a free one.", least=0, most=65535)
-    zoo: Path | None = option(None, ZOO_HELP, metavar="DIR", automatic="those that ship")
+    zoo: tuple[Path, ...] = zoo_option()
     threads: int = option(1, "Threads of each network.", least=1)
     grace_s: float = option(10.0, "Seconds that live streams get when the cloud is told to end.", least=0)
     reflection: bool = option(True, "Describe the service to tools such as grpcurl.")
@@ -93,7 +93,7 @@ def cloud(*, given: Given) -> None:
     from isthmus.common.bits.packet import Limits
     from isthmus.common.bits.prior import MAX_SYMBOL_COUNT
     from isthmus.common.wire import StreamLimits
-    from isthmus.common.zoo import find_zoo
+    from isthmus.common.zoo import find_zoos
 
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
     points, images = given.of(PointCloudLimits), given.of(ImageLimits)
@@ -124,7 +124,7 @@ def cloud(*, given: Given) -> None:
     if images.save is not None:
         _make_folder(images.save)
     config = ServerConfig(
-        zoo=find_zoo(server.zoo),
+        zoo=find_zoos(server.zoo),
         host=server.host,
         port=server.port,
         limits=StreamLimits(packet_limits, streams.max_in_flight, message_bytes, streams.idle_timeout_s),

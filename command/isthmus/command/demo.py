@@ -49,13 +49,13 @@ class DemoOptions:
 @with_options(DemoOptions)
 def demo(*, given: Given) -> None:
     """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
-    from isthmus.common.zoo import find_zoo
+    from isthmus.common.zoo import find_zoos
     from isthmus.measure.cloud_process import CloudProcess
 
     options, console = given.of(DemoOptions), table_console()
     data, out = options.data, options.out
     files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
-    with CloudProcess(find_zoo()) as cloud:
+    with CloudProcess(find_zoos()) as cloud:
         if files:
             _classify_files(console, [str(path) for path in files], options.codec, cloud.address)
         elif not images and not videos:

@@ -11,7 +11,7 @@ import typer
 
 from isthmus.command.frame import command_frame, table_console
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import ZOO_HELP
+from isthmus.command.signal_options import zoo_option
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isthmus.common.manifest.folder import CodecFolder
     from isthmus.common.manifest.manifest import Manifest
     from isthmus.common.pointcloud.manifest import PointCloudManifest
+    from isthmus.common.zoo import ZooFolders
 
 MAX_ROWS = 40
 MAX_HEX_BYTES = 64
@@ -36,7 +37,7 @@ class InspectOptions:
 
     panel: ClassVar[str] = "Options"
     codec: str = option("", "Codec of the packet (its symbols are decoded too), or the one to encode the file by.")
-    zoo: Path | None = option(None, ZOO_HELP, automatic="those that ship", metavar="DIR")
+    zoo: tuple[Path, ...] = zoo_option()
     picture: Path | None = option(
         None,
         "Of a point cloud: its points, the critical ones and what the bits still know; of an image: what comes out.",
@@ -103,18 +104,25 @@ def _training(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
-def _zoo_table(zoo: Path | None) -> Table:
+def _zoo_table(zoo: ZooFolders) -> Table:
     from isthmus.common.image.manifest import ImageManifest
     from isthmus.common.manifest.folder import load_codec_folder
     from isthmus.common.pointcloud.manifest import PointCloudManifest
     from isthmus.common.video.manifest import VideoManifest
-    from isthmus.common.zoo import codec_folders, find_zoo
+    from isthmus.common.zoo import codec_folders, find_zoos
 
-    folder = find_zoo(zoo)
+    zoos = find_zoos(zoo)
     table = _table(
-        f"Codecs in {folder}", "codec", "symbols", "points", "validation bits", "validation top-1 %", "KiB", "identity"
+        f"Codecs in {', '.join(map(str, zoos))}",
+        "codec",
+        "symbols",
+        "points",
+        "validation bits",
+        "validation top-1 %",
+        "KiB",
+        "identity",
     )
-    for path in codec_folders(folder):
+    for path in codec_folders(zoos):
         manifest = load_codec_folder(path, needed=()).manifest
         seen = _training(path).get("validation", {})
         symbols = points = ""
@@ -139,7 +147,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def _codec_table(name: str, zoo: Path | None) -> Table:
+def _codec_table(name: str, zoo: ZooFolders) -> Table:
     from isthmus.command.inspect_video import add_video_rows
     from isthmus.common.image.manifest import ImageManifest
     from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
@@ -185,7 +193,7 @@ def _add_image_rows(table: Table, manifest: ImageManifest) -> None:
     table.add_row("halo", f"{manifest.halo_pixels} pixels (edge), {manifest.halo_latents} latents (cloud)")
 
 
-def _stream_table(path: Path, zoo: Path | None) -> Table:
+def _stream_table(path: Path, zoo: ZooFolders) -> Table:
     from isthmus.common.bits.packet import DEFAULT_LIMITS
     from isthmus.common.bits.stream_file import StreamReader
     from isthmus.common.image.coder import IMAGE_LIMITS
@@ -216,7 +224,7 @@ def _hex(section: bytes) -> str:
     return section.hex() if len(section) <= MAX_HEX_BYTES else section[:MAX_HEX_BYTES].hex() + "…"
 
 
-def _stream_words(name: str, zoo: Path | None) -> tuple[str, Callable[[Packet], str]]:
+def _stream_words(name: str, zoo: ZooFolders) -> tuple[str, Callable[[Packet], str]]:
     """The heading of a stream's last column, and what says it of each packet in turn."""
     from isthmus.command import inspect_image, inspect_video
     from isthmus.common.manifest.folder import CodecFolder
@@ -230,7 +238,7 @@ def _stream_words(name: str, zoo: Path | None) -> tuple[str, Callable[[Packet], 
     return "sections in hex", lambda packet: " | ".join(map(_hex, packet.sections))
 
 
-def _known_codec(name: str, zoo: Path | None) -> CodecFolder[Manifest] | None:
+def _known_codec(name: str, zoo: ZooFolders) -> CodecFolder[Manifest] | None:
     """A stream's codec, its files not read; none where it is not at hand, and nobody knows."""
     from isthmus.common.manifest.folder import load_codec_folder
     from isthmus.common.zoo import find_codec
@@ -241,7 +249,7 @@ def _known_codec(name: str, zoo: Path | None) -> CodecFolder[Manifest] | None:
         return None
 
 
-def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
+def _packet_table(data: bytes, codec: str, zoo: ZooFolders) -> Table:
     from isthmus.command import inspect_image, inspect_video
     from isthmus.common.bits.packet import Packet
     from isthmus.common.image.manifest import ImageManifest
@@ -271,7 +279,7 @@ def _packet_table(data: bytes, codec: str, zoo: Path | None) -> Table:
     return table
 
 
-def _image_table(path: Path, codec: str, zoo: Path | None, picture: Path | None) -> Table:
+def _image_table(path: Path, codec: str, zoo: ZooFolders, picture: Path | None) -> Table:
     from isthmus.command.inspect_image import DEFAULT_CODEC, image_table
     from isthmus.common.image.manifest import ImageManifest
     from isthmus.common.manifest.folder import load_codec_folder
@@ -283,7 +291,7 @@ def _image_table(path: Path, codec: str, zoo: Path | None, picture: Path | None)
     return table
 
 
-def _cloud_table(path: Path, codec: str, zoo: Path | None, picture: Path | None) -> Table:
+def _cloud_table(path: Path, codec: str, zoo: ZooFolders, picture: Path | None) -> Table:
     from isthmus.command.pointcloud_picture import draw_cloud, reconstruct
     from isthmus.common.manifest.folder import load_codec_folder
     from isthmus.common.pointcloud.manifest import PointCloudManifest

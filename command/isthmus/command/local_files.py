@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isthmus.command.local_encoder import LocalEncoder
     from isthmus.common.bits.packet import Packet
     from isthmus.common.bits.stream_file import StreamHeader
+    from isthmus.common.zoo import ZooFolders
     from isthmus.edge.failures import Failure
 
 SUFFIX = ".isth"
@@ -158,7 +159,7 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def _decode_file(path: Path, out: Path | None, codec: str, zoo: Path | None, top_k: int) -> None:
+def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_k: int) -> None:
     from isthmus.common.bits.packet import DEFAULT_LIMITS, Limits
     from isthmus.common.bits.stream_file import StreamReader
     from isthmus.common.image.coder import IMAGE_LIMITS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from isthmus.common.options import Options, option
 from isthmus.edge.image.options import ImageOptions
@@ -19,7 +19,14 @@ SIGNAL_OPTIONS: dict[str, type[Options]] = {
 }
 SIGNAL_KINDS = tuple(SIGNAL_OPTIONS.values())
 
-ZOO_HELP = "Folder of codecs. [env: ISTHMUS_ZOO]"
+
+def zoo_option() -> Any:
+    """The option `--zoo` of every command that looks for codecs; what it gives is for `isthmus.common.zoo`."""
+    return option(
+        (),
+        "Folder of codecs, searched before those that ship; may be given again for more. [env: ISTHMUS_ZOO]",
+        metavar="DIR",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class CodecOptions:
 
     Attributes:
         codec: a codec's name, its folder, or a family's name; "" for the default of the inputs' signal.
-        zoo: folder of codecs.
+        zoo: folders of codecs, searched in order, before those that ship.
         format: of the inputs, "" to tell by their names.
     """
 
@@ -38,7 +45,7 @@ class CodecOptions:
         "A codec's name or the path of its folder, or a family of image codecs.",
         automatic="pc-lite-any-q10, for images image-light-q4, for videos video-tiny-q3",
     )
-    zoo: Path | None = option(None, ZOO_HELP, automatic="those that ship", metavar="DIR")
+    zoo: tuple[Path, ...] = zoo_option()
     format: str = option("", "Format of the files.", automatic="by suffix; needed for a point cloud from -")
 
 
@@ -48,9 +55,9 @@ class NamedCodecOptions:
 
     Attributes:
         codec: a codec's name or its folder; "" for the one that the bytes name.
-        zoo: folder of codecs.
+        zoo: folders of codecs, searched in order, before those that ship.
     """
 
     panel: ClassVar[str] = "Codec"
     codec: str = option("", "A codec's name or the path of its folder.", automatic="by the file's header")
-    zoo: Path | None = option(None, ZOO_HELP, automatic="those that ship", metavar="DIR")
+    zoo: tuple[Path, ...] = zoo_option()

@@ -10,7 +10,7 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.zoo import codec_folders, find_codec, find_zoo
+from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
 from isthmus.data.image.formats import FORMATS as IMAGE_FORMATS
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.pointcloud.formats import is_point_cloud_name
@@ -23,7 +23,7 @@ DEFAULT_VIDEO_CODEC = "video-tiny-q3"
 
 
 def choose_codec(
-    inputs: tuple[str, ...], codec: str, zoo: Path | None, format_name: str, quality: int, *, video: bool = False
+    inputs: tuple[str, ...], codec: str, zoo: ZooFolders, format_name: str, quality: int, *, video: bool = False
 ) -> tuple[type[Manifest], str]:
     """The kind of codec and its name; the default of the inputs' signal where `codec` is "".
 
@@ -42,9 +42,9 @@ def choose_codec(
     return PointCloudManifest, DEFAULT_CLOUD_CODEC
 
 
-def _kind_of(codec: str, zoo: Path | None) -> type[Manifest]:
+def _kind_of(codec: str, zoo: ZooFolders) -> type[Manifest]:
     if "/" not in codec and "\\" not in codec:
-        folders = codec_folders(find_zoo(zoo))
+        folders = codec_folders(find_zoos(zoo))
         members = [path for path in folders if path.name.rpartition("-q")[0] == codec]
         if members and all(path.name != codec for path in folders):
             return type(load_codec_folder(members[0], needed=()).manifest)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -27,15 +28,15 @@ class CloudProcess:
     Raises `CloudUnreachableError`, with what the process said, where it does not come up.
     """
 
-    def __init__(self, zoo: Path, threads: int = 1) -> None:
-        self._zoo = zoo
+    def __init__(self, zoo: Path | Sequence[Path], threads: int = 1) -> None:
+        self._zoos = (zoo,) if isinstance(zoo, Path) else tuple(zoo)
         self._threads = threads
         self.address = ""
 
     def __enter__(self) -> CloudProcess:
         # The child finds the project where this process found it, installed or not.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-m", "isthmus.measure.cloud_process", str(self._zoo), str(self._threads)]
+        command = [sys.executable, "-m", "isthmus.measure.cloud_process", str(self._threads), *map(str, self._zoos)]
         self._log = tempfile.TemporaryFile()  # closed in __exit__
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True)
         assert self._process.stdout is not None  # it is a pipe
@@ -47,8 +48,9 @@ class CloudProcess:
             timer.cancel()
         if not self.address:
             said = self._stop()
+            zoos = ", ".join(map(str, self._zoos))
             raise CloudUnreachableError(
-                f"expected a cloud for {self._zoo} within {START_TIMEOUT_S:g} s, got: {said[-600:] or 'nothing'}; "
+                f"expected a cloud for {zoos} within {START_TIMEOUT_S:g} s, got: {said[-600:] or 'nothing'}; "
                 "mend that, or name a running one with --cloud HOST:PORT"
             )
         return self
@@ -79,7 +81,7 @@ def main(arguments: list[str]) -> int:
     from isthmus.cloud.server import ServerConfig, serve
     from isthmus.common.errors import IsthmusError
 
-    config = ServerConfig(Path(arguments[0]), port=0, grace_s=1.0, threads=int(arguments[1]))
+    config = ServerConfig(tuple(map(Path, arguments[1:])), port=0, grace_s=1.0, threads=int(arguments[0]))
     try:
         asyncio.run(serve(config, lambda ready: print(ready.address, flush=True)))
     except IsthmusError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isthmus.common.errors import InputError
@@ -11,7 +11,7 @@ from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image
-from isthmus.common.zoo import codec_folders, find_codec, find_zoo
+from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
 from isthmus.edge.image.encoder import EncodedImage, ImageEncoder
 
 DEFAULT_QUALITY = 4
@@ -83,26 +83,26 @@ class ImageFamily:
         return best
 
 
-def find_family(codec: str, zoo: Path | None = None, quality: int = 0) -> tuple[ImageFamily, int]:
+def find_family(codec: str, zoo: ZooFolders = None, quality: int = 0) -> tuple[ImageFamily, int]:
     """The family of a codec, and the quality that was asked for.
 
     Args:
         codec: a family's name ("image-light"), a codec's name ("image-light-q4"), or the path of a codec's folder.
-        zoo: folder of codecs; None for the usual one.
+        zoo: folders of codecs; None for the usual ones.
         quality: wanted; 0 for the codec's own, or the default of a family.
 
     Raises:
         InputError: no such codec or quality, or `codec` and `quality` name different qualities.
         ManifestError: the codec is not of images.
     """
-    known = _members(find_zoo(zoo), codec) if "/" not in codec and "\\" not in codec else {}
+    known = _members(find_zoos(zoo), codec) if "/" not in codec and "\\" not in codec else {}
     if known:
         family = ImageFamily(codec, known)
         own = DEFAULT_QUALITY if DEFAULT_QUALITY in known else family.qualities[len(known) // 2]
     else:
         folder = find_codec(codec, zoo)
         manifest = load_codec_folder(folder, needed=(), kind=ImageManifest).manifest
-        family = ImageFamily(manifest.family, _members(folder.parent, manifest.family) | {manifest.quality: folder})
+        family = ImageFamily(manifest.family, _members((folder.parent,), manifest.family) | {manifest.quality: folder})
         own = manifest.quality
         if quality not in (0, own):
             raise InputError(
@@ -114,6 +114,11 @@ def find_family(codec: str, zoo: Path | None = None, quality: int = 0) -> tuple[
     return family, quality or own
 
 
-def _members(zoo: Path, family: str) -> dict[int, Path]:
-    found = ((path, MEMBER.fullmatch(path.name)) for path in codec_folders(zoo))
-    return {int(match["quality"]): path for path, match in found if match is not None and match["family"] == family}
+def _members(zoos: Sequence[Path], family: str) -> dict[int, Path]:
+    """The codecs of a family by quality, all of the first zoo that has any: no family is of two makers."""
+    for zoo in zoos:
+        found = ((path, MEMBER.fullmatch(path.name)) for path in codec_folders(zoo))
+        known = {int(match["quality"]): path for path, match in found if match and match["family"] == family}
+        if known:
+            return known
+    return {}

@@ -19,6 +19,7 @@ from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.wire import FrameReconstruction
+from isthmus.common.zoo import ZooFolders
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
@@ -39,7 +40,7 @@ class ImageJob:
         inputs: files and folders; "-" is standard input.
         address: of the cloud.
         codec: a codec's or a family's name, or a codec's folder.
-        zoo: folder of codecs, None for the usual one.
+        zoo: folders of codecs, None for the usual ones.
         quality: wanted of the family, 0 for the codec's own.
         max_bytes: the best quality whose packet fits is taken; 0 for no bound.
         format: to refuse others, "" for any.
@@ -51,7 +52,7 @@ class ImageJob:
     inputs: tuple[str, ...]
     address: str
     codec: str
-    zoo: Path | None = None
+    zoo: ZooFolders = None
     quality: int = 0
     max_bytes: int = 0
     format: str = ""

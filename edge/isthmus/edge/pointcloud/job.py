@@ -11,7 +11,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from rich.console import Console
@@ -23,7 +22,7 @@ from isthmus.common.errors import IsthmusError
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.common.wire import Label
-from isthmus.common.zoo import find_codec
+from isthmus.common.zoo import ZooFolders, find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud
 from isthmus.data.pointcloud.normalize import choose_points
 from isthmus.edge.call import FrameResult
@@ -42,7 +41,7 @@ class EdgeJob:
     inputs: tuple[str, ...]
     address: str
     codec: str
-    zoo: Path | None = None
+    zoo: ZooFolders = None
     up: str | None = None
     format: str | None = None
     points: int = 0

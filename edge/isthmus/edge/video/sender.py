@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from isthmus.common.errors import (
@@ -30,7 +29,7 @@ from isthmus.common.errors import (
     LimitExceededError,
     OverloadedError,
 )
-from isthmus.common.zoo import find_codec
+from isthmus.common.zoo import ZooFolders, find_codec
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.call import FrameResult
@@ -73,7 +72,7 @@ class VideoJob:
         inputs: files, folders of images, "-" for standard input, or "camera:0".
         address: of the cloud.
         codec: a codec's name or folder.
-        zoo: folder of codecs, None for the usual one.
+        zoo: folders of codecs, None for the usual ones.
         policy: what the encoder decides by.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         fps: frames a second to count times by, 0 for the video's own.
@@ -87,7 +86,7 @@ class VideoJob:
     inputs: tuple[str, ...]
     address: str
     codec: str
-    zoo: Path | None = None
+    zoo: ZooFolders = None
     policy: VideoPolicy = field(default_factory=VideoPolicy)
     realtime: bool = False
     fps: float = 0.0
