@@ -387,7 +387,7 @@ static PyType_Slot net_slots[] = {
 };
 
 static PyType_Spec net_spec = {
-    "isthmus.edge.pointcloud._pointwise.Network", sizeof(Net), 0, Py_TPFLAGS_DEFAULT, net_slots,
+    "isthmus.runtime._pointwise.Network", sizeof(Net), 0, Py_TPFLAGS_DEFAULT, net_slots,
 };
 
 static PyModuleDef module_definition = {

@@ -5,8 +5,8 @@ key        y ──────────────────────�
 predicted  state, field, residual ────────────► motion | [residual]       state' = clip(warp + 16 residual)
 ```
 
-A *state* is what both sides hold of a frame (`video_state`). The edge makes the very state that the cloud
-will have, so that no error grows unseen; the packet's checksum is over it. All is integers (`latent_warp`).
+A *state* is what both sides hold of a frame (`state`). The edge makes the very state that the cloud
+will have, so that no error grows unseen; the packet's checksum is over it. All is integers (`warp`).
 Implements BITSTREAM.md §6.3 and §9.
 """
 

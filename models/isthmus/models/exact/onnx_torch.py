@@ -1,7 +1,7 @@
 """Our ONNX graphs in torch: the second runtime that determinism is proven against, and a way onto a GPU.
 
-It knows the operators that our graphs are written in (`integer_graph`, `hyperprior_graph`, `adaptive_graph`), and
-refuses any other by name.
+It knows the operators that our graphs are written in (`exact.graph`, and the graphs of images), and refuses any other
+by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CASTS = {onnx.TensorProto.FLOAT: torch.float32, onnx.TensorProto.INT32: torch.in
 
 
 class OnnxTorch:
-    """Runs a graph of `integer_graph` eagerly; floats are computed in `dtype` (float32 or float64)."""
+    """Runs a graph of `exact.graph` eagerly; floats are computed in `dtype` (float32 or float64)."""
 
     def __init__(self, model: onnx.ModelProto, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype

@@ -1,6 +1,6 @@
 """The adaptive bottleneck as ONNX graphs: ``h_a,q`` in floats for the edge, ``h_s,q`` in exact integers for both sides.
 
-``h_s,q`` follows `integer_net`: activations and weights are integers held in float32, between layers stands only
+``h_s,q`` follows `exact.net`: activations and weights are integers held in float32, between layers stands only
 ``clip(floor(acc * 2**-shift), 0, top)``, and every sum stays under 2**24. Its logits count 1/256 of a nat: the static
 log-probabilities, rounded once, plus what the network makes of q.
 

@@ -1,6 +1,6 @@
 """The hyperprior's halves as ONNX graphs: ``h_a`` in floats for the edge, ``h_s`` in exact integers for both sides.
 
-``h_s`` follows `integer_net`: between its convolutions stands only ``clip(floor(acc * 2**-shift), 0, top)``, and the
+``h_s`` follows `exact.net`: between its convolutions stands only ``clip(floor(acc * 2**-shift), 0, top)``, and the
 last one is such a step too, with `SCALE_LEVELS` - 1 for its top: what comes out *is* the index, and no exponential or
 comparison of floats is left to disagree about. A convolution over zero-padded integers is a sum of at most as many
 products as its bound counts, so the bound of a linear layer holds for it.

@@ -2,7 +2,7 @@
 
 `isthmus measure motion` measures on them how well latents move as the picture does, after one, two, three and four
 halvings (the thesis's next check: ablate the number and the kind of pooling layers). Nothing is quantised here, so the
-loss is cross-entropy, and where asked for the error of warped latents (`split_recipe`).
+loss is cross-entropy, and where asked for the error of warped latents (`training.video.classifier`).
 """
 
 from __future__ import annotations
