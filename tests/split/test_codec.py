@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import PIL.Image
 import pytest
 from support import tiny_networks
@@ -17,7 +19,8 @@ from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoInference
 from isthmus.command.main import app
-from isthmus.command.split import default_name
+from isthmus.command.options import Given
+from isthmus.command.split import default_name, next_command
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
@@ -36,8 +39,9 @@ from isthmus.split.cuts import find_cuts
 from isthmus.split.encoder import Choices
 from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network, load_network, read_network
+from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, load_pictures
-from isthmus.split.plan import PlanOptions, plan_cuts
+from isthmus.split.plan import Plan, plan_cuts
 from isthmus.split.plan_table import plan_json, plan_table
 
 pytest.importorskip("cv2", reason="motion needs OpenCV, of the extra `video`")
@@ -153,8 +157,8 @@ def test_a_plan_measures_and_names_the_best(tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
     options = PlanOptions(
         bits=8,
-        bandwidth_bits_per_s=1e5,
-        delay_s=0.005,
+        bandwidth_mbit_per_s=0.1,
+        delay_ms=5,
         edge_gmacs_per_s=1,
         cloud_gmacs_per_s=10,
         least_agreement_percent=0,
@@ -184,7 +188,7 @@ def test_a_plan_of_one_image_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"bandwidth_bits_per_s": 0}, {"delay_s": -1}, {"cloud_factor": 0}, {"jpeg_quality": 0}]
+    "changes", [{"bandwidth_mbit_per_s": 0}, {"delay_ms": -1}, {"cloud_factor": 0}, {"jpeg_quality": 0}]
 )
 def test_plan_options_out_of_range(changes: dict[str, float]) -> None:
     with pytest.raises(InputError, match="expected"):
@@ -216,12 +220,17 @@ def test_predicted_frames_are_those_of_the_coder(codec: Path) -> None:
     assert 0 < frame.mask.mean() < 1
 
 
-def test_commands(tmp_path: Path) -> None:
-    path = tiny_networks.write_branches(tmp_path, "any")
-    images = tmp_path / "images"
-    images.mkdir()
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "my images"
+    folder.mkdir()
     for k in range(4):
-        PIL.Image.fromarray(photo(k)).save(images / f"{k}.png")
+        PIL.Image.fromarray(photo(k)).save(folder / f"{k}.png")
+    return folder
+
+
+def test_commands(tmp_path: Path, images: Path) -> None:
+    path = tiny_networks.write_branches(tmp_path, "any")
     names = tmp_path / "names.txt"
     names.write_text("a\nb\nc\nd\ne\n")
     runner = CliRunner()
@@ -229,13 +238,42 @@ def test_commands(tmp_path: Path) -> None:
     assert planned.exit_code == 0, planned.output
     tensor = json.loads(planned.stdout)["cuts"][1]["tensor"]
     arguments = ["split", str(path), "--at", tensor, "--images", str(images), "--zoo", str(tmp_path / "zoo")]
-    made = runner.invoke(app, [*arguments, "--bits", "4", "--classes", str(names), "--name", "video-mine", "--json"])
+    arguments += ["--bits", "4", "--seed", "7", "--mean", "1,2,3", "--name", "video-mine", "--json"]
+    made = runner.invoke(app, [*arguments, "--classes", str(names)])
     assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["codec"] == "video-mine"
     load_codec_folder(tmp_path / "zoo" / "video-mine", kind=VideoManifest)
     history = json.loads((tmp_path / "zoo" / "video-mine" / SPLIT_FILE).read_text())
-    assert history["command"].startswith("isthmus split any.onnx --at")
+    assert history["command"] == (
+        f"isthmus split any.onnx --at {tensor} --images my images --count 64 --bits 4 --mean 1,2,3 --seed 7"
+    )
     assert str(tmp_path) not in json.dumps(history)
+    again = runner.invoke(app, arguments)
+    assert again.exit_code == 2
+    assert "video-mine: expected a name that is free" in again.stderr
+
+
+def test_a_plan_ends_with_the_command_to_type(tmp_path: Path, images: Path) -> None:
+    path = tiny_networks.write_branches(tmp_path, "any")
+    runner = CliRunner()
+    words = ["split", str(path), "--images", str(images), "--size", "64x96", "--zoo", str(tmp_path / "zoo")]
+    planned = runner.invoke(app, [*words, "--plan", "--bits", "7", "--bandwidth", "0.1", "--edge-speed", "1"])
+    assert planned.exit_code == 0, planned.output
+    following = shlex.split(planned.stdout.splitlines()[-1])
+    assert following[:7] == ["isthmus", "split", str(path), "--images", str(images), "--at", following[6]]
+    assert following[7:] == ["--bits", "7", "--size", "64x96", "--zoo", str(tmp_path / "zoo")]
+    made = runner.invoke(app, following[1:])
+    assert made.exit_code == 0, made.output
+    assert made.stdout.splitlines()[-1].startswith("isthmus edge clip.mp4 --zoo")
+
+
+def test_where_no_cut_agrees_the_next_plan_has_more_bits() -> None:
+    plan = Plan("net", "made", 64, 96, 2, 2, PlanOptions(bits=3), (), "", 1.0, 1.0, 1.0, 1)
+    given = Given({"plan": True, "bits": 3, "delay_ms": 5.0, "json": True})
+    following = next_command(Path("a b.onnx"), Path("in"), given, plan)
+    assert following == "isthmus split 'a b.onnx' --images in --plan --bits 8 --delay 5.0"
+    most = replace(plan, options=PlanOptions(bits=8))
+    assert next_command(Path("a.onnx"), Path("in"), given, most) == ""
 
 
 @pytest.mark.parametrize(
@@ -247,17 +285,50 @@ def test_commands(tmp_path: Path) -> None:
         (["--plan", "--mean", "1,2"], "--mean"),
         (["--plan", "--size", "big"], "--size"),
         (["--plan", "--order", "xyz"], "order"),
+        (["--plan", "--range", "7"], "range"),
+        (["--plan", "--bits", "9"], "--bits: expected 2 to 8, got 9"),
+        (["--plan", "--bandwidth", "0"], "bandwidth"),
+        (["--at", "x", "--classes", "none.txt"], "none.txt"),
     ],
 )
-def test_commands_say_what_is_wrong(tmp_path: Path, options: list[str], match: str) -> None:
+def test_commands_say_what_is_wrong(tmp_path: Path, images: Path, options: list[str], match: str) -> None:
     path = tiny_networks.write_branches(tmp_path, "fixed")
-    images = tmp_path / "images"
-    images.mkdir()
-    for k in range(2):
-        PIL.Image.fromarray(photo(k)).save(images / f"{k}.png")
     done = CliRunner().invoke(app, ["split", str(path), "--images", str(images), *options])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
     assert match in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["a path where nothing is", "a folder", "no graph", "no classifier", "no images"])
+@pytest.mark.parametrize("action", [("--plan",), ("--at", "even")])
+def test_wrong_files_end_in_one_line(tmp_path: Path, images: Path, kind: str, action: tuple[str, ...]) -> None:
+    path, calibration = tmp_path / "net.onnx", images
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "no graph":
+        path.write_bytes(b"nothing of the kind")
+    elif kind == "no classifier":
+        onnx.save(tiny_networks.segmenter_model(), path)
+    elif kind == "no images":
+        onnx.save(tiny_networks.uneven_model(), path)
+        calibration = tmp_path / "none"
+    done = CliRunner().invoke(app, ["split", str(path), "--images", str(calibration), *action])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert str(calibration if kind == "no images" else "net") in done.stderr
+
+
+@pytest.mark.parametrize(("package", "command"), [("onnx", "split"), ("cv2", "split"), ("onnx", "build-squeezenet")])
+def test_a_missing_package_is_named_with_its_extra(
+    package: str, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("isthmus.command.split_network.find_spec", lambda name: None if name == package else 1)
+    options = ["--plan", "--images", str(tmp_path)] if command == "split" else []
+    done = CliRunner().invoke(app, [command, str(tmp_path / "a.onnx"), *options])
+    assert done.exit_code == 2
+    assert done.stderr == f"error: splitting needs {package}: pip install 'isthmus[measure]'\n"
 
 
 def test_pictures_of_files_and_folders(tmp_path: Path) -> None:

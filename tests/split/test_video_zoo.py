@@ -10,7 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from isthmus.command.main import app
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.manifest import VideoManifest
@@ -71,3 +73,11 @@ def test_two_rounds_become_codecs_of_every_quality(tmp_path: Path, monkeypatch: 
     assert largest == sorted(largest)  # finer steps, larger symbols
     # What is there stays.
     assert video_zoo.write_video_codecs(checkpoint, zoo, pictures, images.class_names, EDGE_ENCODER, provenance) == []
+
+
+def test_wrong_files_end_in_one_line(tmp_path: Path) -> None:
+    words = ["train", "video", "--data", str(tmp_path / "none.npz"), "--photos", str(tmp_path / "photos.npz")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {tmp_path / 'none.npz'}: expected a packed .npz of labelled images")
+    assert done.stderr.count("\n") == 1

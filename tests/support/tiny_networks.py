@@ -68,6 +68,16 @@ def uneven_model() -> onnx.ModelProto:
     return _model(nodes, weights)
 
 
+def segmenter_model() -> onnx.ModelProto:
+    """A convolution that answers with a plane of numbers for each class: no classifier."""
+    weights = [numpy_helper.from_array(np.ones((4, c, 1, 1), np.float32), f"w{c}") for c in (3, 4)]
+    nodes = [
+        helper.make_node("Conv", ["x", "w3"], ["even"], strides=[2, 2]),
+        helper.make_node("Conv", ["even", "w4"], ["logits"]),
+    ]
+    return _model(nodes, weights)
+
+
 def two_ways_model() -> onnx.ModelProto:
     """Two ways from the frame to the logits that meet only there."""
     nodes = [

@@ -28,29 +28,30 @@ def measure_split_command(
     """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
     from rich.console import Console
 
-    from isthmus.command.split import preprocessing_of, require_onnx, sized_as
+    from isthmus.command.split_network import network_of, preprocessing_of, require_split_packages
     from isthmus.common.errors import InputError, IsthmusError
     from isthmus.measure.track import tracked
 
     console = Console()
     try:
-        require_onnx()
+        require_split_packages()
         from isthmus.data.image.labelled import load_labelled_images
         from isthmus.measure.split.rows import split_table
         from isthmus.measure.split.run import SplitMeasureOptions, measure_split, write_split_outputs
-        from isthmus.split.network import load_network
+        from isthmus.split.options import FrameOptions
 
         depths = bits.split(",")
         if not all(word.isdecimal() for word in depths):
             raise InputError(f"--bits: expected whole numbers, comma apart, got {bits!r}")
+        frames = FrameOptions(size, mean, std, order, range_)
         options = SplitMeasureOptions(
             tuple(at.split(",")),
             tuple(int(word) for word in depths),
             calibration,
             live,
-            preprocessing_of(mean, std, order, range_),
+            preprocessing_of(frames),
         )
-        network = sized_as(load_network(model), size)
+        network = network_of(model, frames)
         with tracked(console) as track:
             measurement = measure_split(network, load_labelled_images(images), options, track)
         command = f"isthmus measure split --model {model.name} --images {images.name} --at {at} --bits {bits}"

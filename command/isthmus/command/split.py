@@ -3,151 +3,165 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.command.frame import print_error
+from isthmus.command.edge import OutputOptions
+from isthmus.command.frame import command_frame, table_console
+from isthmus.command.options import Given, flags_of, with_options
+from isthmus.command.split_network import (
+    class_names_of,
+    network_of,
+    preprocessing_of,
+    require_split_packages,
+    sized_as,
+)
+from isthmus.common.errors import InputError
+from isthmus.common.options import Options, rules_of
+from isthmus.split.options import CutOptions, FolderOptions, FrameOptions, PlanOptions
 
 if TYPE_CHECKING:
-    from isthmus.split.halves import Preprocessing
-    from isthmus.split.network import Network
+    from isthmus.common.video.manifest import VideoManifest
+    from isthmus.split.plan import Plan
 
-PIPED_WIDTH = 140  # into a file or a pipe, tables are not cut to a terminal's width
-MEGA = 1e6
+PLAN_COUNT, SPLIT_COUNT = 16, 64
+MORE_BITS = 8
+"""Where no cut of fewer bits agrees with the whole network."""
 
 
+@command_frame
+@with_options(CutOptions, FrameOptions, FolderOptions, PlanOptions, OutputOptions)
 def split(
     model: Annotated[Path, typer.Argument(help="An ONNX classifier: one frame [1, 3, H, W] in, logits out.")],
     images: Annotated[
-        Path, typer.Option(help="Images to calibrate on: a folder, or a packed .npz (jpg, off). No labels needed.")
+        Path,
+        typer.Option(help="Images to calibrate on, without labels: a folder, or a packed .npz.", metavar="PATH"),
     ],
     *,
-    at: Annotated[str, typer.Option(help="Tensor to cut at; --plan lists them.")] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="List the cuts with what each costs; write nothing.")] = False,
-    bits: Annotated[int, typer.Option(min=2, max=8, help="Of the quantiser.")] = 6,
-    step: Annotated[
-        float, typer.Option(help="One step for all latents, of a network trained for it. 0: calibrated a channel.")
-    ] = 0.0,
-    size: Annotated[str, typer.Option(help="HxW of the frames, of a network that would take any.")] = "",
-    mean: Annotated[str, typer.Option(help="Taken off each channel, in the network's order.")] = "0,0,0",
-    std: Annotated[str, typer.Option(help="Each channel is divided by it after that.")] = "1,1,1",
-    order: Annotated[str, typer.Option(help="Of the network's channels: rgb or bgr.")] = "rgb",
-    range_: Annotated[int, typer.Option("--range", help="What white is before the mean is taken off: 255 or 1.")] = 255,
-    classes: Annotated[Path | None, typer.Option(help="Names of the classes, a line each. Default: numbers.")] = None,
-    count: Annotated[int, typer.Option(min=0, help="Images taken, evenly spread. 0: 64, or 16 for --plan.")] = 0,
-    name: Annotated[str, typer.Option(help="Of the codec. Default: video-, the model, the tensor and the bits.")] = "",
-    zoo: Annotated[Path, typer.Option(help="Folder that the codec's folder is written into.")] = Path("codecs"),
-    bandwidth: Annotated[float, typer.Option(help="Of the link that latency is predicted for, Mbit/s.")] = 1.0,
-    delay: Annotated[float, typer.Option(min=0, help="Of the link, one way, ms.")] = 10.0,
-    edge_speed: Annotated[float, typer.Option(min=0, help="GMAC/s of the edge. 0: halves are timed here.")] = 0.0,
-    cloud_speed: Annotated[float, typer.Option(min=0, help="GMAC/s of the cloud. 0: as --cloud-factor says.")] = 0.0,
-    cloud_factor: Annotated[float, typer.Option(help="How many times as fast as this machine the cloud is.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    given: Given,
 ) -> None:
     """Cut an ONNX classifier into an edge and a cloud half: a video codec of any network. Begin with --plan."""
+    require_split_packages()
+    if given.of(CutOptions).plan == bool(given.of(CutOptions).at):
+        raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
+    if given.of(CutOptions).plan:
+        _plan(model, images, given)
+    else:
+        _cut(model, images, given)
+
+
+def _plan(model: Path, images: Path, given: Given) -> None:
+    """Measure the cuts, show them, and end with the command that makes the best."""
     from rich.console import Console
 
-    from isthmus.common.errors import InputError, IsthmusError
+    from isthmus.split.codec_writer import sized_for
+    from isthmus.split.pictures import load_pictures
+    from isthmus.split.plan import plan_cuts
+    from isthmus.split.plan_table import plan_json, plan_table
 
-    says = Console(stderr=True)
-    try:
-        require_onnx()
-        from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-        from isthmus.split.codec_writer import SplitOptions, sized_for, write_split_codec
-        from isthmus.split.network import load_network
-        from isthmus.split.pictures import load_pictures
-        from isthmus.split.plan import PlanOptions, plan_cuts
-        from isthmus.split.plan_table import plan_json, plan_table
+    cut, frames = given.of(CutOptions), given.of(FrameOptions)
+    network, preprocessing = network_of(model, frames), preprocessing_of(frames)
+    pictures = load_pictures(images, cut.count or PLAN_COUNT)
+    with Console(stderr=True).status("measuring the cuts") as status:
+        plan = plan_cuts(
+            sized_for(network, pictures),
+            pictures,
+            preprocessing,
+            replace(given.of(PlanOptions), bits=cut.bits),
+            lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
+        )
+    following = next_command(model, images, given, plan)
+    if given.of(OutputOptions).json:
+        print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
+        return
+    table_console().print(plan_table(plan))
+    if following:
+        print(following)
 
-        if plan == bool(at):
-            raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
-        network = sized_as(load_network(model), size)
-        preprocessing = preprocessing_of(mean, std, order, range_)
-        count = count or (16 if plan else 64)
-        if plan:
-            options = PlanOptions(
-                bits=bits,
-                bandwidth_bits_per_s=bandwidth * MEGA,
-                delay_s=delay / 1e3,
-                edge_gmacs_per_s=edge_speed,
-                cloud_gmacs_per_s=cloud_speed,
-                cloud_factor=cloud_factor,
-            )
-            pictures = load_pictures(images, count)
-            with says.status("measuring the cuts") as status:
-                found = plan_cuts(
-                    sized_for(network, pictures),
-                    pictures,
-                    preprocessing,
-                    options,
-                    lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
-                )
-            if as_json:
-                print(json.dumps(plan_json(found), indent=1))
-                return
-            console = Console()
-            if not console.is_terminal:
-                console.width = PIPED_WIDTH
-            console.print(plan_table(found))
-            return
-        folder = zoo / (name or default_name(network.name, at, bits, step))
-        words = [f"isthmus split {model.name} --at {at} --images {images.name} --count {count} --bits {bits}"]
-        words += [
-            f"--{flag} {value}"
-            for flag, value, usual in (
-                ("step", step, 0.0),
-                ("size", size, ""),
-                ("mean", mean, "0,0,0"),
-                ("std", std, "1,1,1"),
-                ("order", order, "rgb"),
-                ("range", range_, 255),
-                ("seed", seed, 0),
-            )
-            if value != usual
-        ]
-        chosen = SplitOptions(at, bits, step, preprocessing, _names(classes), seed, " ".join(words))
-        with says.status("splitting") as status:
-            manifest = write_split_codec(
-                network, load_pictures(images, count), chosen, folder, EDGE_ENCODER, status.update
-            )
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
+
+def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
+    """What to type after a plan: the best cut, or the plan of more bits where none is good; "" where none can be."""
+    if plan.best:
+        wanted = {"at": plan.best, "bits": plan.options.bits}
+    elif plan.options.bits < MORE_BITS:
+        wanted = {"plan": True, "bits": MORE_BITS}
+    else:
+        return ""
+    kept = {name: value for name, value in given.values.items() if name not in ("at", "plan", "bits", "count", "json")}
+    kinds: tuple[type[Options], ...] = (CutOptions, FrameOptions, FolderOptions)
+    if not plan.best:
+        kinds = (*kinds, PlanOptions)
+    words = ["isthmus", "split", str(model), "--images", str(images)]
+    for kind in kinds:
+        for name, rule in rules_of(kind).items():
+            value = (wanted | kept).get(name, False)
+            if value is not False:
+                words += [flags_of(name, rule)[0]] if value is True else [flags_of(name, rule)[0], str(value)]
+    return shlex.join(words)
+
+
+def _cut(model: Path, images: Path, given: Given) -> None:
+    """Write the codec of a cut, and say how it is run."""
+    from rich.console import Console
+
+    from isthmus.measure.split.edge_encoder import EDGE_ENCODER
+    from isthmus.split.codec_writer import SplitOptions, write_split_codec
+    from isthmus.split.pictures import load_pictures
+
+    cut, frames, target = given.of(CutOptions), given.of(FrameOptions), given.of(FolderOptions)
+    network, count = network_of(model, frames), cut.count or SPLIT_COUNT
+    folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
+    command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count} --bits {cut.bits}"
+    command += _told(cut, "step") + _told(frames, *rules_of(FrameOptions)) + _told(cut, "seed")
+    options = SplitOptions(
+        cut.at, cut.bits, cut.step, preprocessing_of(frames), class_names_of(target.classes), cut.seed, command
+    )
+    with Console(stderr=True).status("splitting") as status:
+        manifest = write_split_codec(
+            network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update
+        )
+    _tell(manifest, folder, as_json=given.of(OutputOptions).json)
+
+
+def _told(options: CutOptions | FrameOptions, *names: str) -> str:
+    """Those of the options that are not as usual, for a codec's provenance."""
+    usual = type(options)()
+    changed = [(name, getattr(options, name)) for name in names if getattr(options, name) != getattr(usual, name)]
+    return "".join(f" --{name} {value}" for name, value in changed)
+
+
+def _tell(manifest: VideoManifest, folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"codec": manifest.name, "folder": str(folder), "identity": manifest.identity.hex()}))
         return
     size_kib = sum(f.stat().st_size for f in folder.iterdir()) / 1024
     print(f"{folder}  {size_kib:.0f} KiB, {manifest.latent_channels} channels at stride {manifest.stride}")
-    print(f"isthmus cloud --zoo {zoo}")
-    print(f"isthmus edge clip.mp4 --zoo {zoo} --codec {manifest.name}")
+    print(shlex.join(["isthmus", "cloud", "--zoo", str(folder.parent)]))
+    print(shlex.join(["isthmus", "edge", "clip.mp4", "--zoo", str(folder.parent), "--codec", manifest.name]))
 
 
+@command_frame
 def build_squeezenet(
     weights: Annotated[Path, typer.Argument(help="Packed .npz of SqueezeNet 1.0's weights.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.")] = Path("squeezenet.onnx"),
     size: Annotated[str, typer.Option(help="HxW of the frames; empty for any.")] = "227x227",
 ) -> None:
     """Write SqueezeNet 1.0 as an ONNX classifier of RGB frames, 0 to 255: a real network to split."""
+    require_split_packages()
+    from isthmus.models.video.squeezenet_graph import squeezenet_model
+    from isthmus.split.network import read_network
 
-    from isthmus.common.errors import IsthmusError
-
-    try:
-        require_onnx()
-        from isthmus.models.video.squeezenet_graph import squeezenet_model
-        from isthmus.split.network import read_network
-
-        network = sized_as(read_network(squeezenet_model(weights), "squeezenet"), size)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
+    network = sized_as(read_network(squeezenet_model(weights), "squeezenet"), size)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(network.model.SerializeToString(deterministic=True))
     print(out)
 
 
+@command_frame
 def train_video(
     data: Annotated[Path, typer.Option(help="Labelled images with a train split: tinyimagenet50.npz.")],
     photos: Annotated[Path, typer.Option(help="Photographs for the second round and the tables: photos_a_256.npz.")],
@@ -196,54 +210,3 @@ def default_name(model: str, tensor: str, bits: int, step: float) -> str:
     """``video-<model>-<tensor>-b<bits>``, as a codec may be called."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in f"{model} {tensor}".lower()).split()
     return "-".join(["video", *words, "step" if step else f"b{bits}"])[-64:].strip("-")
-
-
-def preprocessing_of(mean: str, std: str, order: str, top: int) -> Preprocessing:
-    """What the options of a command say. InputError if they say nothing sound."""
-    from isthmus.split.halves import Preprocessing
-
-    return Preprocessing(_three(mean, "--mean"), _three(std, "--std"), order, top)  # type: ignore[arg-type]
-
-
-def _three(text: str, flag: str) -> tuple[float, float, float]:
-    from isthmus.common.errors import InputError
-
-    try:
-        red, green, blue = (float(word) for word in text.split(","))
-    except ValueError as error:
-        raise InputError(f"{flag}: expected three numbers, comma apart, got {text!r}") from error
-    return red, green, blue
-
-
-def sized_as(network: Network, size: str) -> Network:
-    """The network for frames of ``HxW``, or as it is. InputError if that is no size."""
-    from isthmus.common.errors import InputError
-
-    if not size:
-        return network
-    sides = size.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() and 1 <= int(side) <= 8192 for side in sides):
-        raise InputError(f"--size: expected height and width such as 224x224, got {size!r}")
-    return network.sized(int(sides[0]), int(sides[1]))
-
-
-def _names(path: Path | None) -> tuple[str, ...]:
-    from isthmus.common.errors import InputError
-
-    if path is None:
-        return ()
-    try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a text file of class names, a line each: {error}") from error
-
-
-def require_onnx() -> None:
-    """MissingDependencyError where a package that splitting needs is not installed."""
-    from importlib.util import find_spec
-
-    from isthmus.common.errors import MissingDependencyError
-
-    missing = [package for package in ("onnx", "cv2") if find_spec(package) is None]
-    if missing:
-        raise MissingDependencyError(f"splitting needs {', '.join(missing)}: pip install 'isthmus[measure]'")

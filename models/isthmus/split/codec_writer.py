@@ -9,7 +9,6 @@ split.json               where it comes from: the source's SHA-256, the cut, the
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -141,9 +140,11 @@ def write_split_codec(
         progress: told what is being done.
 
     Raises:
-        InputError: see `calibrate_cut`; or class names that are not one a logit.
+        InputError: see `calibrate_cut`; or class names that are not one a logit, or a folder that is there already.
         ManifestError: a name that no codec may have.
     """
+    if folder.exists():
+        raise InputError(f"{folder}: expected a name that is free, something is there; name the codec otherwise")
     progress(f"cut {network.name} at {options.tensor}")
     calibrated = calibrate_cut(network, pictures, options)
     halves = calibrated.halves
@@ -162,8 +163,6 @@ def write_split_codec(
         manifest = _seal(made, tables, calibrated, options.class_names)
         history = _history(network, pictures, options, calibrated) | {"manifest_sha256": manifest.identity.hex()}
         (made / SPLIT_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
         made.rename(folder)
     return manifest
 

@@ -13,7 +13,6 @@ the edge; the cloud is so many times as fast. Where a speed is given, multiply-a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,45 +25,13 @@ from isthmus.split.calibrate import static_tables
 from isthmus.split.cuts import Cut, find_cuts
 from isthmus.split.halves import Preprocessing, cut_halves
 from isthmus.split.network import Network
+from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps
 from isthmus.split.sessions import batch_of, milliseconds, open_model
 
 LEAST_PICTURES = 2
 TIMED_FRAMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What latency is predicted for.
-
-    Attributes:
-        bits: of the quantiser.
-        bandwidth_bits_per_s, delay_s: of the link; the delay is one way.
-        edge_gmacs_per_s, cloud_gmacs_per_s: speeds; 0 to time the halves here.
-        cloud_factor: how many times as fast as this machine the cloud is, where its speed is not given.
-        jpeg_quality: of the frames that a cloud alone would be sent.
-        least_agreement_percent: with the whole network, of a cut that may be the best.
-    """
-
-    bits: int = 6
-    bandwidth_bits_per_s: float = 1e6
-    delay_s: float = 0.01
-    edge_gmacs_per_s: float = 0.0
-    cloud_gmacs_per_s: float = 0.0
-    cloud_factor: float = 10.0
-    jpeg_quality: int = 90
-    least_agreement_percent: float = 90.0
-
-    def __post_init__(self) -> None:
-        if not self.bandwidth_bits_per_s > 0 or not 0 <= self.delay_s < math.inf or not self.cloud_factor > 0:
-            raise InputError(f"expected a bandwidth and a cloud factor above 0 and a delay of 0 or more, got {self}")
-        if not 1 <= self.jpeg_quality <= 95 or min(self.edge_gmacs_per_s, self.cloud_gmacs_per_s) < 0:
-            raise InputError(f"expected JPEG quality 1 to 95 and speeds of 0 or more, got {self}")
-
-    def way_ms(self, bits: float) -> float:
-        """Milliseconds that so many bits and an answer spend on the link."""
-        return 1e3 * (bits / self.bandwidth_bits_per_s + 2 * self.delay_s)
 
 
 @dataclass(frozen=True, slots=True)

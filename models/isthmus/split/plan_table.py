@@ -79,15 +79,14 @@ def _said(plan: Plan) -> str:
     lines = [
         f"{options.bits}-bit quantiser; {plan.pictures}: {plan.calibrated} images calibrate, {plan.measured} others "
         "are measured.",
-        f"Link {options.bandwidth_bits_per_s / MEGA:g} Mbit/s, {KILO * options.delay_s:g} ms each way; edge: {edge}; "
+        f"Link {options.bandwidth_mbit_per_s:g} Mbit/s, {options.delay_ms:g} ms each way; edge: {edge}; "
         f"cloud: {cloud}.",
     ]
     if not plan.best:
         lines.append(
             f"No cut agrees in {options.least_agreement_percent:g} % of the images with the whole network: take more "
-            "--bits."
+            "bits."
         )
     else:
         lines.append(f"Least latency of all ways: {plan.verdict}.")
-        lines.append(f"Cut there with: --at {plan.best} --bits {options.bits}")
     return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""A network that somebody wants split, as the options of a command say it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.split.options import FrameOptions
+
+if TYPE_CHECKING:
+    from isthmus.split.halves import Preprocessing
+    from isthmus.split.network import Network
+
+MAX_SIDE = 8192
+
+
+def require_split_packages() -> None:
+    """MissingDependencyError where a package that splitting needs is not installed."""
+    missing = [package for package in ("onnx", "cv2") if find_spec(package) is None]
+    if missing:
+        raise MissingDependencyError(f"splitting needs {', '.join(missing)}: pip install 'isthmus[measure]'")
+
+
+def network_of(model: Path, frames: FrameOptions) -> Network:
+    """The classifier of a file, for frames of the size that was asked for. InputError if there is none."""
+    from isthmus.split.network import load_network
+
+    return sized_as(load_network(model), frames.size)
+
+
+def preprocessing_of(frames: FrameOptions) -> Preprocessing:
+    """What is done to pixels. InputError if the options say nothing sound."""
+    from isthmus.split.halves import Preprocessing
+
+    mean, std = _three(frames.mean, "--mean"), _three(frames.std, "--std")
+    return Preprocessing(mean, std, frames.order, frames.range)  # type: ignore[arg-type]
+
+
+def sized_as(network: Network, size: str) -> Network:
+    """The network for frames of ``HxW``, or as it is. InputError if that is no size."""
+    if not size:
+        return network
+    sides = size.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and 1 <= int(side) <= MAX_SIDE for side in sides):
+        raise InputError(f"--size: expected height and width such as 224x224, got {size!r}")
+    return network.sized(int(sides[0]), int(sides[1]))
+
+
+def class_names_of(path: Path | None) -> tuple[str, ...]:
+    """The lines of a file that are not empty; () without a file. InputError if it is no text."""
+    if path is None:
+        return ()
+    try:
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a text file of class names, a line each: {error}") from error
+
+
+def _three(text: str, flag: str) -> tuple[float, float, float]:
+    try:
+        red, green, blue = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{flag}: expected three numbers, comma apart, got {text!r}") from error
+    return red, green, blue

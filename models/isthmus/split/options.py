@@ -1,0 +1,110 @@
+"""What a person may say when a network is split. Light: the command reads it before it knows what it will do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from isthmus.common.errors import InputError
+from isthmus.common.options import option
+
+KILO, MEGA = 1e3, 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class CutOptions:
+    """Where to cut, and how.
+
+    Attributes:
+        at: tensor to cut at, "" for none.
+        plan: whether to measure all cuts instead.
+        bits: of the quantiser.
+        step: of the quantiser, of a network trained for one; 0 to calibrate a step a channel.
+        count: of the images that are taken; 0 for as many as usual.
+        seed: of everything that is drawn.
+    """
+
+    panel: ClassVar[str] = "The cut"
+    at: str = option("", "Tensor to cut at; --plan lists them.", metavar="TENSOR")
+    plan: bool = option(False, "List the cuts with what each costs; write nothing.")
+    bits: int = option(6, "Bits of the quantiser.", least=2, most=8)
+    step: float = option(
+        0.0, "One step for all latents, of a network trained for it.", least=0, automatic="calibrated, one a channel"
+    )
+    count: int = option(0, "Images taken, evenly spread.", least=0, automatic="64, or 16 for --plan")
+    seed: int = option(0, "Seed of everything that is drawn.")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """What the network expects of a frame, as it is typed; `isthmus.command.split_network` reads it.
+
+    Attributes:
+        size: "HxW" of the frames, of a network that would take any; "" for its own.
+        mean, std: three numbers, comma apart.
+        order: of the network's channels.
+        range: what white is before the mean is taken off: 255 or 1.
+    """
+
+    panel: ClassVar[str] = "The network's frames"
+    size: str = option("", "Size of the frames, of a network that would take any.", metavar="HxW")
+    mean: str = option("0,0,0", "Taken off each channel, in the network's order.", metavar="X,X,X")
+    std: str = option("1,1,1", "Each channel is divided by it after that.", metavar="X,X,X")
+    order: str = option("rgb", "Order of the network's channels.", choices=("rgb", "bgr"))
+    range: int = option(255, "What white is before the mean is taken off: 255 or 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """The codec that is written.
+
+    Attributes:
+        classes: file of the names of the classes, a line each.
+        name: of the codec; "" for one made of what it is.
+        zoo: folder that the codec's folder is written into.
+    """
+
+    panel: ClassVar[str] = "The codec"
+    classes: Path | None = option(None, "Names of the classes, a line each.", automatic="numbers", metavar="FILE")
+    name: str = option("", "Name of the codec.", automatic="video-, the model, the tensor and the bits")
+    zoo: Path = option(Path("codecs"), "Folder that the codec's folder is written into.", metavar="DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What latency is predicted for.
+
+    Attributes:
+        bandwidth_mbit_per_s, delay_ms: of the link; the delay is one way.
+        edge_gmacs_per_s, cloud_gmacs_per_s: speeds; 0 to time the halves here.
+        cloud_factor: how many times as fast as this machine the cloud is, where its speed is not given.
+        bits: of the quantiser.
+        jpeg_quality: of the frames that a cloud alone would be sent.
+        least_agreement_percent: with the whole network, of a cut that may be the best.
+    """
+
+    panel: ClassVar[str] = "Latency that --plan predicts"
+    bandwidth_mbit_per_s: float = option(1.0, "Bandwidth of the link, Mbit/s.", flags=("--bandwidth",))
+    delay_ms: float = option(10.0, "Delay of the link, one way, ms.", flags=("--delay",), least=0)
+    edge_gmacs_per_s: float = option(
+        0.0, "Speed of the edge, GMAC/s.", flags=("--edge-speed",), least=0, automatic="the halves are timed here"
+    )
+    cloud_gmacs_per_s: float = option(
+        0.0, "Speed of the cloud, GMAC/s.", flags=("--cloud-speed",), least=0, automatic="as --cloud-factor says"
+    )
+    cloud_factor: float = option(10.0, "How many times as fast as this machine the cloud is.")
+    bits: int = 6
+    jpeg_quality: int = 90
+    least_agreement_percent: float = 90.0
+
+    def __post_init__(self) -> None:
+        if not self.bandwidth_mbit_per_s > 0 or not 0 <= self.delay_ms < math.inf or not self.cloud_factor > 0:
+            raise InputError(f"expected a bandwidth and a cloud factor above 0 and a delay of 0 or more, got {self}")
+        if not 1 <= self.jpeg_quality <= 95 or min(self.edge_gmacs_per_s, self.cloud_gmacs_per_s) < 0:
+            raise InputError(f"expected JPEG quality 1 to 95 and speeds of 0 or more, got {self}")
+
+    def way_ms(self, bits: float) -> float:
+        """Milliseconds that so many bits and an answer spend on the link."""
+        return KILO * bits / (MEGA * self.bandwidth_mbit_per_s) + 2 * self.delay_ms
