@@ -13,9 +13,9 @@ from support import tiny_codec
 from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
-from isthmus.command import demo_image
 from isthmus.command.demo import _show_shipped_photo, _unlabelled
-from isthmus.command.demo_image import CENTRE, Crossing, bits_table, cross, draw, image_codec_folder, shipped_photo
+from isthmus.command.image import demo as image_demo
+from isthmus.command.image.demo import CENTRE, Crossing, bits_table, cross, draw, image_codec_folder, shipped_photo
 from isthmus.command.main import app
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.image.quality import psnr_rgb_db
@@ -65,10 +65,10 @@ def test_the_picture_shows_all_three_and_a_part_magnified(
     one = Crossing("a.png", crossing.point, original, ours, jpeg, jpeg_bytes=1000)
     draw(one, tmp_path / "sheet.png", centre)
     sheet = read_image(tmp_path / "sheet.png").pixels
-    assert sheet.shape[1] == 3 * demo_image.PANEL_WIDTH + 2 * demo_image.GAP
+    assert sheet.shape[1] == 3 * image_demo.PANEL_WIDTH + 2 * image_demo.GAP
     for number, level in enumerate((40, 120, 200)):
-        x = number * (demo_image.PANEL_WIDTH + demo_image.GAP)
-        assert (sheet[demo_image.CAPTION_HEIGHT, x] == level).all()
+        x = number * (image_demo.PANEL_WIDTH + image_demo.GAP)
+        assert (sheet[image_demo.CAPTION_HEIGHT, x] == level).all()
         assert (sheet[-1, x] == level).all()
 
 
@@ -90,7 +90,7 @@ def test_the_shipped_photograph_is_found_without_a_download() -> None:
     assert "site-packages" in path.parts
     assert read_image(path).pixels.shape == (512, 512, 3)
     code = (
-        "import sys; from isthmus.command.demo_image import shipped_photo; shipped_photo();"
+        "import sys; from isthmus.command.image.demo import shipped_photo; shipped_photo();"
         "print([name for name in ('skimage', 'pooch') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -18,21 +18,13 @@ from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoInference
-from isthmus.command import demo_video, video_picture
 from isthmus.command.demo import _show_moved_photo, _unlabelled
-from isthmus.command.demo_video import (
-    KINDS,
-    VideoCrossing,
-    class_index,
-    cross,
-    kinds_table,
-    mean_of,
-    moved_photo,
-    said,
-    show_video,
-)
 from isthmus.command.main import app
-from isthmus.command.video_picture import busiest_channel, draw_crossing, farthest
+from isthmus.command.video import demo as video_demo
+from isthmus.command.video import picture as video_picture
+from isthmus.command.video.crossing import KINDS, VideoCrossing, mean_of
+from isthmus.command.video.demo import class_index, cross, kinds_table, moved_photo, said, show_video
+from isthmus.command.video.picture import busiest_channel, draw_crossing, farthest
 from isthmus.common.errors import CodecError
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.video.motion_field import MotionField
@@ -202,14 +194,14 @@ def test_the_frame_that_is_looked_at(crossing: VideoCrossing) -> None:
 def test_a_camera_moves_over_a_photograph(tmp_path: Path) -> None:
     write_image(photo(200, 330), tmp_path / "hill.png")
     clip = moved_photo(tmp_path / "hill.png")
-    assert clip.frames.shape == (demo_video.FRAMES, 96, 158, 3)
+    assert clip.frames.shape == (video_demo.FRAMES, 96, 158, 3)
     assert clip.name == "hill.png"
     near, far = (psnr_rgb_db(clip.frames[0], clip.frames[k]) for k in (1, 20))
     assert 40 > near > far + 3
 
 
 def test_the_shipped_photograph_crosses(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_video, "FRAMES", 12)
+    monkeypatch.setattr(video_demo, "FRAMES", 12)
     console = Console(record=True, width=160, file=io.StringIO())
     _show_moved_photo(console, CODEC, tmp_path, address)
     text = console.export_text()
@@ -272,7 +264,7 @@ def test_videos_are_told_from_the_rest(tmp_path: Path) -> None:
 
 def test_the_demo_needs_no_torch_for_a_video() -> None:
     code = (
-        "import sys; import isthmus.command.demo, isthmus.command.demo_video, isthmus.command.video_picture;"
+        "import sys; import isthmus.command.demo, isthmus.command.video.demo, isthmus.command.video.picture;"
         "import isthmus.measure.video.network, isthmus.measure.video.live, isthmus.data.video.clips;"
         "print([name for name in ('torch', 'skimage', 'open3d') if name in sys.modules])"
     )

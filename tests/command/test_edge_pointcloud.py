@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +128,26 @@ def test_what_cannot_be_done_at_all(
     assert says in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_a_person_is_told_what_the_codec_knows(files: Path, zoo: Path, address: str) -> None:
+    """Once, on standard error where that is a terminal; a pipe and a program get the answers alone."""
+    words = [str(files / "c0.npy"), "--cloud", address, "--zoo", str(zoo), "--codec", "tiny-q1"]
+    assert edge(*words).stderr == ""
+    for more, is_told in (((), True), (("--json",), False)):
+        screen, terminal = pty.openpty()
+        done = subprocess.run(
+            [sys.executable, "-m", "isthmus.command", "edge", *words, *more],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env=tiny_codec.child_environment(),
+            check=True,
+        )
+        os.close(terminal)
+        try:
+            shown = os.read(screen, 1 << 16).decode()
+        except OSError:  # nothing was written to the terminal
+            shown = ""
+        os.close(screen)
+        assert ("tiny-q1 knows these classes alone, " in shown) == is_told
+        assert b"knows" not in done.stdout

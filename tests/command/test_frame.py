@@ -155,3 +155,34 @@ def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command, called where an optional package is not installed."""
+    code = f"import sys; sys.modules[{package!r}] = None; from isthmus.command.main import app; app({list(words)!r})"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "words"),
+    [
+        ("grpc_health", "measure", ("demo",)),
+        ("grpc_health", "cloud", ("cloud", "--port", "0")),
+        ("av", "video", ("encode", "README.md", "--video", "-o", "never.isth")),
+        ("h5py", "hdf5", ("demo", "--data", "SET.h5")),
+    ],
+)
+def test_a_missing_extra_is_one_line(
+    package: str, extra: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "SET.h5").write_bytes(b"no set")
+    (tmp_path / "README.md").write_bytes(b"no video")
+    monkeypatch.chdir(tmp_path)
+    done = without(package, *words)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[0]
+    assert line.startswith("error: ")
+    assert package in line.lower()
+    assert f"isthmus[{extra}]" in line
+    assert "--cloud" not in line

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from isthmus.command.frame import command_frame, table_console
+from isthmus.command.frame import command_frame, require_packages, table_console
 from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.common.options import option
@@ -20,6 +20,8 @@ from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC
 if TYPE_CHECKING:
     from rich.console import Console
 
+# Of the extra `measure`: the cloud's, and what draws.
+DEMO_PACKAGES = ("grpc_health", "grpc_reflection", "matplotlib", "plotly", "scipy")
 SHOWN_PER_CLASS = 1
 SHOWN_IMAGES, SHOWN_VIDEOS = 3, 3
 DEMO_CODEC = "pc-lite-any-q10"
@@ -50,6 +52,8 @@ class DemoOptions:
 def demo(*, given: Given) -> None:
     """Start a cloud and an edge, send clouds, a photograph and a video across, print what came back, draw the rates."""
     from isthmus.common.zoo import find_zoos
+
+    require_packages("the demo", "measure", DEMO_PACKAGES)
     from isthmus.measure.cloud_process import CloudProcess
 
     options, console = given.of(DemoOptions), table_console()
@@ -96,7 +100,7 @@ def _classify_files(console: Console, inputs: list[str], codec: str, address: st
 
 
 def _show_images(console: Console, images: list[Path], codec: str, out: Path, address: str) -> None:
-    from isthmus.command.demo_image import image_codec_folder, show_photo
+    from isthmus.command.image.demo import image_codec_folder, show_photo
 
     folder = image_codec_folder(codec)
     for path in images[:SHOWN_IMAGES]:
@@ -107,7 +111,7 @@ def _show_images(console: Console, images: list[Path], codec: str, out: Path, ad
 
 def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -> None:
     """The photograph that a dependency ships; a line where it or a codec for it is missing."""
-    from isthmus.command.demo_image import image_codec_folder, shipped_photo, show_photo
+    from isthmus.command.image.demo import image_codec_folder, shipped_photo, show_photo
 
     try:
         photo, folder = shipped_photo(), image_codec_folder(codec)
@@ -118,7 +122,7 @@ def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -
 
 
 def _show_videos(console: Console, videos: list[Path], codec: str, out: Path, address: str) -> None:
-    from isthmus.command.demo_video import MAX_FRAMES, show_video
+    from isthmus.command.video.demo import MAX_FRAMES, show_video
     from isthmus.common.zoo import find_codec
     from isthmus.data.video.clips import video_files
 
@@ -132,8 +136,8 @@ def _show_videos(console: Console, videos: list[Path], codec: str, out: Path, ad
 
 def _show_moved_photo(console: Console, codec: str, out: Path, address: str) -> None:
     """A camera that moves over a photograph of a dependency; a line where that, OpenCV or a codec is missing."""
-    from isthmus.command.demo_image import shipped_photo
-    from isthmus.command.demo_video import PHOTO, PHOTO_CLASS, moved_photo, show_video
+    from isthmus.command.image.demo import shipped_photo
+    from isthmus.command.video.demo import PHOTO, PHOTO_CLASS, moved_photo, show_video
     from isthmus.common.zoo import find_codec
 
     try:

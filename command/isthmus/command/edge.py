@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from isthmus.command.frame import command_frame, end
+from isthmus.command.frame import command_frame, end, is_watched, print_note
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS, CodecOptions
 from isthmus.common.options import option
@@ -54,6 +54,7 @@ def edge(
     given: Given,
 ) -> None:
     """Encode point clouds, images or videos here; the cloud says what is to be seen, or reconstructs the images."""
+    from isthmus.command.classes import class_note
     from isthmus.edge.signal_choice import choose_codec
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
@@ -63,6 +64,8 @@ def edge(
         inputs, about.codec, about.zoo, about.format, has_quality, video=given.values.get("video", False)
     )
     options = given.only(SIGNAL_OPTIONS[kind.signal], SIGNAL_KINDS, chosen)
+    if not as_json and is_watched() and (note := class_note(chosen, about.zoo)):
+        print_note(note)
     if isinstance(options, VideoOptions):
         from isthmus.edge.video.policy import VideoPolicy
         from isthmus.edge.video.sender import VideoJob

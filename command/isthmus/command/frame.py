@@ -30,12 +30,13 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 import typer
 
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import IsthmusError, MissingDependencyError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,6 +118,20 @@ def print_note(message: object) -> None:
     _say("note:", "33", message)
 
 
+def is_watched() -> bool:
+    """Whether a person reads standard error: notes that only tell what a person may not know wait for one."""
+    return sys.stderr.isatty()
+
+
+def require_packages(what: str, extra: str, packages: Iterable[str]) -> None:
+    """MissingDependencyError, with the extra that brings them, where packages that something needs are missing."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"{what} needs {', '.join(missing)}, got no such package: pip install 'isthmus[{extra}]'"
+        )
+
+
 def table_console() -> Console:
     """A rich console on standard output, wide enough for our tables where that is no terminal."""
     from rich.console import Console  # rich takes 60 ms: commands without tables do without it
@@ -156,7 +171,7 @@ def path_fault(error: OSError) -> str:
 
 
 def _say(word: str, colour: str, message: object) -> None:
-    if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+    if is_watched() and "NO_COLOR" not in os.environ:
         word = f"\x1b[{colour}m{word}\x1b[0m"
     print(word, message, file=sys.stderr)
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from isthmus.command.video.crossing import KINDS, SentFrame, VideoCrossing, mean_of
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.report import short_name
@@ -23,8 +22,6 @@ from isthmus.edge.video.report import short_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from isthmus.common.video.manifest import VideoManifest
-    from isthmus.common.video.motion_field import MotionField
     from isthmus.data.video.clips import Clip
     from isthmus.edge.video.policy import VideoPolicy
     from isthmus.measure.table import Table
@@ -36,74 +33,6 @@ MOTION = ClipMotion(pan=(0.006, 0.012), zoom=0.005, rotation=0.5, noise=1.5)
 
 MAX_FRAMES = 96
 """Of a video file; the rest of it stays at home."""
-
-KINDS = ("key", "motion + residual", "motion")
-Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SentFrame:
-    """One frame that crossed.
-
-    Attributes:
-        kind: one of `KINDS`.
-        packet_bits, motion_bits, residual_bits: of the packet, and of its sections; a key frame has neither section.
-        encode_ms: at the edge, from pixels to packet.
-        network_runs: whether the edge's half of the network ran.
-        answer: index of the likeliest class, as the cloud said.
-        field: its motion; None for a key frame.
-        held: int32 [M, h, w], what the cloud holds after it, in 1/16 of a step.
-    """
-
-    kind: str
-    packet_bits: int
-    motion_bits: int
-    residual_bits: int
-    encode_ms: float
-    network_runs: bool
-    answer: int
-    field: MotionField | None
-    held: Int32
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VideoCrossing:
-    """One clip that crossed, both ways.
-
-    Attributes:
-        clip: its frames.
-        manifest: of the codec.
-        sent: each frame, as the encoder decides by itself.
-        intra: each frame as a key frame.
-        own: int64 [frames], what the whole network says of the original frames.
-        latents: float32 [frames, M, h, w] in steps, of the original frames, nothing quantised.
-        target: index of the class that is to be seen; -1 where nobody knows.
-    """
-
-    clip: Clip
-    manifest: VideoManifest
-    sent: tuple[SentFrame, ...]
-    intra: tuple[SentFrame, ...]
-    own: Int64
-    latents: Float32
-    target: int
-
-    @property
-    def saved_percent(self) -> float:
-        """Bits that prediction saves of what key frames alone take."""
-        return 100 * (1 - mean_of(self.sent, "packet_bits") / mean_of(self.intra, "packet_bits"))
-
-    @property
-    def top(self) -> str:
-        """The class that the cloud named most often."""
-        answers = np.array([frame.answer for frame in self.sent])
-        return short_name(self.manifest.class_names[int(np.bincount(answers).argmax())])
-
-    def agreed(self, frames: Sequence[SentFrame]) -> int:
-        """In how many of them the cloud said what the whole network says."""
-        return int((np.array([frame.answer for frame in frames]) == self.own).sum())
 
 
 def moved_photo(photo: Path) -> Clip:
@@ -140,7 +69,7 @@ def show_video(console: Console, clip: Clip, folder: Path, address: str, out: Pa
     """
     from rich.markup import escape
 
-    from isthmus.command.video_picture import draw_crossing
+    from isthmus.command.video.picture import draw_crossing
 
     crossing = cross(clip, folder, address, class_name)
     count, height, width, _ = clip.frames.shape
@@ -182,11 +111,6 @@ def class_index(class_names: Sequence[str], wanted: str) -> int:
     """Index of the class with that name or that first synonym; -1 if there is none."""
     found = [index for index, name in enumerate(class_names) if wanted and wanted in (name, short_name(name))]
     return found[0] if found else -1
-
-
-def mean_of(frames: Sequence[SentFrame], attribute: str) -> float:
-    """Mean over frames; nan over none."""
-    return float(np.mean([getattr(frame, attribute) for frame in frames])) if frames else float("nan")
 
 
 def kinds_table(crossing: VideoCrossing) -> Table:

@@ -1,4 +1,4 @@
-"""A picture of what a codec keeps of a cloud: the cloud, its critical points, what the bits still know."""
+"""A picture of what a codec keeps of a point cloud: its points, the critical ones, what the bits still know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from isthmus.runtime.engine import End, open_half
 
 
 def reconstruct(codec: CodecFolder[PointCloudManifest], symbols: Symbols) -> npt.NDArray[np.float32] | None:
-    """Points ``[256, 3]`` that the codec's reconstruction head makes of one cloud's symbols; None if it has no head."""
+    """Points ``[256, 3]`` that the codec's head makes of one point cloud's symbols; None if it has no head."""
     if not codec.has_file("view.onnx"):
         return None
     network = open_half(
@@ -25,14 +25,25 @@ def reconstruct(codec: CodecFolder[PointCloudManifest], symbols: Symbols) -> npt
     return np.asarray(network.run({"symbols": symbols.values})[0][0], np.float32)
 
 
-def draw_cloud(
+def draw_point_cloud(
     path: Path,
     points: npt.NDArray[np.float32],
     critical: npt.NDArray[np.int64],
     rebuilt: npt.NDArray[np.float32] | None,
     title: str,
 ) -> None:
-    """Draw a normalised cloud ``[3, points]`` beside its critical points and its reconstruction."""
+    """Draw a normalised point cloud beside its critical points and its reconstruction.
+
+    Args:
+        path: of the picture.
+        points: ``[3, points]``.
+        critical: ``[critical]``, indices of points.
+        rebuilt: ``[256, 3]``, or None for none.
+        title: over it.
+
+    Raises:
+        MissingDependencyError: without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

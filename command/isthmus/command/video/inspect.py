@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.command.classes import classes_said
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import decode_varint
@@ -18,34 +18,26 @@ from isthmus.common.video.motion_field import BlockMode, MotionField
 from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-MAX_CLASS_NAMES = 12
+MAX_CLASS_NAMES = 100
 
 
-def add_video_rows(table: Table, folder: CodecFolder[VideoManifest]) -> None:
-    """Rows about a codec: its classes, its latents, its motion, its tables."""
+def codec_rows(folder: CodecFolder[VideoManifest]) -> list[tuple[str, str]]:
+    """A codec's classes, latents, motion and tables."""
     manifest = folder.manifest
-    names = manifest.class_names
-    more = f" and {len(names) - MAX_CLASS_NAMES} more" if len(names) > MAX_CLASS_NAMES else ""
-    table.add_row("classes", f"{len(names)}: {', '.join(names[:MAX_CLASS_NAMES])}{more}")
     is_fixed = bool(manifest.frame_height)
     size = f"{manifest.frame_width} x {manifest.frame_height} pixels, others are resized" if is_fixed else "any size"
-    table.add_row("frames", size)
     grid = f", {manifest.latent_width} x {manifest.latent_height} of them" if is_fixed else ""
-    table.add_row(
-        "latents", f"{manifest.latent_channels} channels, one for each {manifest.stride} x {manifest.stride}{grid}"
-    )
-    table.add_row("symbols of y", f"{manifest.symbol_min} to {manifest.symbol_max}")
-    side = manifest.block_latents
-    table.add_row(
-        "motion",
-        f"a vector for each {side} x {side} latents, in units of 1/{1 << manifest.motion_fraction_bits} latent",
-    )
+    stride, side, units = manifest.stride, manifest.block_latents, 1 << manifest.motion_fraction_bits
     tables = VideoTables.load(folder.file(ENTROPY_FILE), manifest)
-    for name, model in (("intra", tables.intra), ("motion", tables.motion), ("residual", tables.residual)):
-        table.add_row(f"tables: {name}", f"{model.tables.count} tables, {len(model.taps)} taps")
+    models = (("intra", tables.intra), ("motion", tables.motion), ("residual", tables.residual))
+    return [
+        ("classes", classes_said(manifest.class_names, MAX_CLASS_NAMES)),
+        ("frames", size),
+        ("latents", f"{manifest.latent_channels} channels, one for each {stride} x {stride}{grid}"),
+        ("symbols of y", f"{manifest.symbol_min} to {manifest.symbol_max}"),
+        ("motion", f"a vector for each {side} x {side} latents, in units of 1/{units} latent"),
+        *((f"tables: {name}", f"{model.tables.count} tables, {len(model.taps)} taps") for name, model in models),
+    ]
 
 
 def packet_summary(packet: Packet) -> str:
@@ -76,20 +68,19 @@ def stream_summaries(folder: CodecFolder[VideoManifest]) -> Callable[[Packet], s
     return summary
 
 
-def add_packet_rows(table: Table, folder: CodecFolder[VideoManifest], packet: Packet) -> None:
-    """Rows about a packet alone: what its side says, and its latents where it refers to no other.
+def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> list[tuple[str, str]]:
+    """A packet alone: what its side says, and its latents where it refers to no other.
 
     Raises:
         RemoteError: an intra packet that this codec's encoder does not write.
     """
-    table.add_row("frame", packet_summary(packet))
+    frame = ("frame", packet_summary(packet))
     if packet.type is PacketType.PREDICTED:
-        table.add_row("latents", "predicted: only a decoder that holds the reference can tell")
-        return
+        return [frame, ("latents", "predicted: only a decoder that holds the reference can tell")]
     state = _coder(folder).decode(packet, ()).state.values
     y = state >> FINE_BITS
     zeros = float((y == 0).mean())
-    table.add_row("y", f"{list(y.shape)}, {y.min()} to {y.max()}, {zeros:.1%} zeros")
+    return [frame, ("y", f"{list(y.shape)}, {y.min()} to {y.max()}, {zeros:.1%} zeros")]
 
 
 def _coder(folder: CodecFolder[VideoManifest]) -> VideoCoder:

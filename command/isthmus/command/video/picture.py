@@ -12,7 +12,7 @@ from isthmus.common.errors import MissingDependencyError
 from isthmus.common.video.warp import FINE_BITS
 
 if TYPE_CHECKING:
-    from isthmus.command.demo_video import SentFrame, VideoCrossing
+    from isthmus.command.video.crossing import SentFrame, VideoCrossing
 
 SHOWN_FRAMES = 6
 SIZE_INCHES = (13.0, 7.8)
