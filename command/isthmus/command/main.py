@@ -15,9 +15,11 @@ from isthmus.command.help_text import PlainCommand, PlainGroup
 from isthmus.command.inspect import inspect
 from isthmus.command.local_files import decode, encode
 from isthmus.command.measure import add_commands
-from isthmus.command.split import build_squeezenet, split, train_video
-from isthmus.command.train import freeze, train_classifiers_command, train_image, train_pointcloud
+from isthmus.command.split import build_squeezenet, split
+from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
+from isthmus.command.train_image import train_image
 from isthmus.command.train_motion_networks import train_motion_networks_command
+from isthmus.command.train_video import train_video
 
 
 class Commands(typer.Typer):

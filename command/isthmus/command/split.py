@@ -1,4 +1,4 @@
-"""`isthmus split`, `isthmus build-squeezenet` and `isthmus train video`. Heavy imports wait until a command runs."""
+"""`isthmus split` and `isthmus build-squeezenet`. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -159,51 +159,6 @@ def build_squeezenet(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(network.model.SerializeToString(deterministic=True))
     print(out)
-
-
-@command_frame
-def train_video(
-    data: Annotated[Path, typer.Option(help="Labelled images with a train split: tinyimagenet50.npz.")],
-    photos: Annotated[Path, typer.Option(help="Photographs for the second round and the tables: photos_a_256.npz.")],
-    count: Annotated[int, typer.Option(min=2, help="Photographs that tables are learned from, evenly spread.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    runs: Annotated[Path, typer.Option(help="Where checkpoints go; a killed run resumes here.")] = Path("runs/video"),
-    zoo: Annotated[Path | None, typer.Option(help="Write the codecs video-tiny-q1.. into this zoo.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
-) -> None:
-    """Train the small classifier whose latents move as the picture does, and make it the default video codec.
-
-    Validation is a tenth cut from train; the test split is never read. Finished rounds are kept, and qualities that
-    the zoo holds.
-    """
-    import torch
-
-    from isthmus.command.train import data_digest
-    from isthmus.data.image.labelled import load_labelled_images, split_train_validation
-    from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-    from isthmus.split.pictures import load_pictures
-    from isthmus.split.video_zoo import FIRST_FILE, told, train_rounds, write_video_codecs
-    from isthmus.training.image.photos import load_photos, split_photos
-
-    torch.set_num_threads(threads)
-    whole = load_labelled_images(data, "train")
-    train, validation = split_train_validation(whole)
-    runs.mkdir(parents=True, exist_ok=True)
-    checkpoint = train_rounds(train, validation, split_photos(load_photos(photos))[0], runs, seed)
-    if zoo is None:
-        return
-    provenance = {
-        "command": f"isthmus train video --data {data.name} --photos {photos.name} --zoo models/zoo",
-        "data": f"{whole.name}, {photos.stem}",
-        "data_sha256": data_digest(data),
-        "photos_sha256": data_digest(photos),
-        "first_round": told(runs / FIRST_FILE),
-    }
-    pictures = load_pictures(photos, count)
-    for path in write_video_codecs(
-        checkpoint, zoo, pictures, whole.class_names, EDGE_ENCODER, provenance, lambda said: typer.echo(said, err=True)
-    ):
-        typer.echo(str(path))
 
 
 def default_name(model: str, tensor: str, bits: int, step: float) -> str:

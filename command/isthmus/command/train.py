@@ -1,214 +1,206 @@
-"""`isthmus train` and `isthmus freeze`: one command a curve, from data to codec folders."""
+"""`isthmus train pointcloud`, `isthmus train classifiers` and `isthmus freeze`: from labelled clouds to codec folders.
+
+Heavy imports wait until a command runs.
+"""
 
 from __future__ import annotations
 
-import os
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from isthmus.command.frame import command_frame
+from isthmus.command.options import Given, with_options
+from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written
+from isthmus.common.errors import InputError
+from isthmus.common.options import option
+
+if TYPE_CHECKING:
+    from isthmus.training.pointcloud.datasets import CloudSet
+
 DataOption = Annotated[
     Path,
-    typer.Option(help="Labelled clouds: a packed .npz, a ModelNet OFF tree or HDF5 folder, a ScanObjectNN file."),
+    typer.Option(
+        show_default=False,
+        metavar="PATH",
+        help="Labelled clouds: a packed .npz, a ModelNet OFF tree or HDF5 folder, a ScanObjectNN file.",
+    ),
 ]
-RunsOption = Annotated[Path, typer.Option(help="Where checkpoints and finished points go; a killed run resumes here.")]
-ZooOption = Annotated[Path, typer.Option(help="Where codec folders are written.")]
+CONFIGS = ("full", "lite", "micro")
+VARIANTS = ("any", "p1024", "p256")
+RECIPES = ("isthmus", "thesis")
 
 
-class ConfigName(StrEnum):
-    full = "full"
-    lite = "lite"
-    micro = "micro"
+@dataclass(frozen=True, slots=True)
+class CurveOptions:
+    """Which curve, and how long it is trained."""
+
+    panel: ClassVar[str] = "The curve"
+    config: str = option("lite", "Width of the edge half: full, lite or micro.", choices=CONFIGS)
+    variant: str = option(
+        "any", "any: any heading, 256 to 2048 points; p1024, p256: aligned benchmark clouds.", choices=VARIANTS
+    )
+    recipe: str = option("isthmus", "isthmus: ours; thesis: the baseline row.", choices=RECIPES)
+    epochs: int = option(0, "Epochs of each of its trainings.", automatic="as the recipe has it")
+    runs: Path = option(
+        Path("runs"), "Folder of checkpoints and finished points; a killed run goes on there.", metavar="DIR"
+    )
 
 
-class VariantName(StrEnum):
-    any = "any"
-    p1024 = "p1024"
-    p256 = "p256"
+@dataclass(frozen=True, slots=True)
+class NameOptions:
+    """What the codecs of a curve are called."""
+
+    panel: ClassVar[str] = "The codecs"
+    name: str = option("", "Names of the codecs, without -q1, -q2 and so on.", automatic="pc- and the curve's folder")
 
 
-class RecipeName(StrEnum):
-    isthmus = "isthmus"
-    thesis = "thesis"
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What a curve's codecs may have beside their halves."""
+
+    panel: ClassVar[str] = "The codecs"
+    views: str = option("", "Points that also get a reconstruction head, such as q4,q8.")
 
 
-def train_pointcloud(
-    data: DataOption,
-    config: Annotated[ConfigName, typer.Option(help="Width of the edge half.")] = ConfigName.lite,
-    variant: Annotated[
-        VariantName, typer.Option(help="any: any heading, 256 to 2048 points; p1024, p256: aligned benchmark clouds.")
-    ] = VariantName.any,
-    recipe: Annotated[RecipeName, typer.Option(help="isthmus: ours; thesis: the baseline row.")] = RecipeName.isthmus,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    runs: RunsOption = Path("runs"),
-    zoo: Annotated[Path | None, typer.Option(help="Freeze the finished curve into this zoo.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
-) -> None:
-    """Train every rate point of one curve, then freeze it into codec folders with --zoo.
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """What the classifiers start from."""
+
+    panel: ClassVar[str] = "The run"
+    start: Path | None = option(None, "A pretrained full network: runs/full-p1024/pretrained.pt.", metavar="FILE")
+
+
+@command_frame
+@with_options(CurveOptions, RunOptions, NameOptions, DestinationOptions)
+def train_pointcloud(data: DataOption, *, given: Given) -> None:
+    """Train every rate point of one curve of point-cloud codecs, and write them as codec folders.
 
     Validation is a stratified tenth cut from train; the test split is never read. Run it again after a kill: it
     goes on from the last finished epoch.
     """
+    options, run, name = given.of(CurveOptions), given.of(RunOptions), given.of(NameOptions).name
+    if options.recipe == "thesis" and options.variant == "any":
+        raise InputError("the thesis's recipe knows aligned clouds only: --variant p1024 or p256")
+    import torch
+
+    from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
+    from isthmus.training.pointcloud.rate_points import ladder
+    from isthmus.training.pointcloud.thesis_recipe import LAMBDAS
+    from isthmus.training.pointcloud.zoo_writer import codec_names
+
+    is_thesis = options.recipe == "thesis"
+    curve = f"{options.config}{'-thesis' if is_thesis else ''}-{options.variant}"
+    folder = options.runs / (name or curve)
+    count = len(LAMBDAS) if is_thesis else len(ladder(options.config, options.variant))
+    destination = _destination(given)
+    destination.check([f"{name or f'pc-{curve}'}-q{quality}" for quality in range(1, count + 1)])
+    torch.set_num_threads(run.threads)
+    whole = load_cloud_set(data, "train")
+    train, validation = split_validation(whole)
+    _train_curve(options, run, train, validation, folder)
+    words = f"--config {options.config} --variant {options.variant} --recipe {options.recipe}"
+    words += f" --epochs {options.epochs}" if options.epochs else ""
+    command = f"isthmus train pointcloud --data {data.name} {words}{_named(name)} --zoo {destination.zoo.as_posix()}"
+    _freeze(codec_names(folder, name), data, whole.name, train, destination, command, "")
+
+
+def _train_curve(options: CurveOptions, run: RunOptions, train: CloudSet, validation: CloudSet, folder: Path) -> None:
+    from dataclasses import replace
+
     import torch
 
     from isthmus.training.pointcloud.curve import train_isthmus_curve
-    from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
-    from isthmus.training.pointcloud.rate_points import EFFORTS, VARIANTS
+    from isthmus.training.pointcloud.rate_points import EFFORTS
+    from isthmus.training.pointcloud.rate_points import VARIANTS as KNOWN
     from isthmus.training.pointcloud.thesis_curve import train_thesis_curve
 
-    if recipe is RecipeName.thesis and variant is VariantName.any:
-        raise typer.BadParameter("the thesis's recipe knows aligned clouds only: --variant p1024 or p256")
-    torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train, validation = split_validation(load_cloud_set(data, "train"))
-    if recipe is RecipeName.thesis:
-        points = VARIANTS[variant.value].validation_points
-        folder = runs / f"{config.value}-thesis-{variant.value}"
-        train_thesis_curve(config.value, points, train, validation, folder, seed, device)
-    else:
-        folder = runs / f"{config.value}-{variant.value}"
-        effort = EFFORTS[config.value, variant.value]
-        train_isthmus_curve(config.value, VARIANTS[variant.value], train, validation, folder, seed, effort, device)
-    if zoo is not None:
-        freeze(folder, data, zoo)
+    variant = KNOWN[options.variant]
+    if options.recipe == "thesis":
+        points = variant.validation_points
+        train_thesis_curve(options.config, points, train, validation, folder, run.seed, device, options.epochs)
+        return
+    effort = EFFORTS[options.config, options.variant]
+    if options.epochs:
+        effort = replace(effort, pretrain=options.epochs, symbols=options.epochs)
+    train_isthmus_curve(options.config, variant, train, validation, folder, run.seed, effort, device)
 
 
-def train_image(
-    data: Annotated[Path, typer.Option(help="Photographs to train on: a packed .npz (jpg, off) or a folder.")],
-    qualities: Annotated[str, typer.Option(help="Which, comma apart, 1 to 8; their parents first.")] = "3,6,2,1,4,5,7",
-    synthesized: Annotated[
-        str, typer.Option(help="Qualities that also get the thesis's networks h_a,q and h_s,q, comma apart.")
-    ] = "",
-    hyperprior: Annotated[str, typer.Option(help="Qualities that also get a hyperprior codec, comma apart.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    runs: RunsOption = Path("runs/image"),
-    zoo: Annotated[Path | None, typer.Option(help="Freeze the finished qualities into this zoo.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
-    compiled: Annotated[bool, typer.Option(help="Compile the networks (torch.compile; needs a C++ compiler).")] = True,
-) -> None:
-    """Train the light image codec at every quality, its adaptive networks and tables, and freeze them with --zoo.
-
-    Validation is a twentieth cut from the photographs. Run it again after a kill: it goes on where it was, and codec
-    folders that are there stay as they are. Two
-    processes with different --qualities (6,7,5 and 3,2,4,1) share the work of two cores.
-    """
-    import torch
-
-    from isthmus.common.manifest.fields import MANIFEST_FILE
-    from isthmus.models.image.transforms import PatchShape
-    from isthmus.training.image.adaptive import train_adaptive
-    from isthmus.training.image.hyperprior import HyperEffort, train_hyperprior
-    from isthmus.training.image.photos import load_photos, split_photos
-    from isthmus.training.image.transforms import ImageEffort, train_image_quality
-    from isthmus.training.image.zoo_writer import ImageCheckpoints, write_hyper_codec, write_light_codec
-    from isthmus.training.pointcloud.zoo_writer import Provenance
-
-    torch.set_num_threads(threads)
-    photos = load_photos(data)
-    train, validation = split_photos(photos)
-    provenance = Provenance(
-        f"isthmus train image --data {data.name} --synthesized '{synthesized}' --hyperprior '{hyperprior}' "
-        "--zoo models/zoo",
-        photos.name,
-        data_digest(data),
-    )
-    with_networks, with_hyperprior = set(_numbers(synthesized)), set(_numbers(hyperprior))
-    for quality in _numbers(qualities):
-        codec = train_image_quality(
-            PatchShape(),
-            quality,
-            train,
-            validation,
-            runs,
-            ImageEffort(),
-            seed=seed,
-            is_compiled=compiled,
-        )
-        adaptive = train_adaptive(codec, train, validation, runs, seed=seed) if quality in with_networks else None
-        checkpoints = ImageCheckpoints(codec, adaptive)
-        folder = zoo / f"image-light-q{quality}" if zoo is not None else None
-        if folder is not None and not (folder / MANIFEST_FILE).exists():
-            typer.echo(str(write_light_codec(checkpoints, folder, train, validation, provenance)))
-        if quality in with_hyperprior:
-            hyper = train_hyperprior(codec, train, validation, runs, HyperEffort(), seed=seed)
-            checkpoints = ImageCheckpoints(codec, adaptive, hyper)
-            folder = zoo / f"image-hyper-q{quality}" if zoo is not None else None
-            if folder is not None and not (folder / MANIFEST_FILE).exists():
-                typer.echo(str(write_hyper_codec(checkpoints, folder, train, validation, provenance)))
-
-
-def _numbers(joined: str) -> list[int]:
-    words = [word for word in joined.split(",") if word]
-    if not all(word.isdecimal() and 1 <= int(word) <= 8 for word in words):
-        raise typer.BadParameter(f"expected qualities from 1 to 8, comma apart, got {joined!r}")
-    return [int(word) for word in words]
-
-
+@command_frame
+@with_options(NameOptions, ViewOptions, DestinationOptions)
 def freeze(
-    curve: Annotated[Path, typer.Argument(help="A finished curve, such as runs/lite-any.")],
+    curve: Annotated[
+        Path, typer.Argument(show_default=False, metavar="DIR", help="A finished curve, such as runs/lite-any.")
+    ],
     data: DataOption,
-    zoo: ZooOption = Path("models/zoo"),
-    views: Annotated[str, typer.Option(help="Points that also get a reconstruction head, such as q4,q8.")] = "",
+    *,
+    given: Given,
 ) -> None:
     """Fold, quantise and write the points of a curve as codec folders: two integer ONNX halves, tables, manifest."""
     from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
-    from isthmus.training.pointcloud.zoo_writer import Provenance, freeze_isthmus_curve, freeze_thesis_curve
+    from isthmus.training.pointcloud.zoo_writer import codec_names
 
+    name, views = given.of(NameOptions).name, given.of(ViewOptions).views
+    codecs, destination = codec_names(curve, name), _destination(given)
+    destination.check(list(codecs.values()))
     whole = load_cloud_set(data, "train")
-    train, _ = split_validation(whole)
-    config, _, variant = curve.name.partition("-")
-    is_thesis = variant.startswith("thesis-")
-    recipe = "thesis" if is_thesis else "isthmus"
-    command = (
-        f"isthmus train pointcloud --data {data.name} --config {config} --variant {variant.removeprefix('thesis-')} "
-        f"--recipe {recipe} --zoo models/zoo"
-    )
-    provenance = Provenance(command, whole.name, data_digest(data))
-    if is_thesis:
-        written = freeze_thesis_curve(curve, zoo, train, provenance)
-    else:
-        written = freeze_isthmus_curve(curve, zoo, train, provenance, frozenset(views.split(",")) - {""})
-    for path in written:
-        size = sum(f.stat().st_size for f in path.iterdir())
-        typer.echo(f"{path}  {size / 1024:.0f} KiB")
-    if not written:
-        raise typer.BadParameter(f"expected finished points (q*.pt or lambda*.pt) in {curve}, got none: train first")
+    command = f"isthmus freeze {curve.as_posix()} --data {data.name}{_named(name)} --zoo {destination.zoo.as_posix()}"
+    _freeze(codecs, data, whole.name, split_validation(whole)[0], destination, command, views)
 
 
-def train_classifiers_command(
-    data: DataOption,
-    start: Annotated[
-        Path | None, typer.Option(help="A pretrained full network: runs/full-p1024/pretrained.pt.")
-    ] = None,
-    zoo: ZooOption = Path("models/zoo"),
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+def _freeze(
+    codecs: Mapping[Path, str],
+    data: Path,
+    data_name: str,
+    train: CloudSet,
+    destination: Destination,
+    command: str,
+    views: str,
 ) -> None:
+    from isthmus.training.origin import Origin, data_digest
+    from isthmus.training.pointcloud.zoo_writer import freeze_curve
+
+    destination.clear(codecs.values())
+    origin = Origin(command, data_name, data_digest(data))
+    written = freeze_curve(codecs, destination.zoo, train, origin, frozenset(views.split(",")) - {""})
+    say_written(written, "FILES")
+
+
+@command_frame
+@with_options(ClassifierOptions, RunOptions, DestinationOptions)
+def train_classifiers_command(data: DataOption, *, given: Given) -> None:
     """Train the PointNets that classify clouds decoded by Draco and G-PCC, one for each number of points."""
     import torch
 
-    from isthmus.training.pointcloud.classifiers import train_classifiers
+    from isthmus.training.origin import HISTORY_FILE, data_digest
+    from isthmus.training.pointcloud.classifiers import FOLDER, train_classifiers
     from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
 
-    torch.set_num_threads(threads)
+    start, run, destination = given.of(ClassifierOptions).start, given.of(RunOptions), _destination(given)
+    folder = destination.zoo / FOLDER
+    if (folder / HISTORY_FILE).exists() and not destination.overwrite:
+        raise InputError(f"{folder}: expected no classifiers, got some: give another --zoo, or --overwrite")
+    if start is not None and not start.exists():
+        raise InputError(f"{start}: expected the checkpoint of a pretrained network, got none there; leave --start out")
+    torch.set_num_threads(run.threads)
     whole = load_cloud_set(data, "train")
     provenance = {
         "command": f"isthmus train classifiers --data {data.name} --start runs/full-p1024/pretrained.pt",
         "data": whole.name,
         "data_sha256": data_digest(data),
     }
-    for path in train_classifiers(*split_validation(whole), zoo, provenance, start=start, seed=seed):
-        typer.echo(str(path))
+    for path in train_classifiers(*split_validation(whole), destination.zoo, provenance, start=start, seed=run.seed):
+        print(path)
 
 
-def data_digest(path: Path) -> str:
-    """SHA-256 of a data file; of a folder, over its files' names and sizes."""
-    import hashlib
+def _destination(given: Given) -> Destination:
+    options = given.of(DestinationOptions)
+    return Destination(options.zoo, options.overwrite)
 
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    entries = sorted((str(p.relative_to(path)).replace(os.sep, "/"), p.stat().st_size) for p in path.rglob("*.*"))
-    return hashlib.sha256(repr(entries).encode()).hexdigest()
+
+def _named(name: str) -> str:
+    return f" --name {name}" if name else ""

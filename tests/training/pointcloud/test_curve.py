@@ -18,8 +18,9 @@ from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.models.bottleneck import EntropyBottleneck
 from isthmus.models.pointcloud.categorical import Alphabet
 from isthmus.models.pointcloud.pointnet import CONFIGS
+from isthmus.training.origin import Origin
 from isthmus.training.pointcloud import curve as curves
-from isthmus.training.pointcloud import thesis_curve
+from isthmus.training.pointcloud import rate_points, thesis_curve
 from isthmus.training.pointcloud.augment import Augmentation, normalize
 from isthmus.training.pointcloud.curve import train_isthmus_curve
 from isthmus.training.pointcloud.datasets import CloudSet, split_validation
@@ -28,9 +29,9 @@ from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
 from isthmus.training.pointcloud.rate_points import VARIANTS, Effort, RatePoint
 from isthmus.training.pointcloud.thesis_curve import train_thesis_curve
 from isthmus.training.pointcloud.views import views
-from isthmus.training.pointcloud.zoo_writer import Provenance, freeze_isthmus_curve, freeze_thesis_curve
+from isthmus.training.pointcloud.zoo_writer import codec_names, freeze_curve
 
-PROVENANCE = Provenance("a test", "generated furniture", "0" * 64)
+ORIGIN = Origin("a test", "generated furniture", "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_a_killed_run_resumes_to_the_same_weights(clouds: CloudSet, tmp_path: Pa
 def test_our_curve_trains_and_freezes(
     clouds: CloudSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
 ) -> None:
-    monkeypatch.setattr(curves, "LADDER", (RatePoint(Alphabet(3, 4), 200.0),))
+    monkeypatch.setattr(rate_points, "LADDER", (RatePoint(Alphabet(3, 4), 200.0),))
     monkeypatch.setattr(curves, "FEATURE_VIEWS", 4)
     variant = replace(VARIANTS["p256"], augmentation=Augmentation(128, 128))
     monkeypatch.setitem(VARIANTS, "p256", variant)
@@ -119,7 +120,7 @@ def test_our_curve_trains_and_freezes(
     train_isthmus_curve("micro", variant, clouds, clouds, folder, 0, effort)
     history = json.loads((folder / "q1.json").read_text())
     assert history["top1_percent"] > 40  # ten classes: chance is 10
-    (codec,) = freeze_isthmus_curve(folder, tmp_path / "zoo", clouds, PROVENANCE, frozenset({"q1"}))
+    (codec,) = freeze_curve(codec_names(folder), tmp_path / "zoo", clouds, ORIGIN, frozenset({"q1"}))
     loaded = load_codec_folder(codec, kind=PointCloudManifest)
     assert loaded.manifest.name == "pc-micro-p256-q1"
     assert loaded.manifest.channels == 3
@@ -140,7 +141,9 @@ def test_thesis_curve_trains_and_freezes(clouds: CloudSet, tmp_path: Path, monke
     monkeypatch.setattr(thesis_curve, "LAMBDAS", (1000.0,))
     monkeypatch.setattr(thesis_curve, "SCHEDULE", Schedule(30, kind="plateau", batch_size=16))
     train_thesis_curve("micro", 128, clouds, clouds, tmp_path / "micro-thesis-p128", 0)
-    (codec,) = freeze_thesis_curve(tmp_path / "micro-thesis-p128", tmp_path / "zoo", clouds, PROVENANCE)
+    names = codec_names(tmp_path / "micro-thesis-p128", "pc-mine")
+    assert list(names.values()) == ["pc-mine-q9"]
+    (codec,) = freeze_curve(names, tmp_path / "zoo", clouds, ORIGIN)
     manifest = load_codec_folder(codec, kind=PointCloudManifest).manifest
     points, labels = views(clouds, 128, random_heading=False)
     feed = np.ascontiguousarray(points.permute(1, 0, 2).numpy())

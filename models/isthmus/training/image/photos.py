@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,16 +41,24 @@ def load_photos(path: str | Path) -> Photos:
     """
     path = Path(path)
     if path.suffix == ".npz":
-        with np.load(path) as packed:
-            if not {"jpg", "off"} <= set(packed.files):
-                raise InputError(f"{path}: expected the arrays jpg and off, got {sorted(packed.files)}")
-            data, offsets = packed["jpg"], packed["off"]
-        sources = [io.BytesIO(data[a:b].tobytes()) for a, b in pairwise(offsets)]
-        return Photos(path.stem, tuple(_pixels(source) for source in sources))
+        return Photos(path.stem, tuple(_pixels(source, path) for source in _packed(path)))
     files = sorted(p for p in path.rglob("*") if is_image_name(p))
     if not files:
         raise InputError(f"{path}: expected a packed .npz or a folder with {', '.join(SUFFIXES)} files")
-    return Photos(path.name, tuple(_pixels(file) for file in files))
+    return Photos(path.name, tuple(_pixels(file, file) for file in files))
+
+
+def _packed(path: Path) -> list[io.BytesIO]:
+    try:
+        with np.load(path, allow_pickle=False) as packed:
+            if not {"jpg", "off"} <= set(packed.files):
+                raise InputError(f"{path}: expected the arrays jpg and off, got {sorted(packed.files)}")
+            data, offsets = packed["jpg"], packed["off"]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: expected a packed .npz of photographs (jpg, off), got none: {error}") from error
+    return [io.BytesIO(data[a:b].tobytes()) for a, b in pairwise(offsets)]
 
 
 def split_photos(photos: Photos) -> tuple[Photos, Photos]:
@@ -84,6 +93,10 @@ def draw_crops(photos: Photos, count: int, size: int, generator: torch.Generator
     return crops.div_(255)
 
 
-def _pixels(source: Path | io.BytesIO) -> UInt8:
-    with Image.open(source) as image:
-        return np.array(image.convert("RGB"))
+def _pixels(source: Path | io.BytesIO, where: Path) -> UInt8:
+    """Uint8 ``[height, width, 3]``."""
+    try:
+        with Image.open(source) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{where}: expected a photograph, got what cannot be read: {error}") from error

@@ -39,7 +39,7 @@ from isthmus.training.image.hyperprior_freeze import code_latents, freeze_hyperp
 from isthmus.training.image.latent_counts import cached_counts
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.transforms import ImageCodec, load_codec
-from isthmus.training.pointcloud.zoo_writer import Provenance
+from isthmus.training.origin import HISTORY_FILE, Origin
 from isthmus.training.studies.open_question_2 import codec_tables
 
 HALO_PIXELS = 32  # the light g_a looks 24 pixels beyond a latent's own
@@ -48,7 +48,6 @@ MAX_REACH = 511  # symbols beyond are escapes, and so are those that no training
 CANDIDATES = 16
 # Photographs of 256 x 256 that make one image of 768 x 512: what side information is weighed against.
 PHOTOS_AN_IMAGE = 6.0
-HISTORY_FILE = "training.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def write_light_codec(
     target: Path,
     train: Photos,
     validation: Photos,
-    provenance: Provenance,
+    origin: Origin,
     effort: ContextEffort | None = None,
 ) -> Path:
     """One codec folder ``image-light-q<n>`` with every adaptation. Minutes."""
@@ -83,7 +82,7 @@ def write_light_codec(
     macs = {**transform_macs(codec), "adaptive": tables.context.macs_per_latent_position / STRIDE**2}
     if stats:
         macs["synthesized"] = stats["mac_per_pixel_both"]
-    history = {**_history(saved, provenance, macs), "synthesized": stats}
+    history = {**_history(saved, origin, macs), "synthesized": stats}
     return _write(target, codec, graphs, tables, history, bins=bins)
 
 
@@ -106,7 +105,7 @@ def light_tables(
 
 
 def write_hyper_codec(
-    checkpoints: ImageCheckpoints, target: Path, train: Photos, validation: Photos, provenance: Provenance
+    checkpoints: ImageCheckpoints, target: Path, train: Photos, validation: Photos, origin: Origin
 ) -> Path:
     """One codec folder ``image-hyper-q<n>``: the same transforms with a scale hyperprior."""
     assert checkpoints.hyperprior is not None  # the caller chose this writer
@@ -116,7 +115,7 @@ def write_hyper_codec(
     frozen = freeze_hyperprior(model, seen, held)
     tables = codec_tables(frozen, code_latents(model, frozen.h_s, seen), PHOTOS_AN_IMAGE)
     macs = {**transform_macs(codec), "adaptive": sum(frozen.macs), "h_a": frozen.macs[0], "h_s": frozen.macs[1]}
-    history = {**_history(saved, provenance, macs), "hyperprior": frozen.stats}
+    history = {**_history(saved, origin, macs), "hyperprior": frozen.stats}
     graphs = {"h_a.onnx": frozen.h_a, "h_s.onnx": frozen.h_s}
     return _write(target, codec, graphs, tables, history, hyper_channels=model.shape.hyper_channels)
 
@@ -165,11 +164,11 @@ def _write(
     return target
 
 
-def _history(saved: dict[str, Any], provenance: Provenance, macs: dict[str, float]) -> dict[str, Any]:
+def _history(saved: dict[str, Any], origin: Origin, macs: dict[str, float]) -> dict[str, Any]:
     return {
-        "command": provenance.command,
-        "data": provenance.data,
-        "data_sha256": provenance.data_sha256,
+        "command": origin.command,
+        "data": origin.data,
+        "data_sha256": origin.data_sha256,
         "seed": saved["seed"],
         "lambda": saved["lambda"],
         "steps": saved["steps"],

@@ -20,12 +20,14 @@ from isthmus.models.graph_builder import checked_model
 from isthmus.models.pointcloud.freeze import float_layers
 from isthmus.models.pointcloud.pointnet import CONFIGS
 from isthmus.training.checkpoint import load_checkpoint
+from isthmus.training.origin import HISTORY_FILE
 from isthmus.training.pointcloud.augment import Augmentation
 from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.fit import Schedule, fit
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
 from isthmus.training.pointcloud.views import views
 
+FOLDER = "classifiers"
 POINT_COUNTS = (1024, 512, 256, 128, 64, 32, 16)
 EPOCHS = {1024: 12, 512: 8, 256: 12, 128: 16, 64: 20, 32: 30, 16: 40}
 
@@ -39,7 +41,7 @@ def train_classifiers(
     trained_before = start is not None and start.exists()
     if start is not None and trained_before:
         recipe.load_state_dict(load_checkpoint(start, expected=("state",))["state"])
-    folder = zoo / "classifiers"
+    folder = zoo / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     histories: dict[str, Any] = {}
     written = []
@@ -54,7 +56,7 @@ def train_classifiers(
         path.write_bytes(classifier_graph(recipe).SerializeToString(deterministic=True))
         written.append(path)
     content = {**provenance, "seed": seed, "validation": histories}
-    (folder / "training.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    (folder / HISTORY_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     return written
 
 

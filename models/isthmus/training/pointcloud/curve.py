@@ -17,7 +17,7 @@ from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.fit import Schedule, fit_into, is_fitted
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining, SymbolLearning
-from isthmus.training.pointcloud.rate_points import LADDER, MORE_POINTS, Effort, Variant
+from isthmus.training.pointcloud.rate_points import Effort, Variant, ladder
 from isthmus.training.pointcloud.views import features_of, views
 
 FEATURE_VIEWS = 16
@@ -48,10 +48,10 @@ def train_isthmus_curve(
     before = folder.parent / f"{config_name}-{effort.start_from}" / PRETRAINED
     if effort.start_from and before.exists():
         pretraining.load_state_dict(load_checkpoint(before, expected=("state",))["state"])
-    start = folder / PRETRAINED
+    start, of_these = folder / PRETRAINED, {"clouds": train.crc32()}
     schedule = Schedule(effort.pretrain, learning_rate=4e-3, ema_decay=0.998, weight_decay=1e-3)
     if not is_fitted(start, train, schedule):
-        fit_into(start, pretraining, train, held_out, schedule, seed=seed, parts={"state": pretraining}, told={})
+        fit_into(start, pretraining, train, held_out, schedule, seed=seed, parts={"state": pretraining}, told=of_these)
     pretrained = load_checkpoint(start)["state"]
     pretraining.load_state_dict(pretrained)
     backbone.eval()
@@ -59,7 +59,7 @@ def train_isthmus_curve(
     if effort.cached:
         seen, judged = _features(backbone, variant, train, seed), (_fixed_features(backbone, held_out[0]), held_out[1])
     done = []
-    for number, point in enumerate((*LADDER, *MORE_POINTS.get((config_name, variant.name), ())), 1):
+    for number, point in enumerate(ladder(config_name, variant.name), 1):
         path = folder / f"q{number}.pt"
         done.append(path)
         schedule = Schedule(effort.symbols * point.patience, learning_rate=2e-3, ema_decay=0.998, weight_decay=1e-3)
@@ -77,7 +77,7 @@ def train_isthmus_curve(
             schedule,
             seed=seed + number,
             parts={"backbone": backbone, "codec": codec},
-            told={"point": asdict(point), "seed": seed, "config": config_name, "variant": variant.name},
+            told={**of_these, "point": asdict(point), "seed": seed, "config": config_name, "variant": variant.name},
         )
     return done
 

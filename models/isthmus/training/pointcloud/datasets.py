@@ -5,6 +5,7 @@ Selection never looks at test (thesis dossier, discrepancy 3): `split_validation
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,12 @@ class CloudSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def crc32(self) -> int:
+        """Of points and labels: the same clouds in the same order have the same."""
+        return zlib.crc32(self.labels.tobytes(), zlib.crc32(self.points.tobytes()))
+
     def subset(self, index: npt.NDArray[np.int64]) -> CloudSet:
+        """Those clouds, in that order; `index` is ``[chosen]``."""
         return CloudSet(self.points[index], self.labels[index], self.class_names, self.name)
 
 

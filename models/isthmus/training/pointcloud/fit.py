@@ -171,20 +171,19 @@ def fit_into(
 
 
 def is_fitted(path: Path, train: CloudSet, schedule: Schedule) -> bool:
-    """Whether `fit_into` has made this file.
+    """Whether `fit_into` has made this file, from these clouds.
 
     Raises:
-        InputError: it has, for other classes or by another schedule.
+        InputError: it has, from others, or by another schedule.
     """
     if not path.exists():
         return False
-    saved = load_checkpoint(path, expected=("class_names", "schedule"))
+    saved = load_checkpoint(path, expected=("class_names", "clouds", "schedule"))
     for what, found, wanted in (
-        ("classes", saved["class_names"], train.class_names),
-        ("schedule", saved["schedule"], asdict(schedule)),
+        ("the classes", saved["class_names"], train.class_names),
+        ("the clouds with the CRC", saved["clouds"], train.crc32()),
+        ("the schedule", saved["schedule"], asdict(schedule)),
     ):
         if found != wanted:
-            raise InputError(
-                f"{path}: expected a network trained for the {what} {wanted}, got {found}: give another --runs"
-            )
+            raise InputError(f"{path}: expected a network of {what} {wanted}, got one of {found}: give another --runs")
     return True

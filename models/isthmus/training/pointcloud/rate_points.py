@@ -35,6 +35,11 @@ LADDER = (
 MORE_POINTS = {("micro", "p1024"): (RatePoint(Alphabet(16, 16), 30000.0, patience=3),)}
 
 
+def ladder(config_name: str, variant_name: str) -> tuple[RatePoint, ...]:
+    """The rate points of a configuration, the lowest rate first."""
+    return (*LADDER, *MORE_POINTS.get((config_name, variant_name), ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What the codec is for: the clouds it will see."""

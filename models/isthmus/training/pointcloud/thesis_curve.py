@@ -65,7 +65,7 @@ def train_thesis_curve(
             continue
         if anneal and previous is not None:
             recipe.load_state_dict(previous)
-        told = {"lambda": trade_off, "seed": seed + i, "config": config_name, "points": points}
+        told = {"clouds": train.crc32(), "lambda": trade_off, "seed": seed + i, "config": config_name, "points": points}
         fit_into(path, recipe, train, held_out, schedule, seed=seed + i, parts={"state": recipe}, told=told)
         previous = recipe.state_dict()
     return done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from torch import Tensor
 
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.bits.prior import Prior
+from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.models.pointcloud.categorical import Alphabet, CategoricalCodec
 from isthmus.models.pointcloud.freeze import freeze_categorical, freeze_scalar
 from isthmus.models.pointcloud.pointnet import CONFIGS
 from isthmus.training.checkpoint import load_checkpoint
+from isthmus.training.origin import HISTORY_FILE, Origin
 from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.isthmus_recipe import Backbone
 from isthmus.training.pointcloud.rate_points import VARIANTS, Variant
@@ -41,68 +43,97 @@ MIN_POINTS = 16
 MAX_POINTS = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a curve came from, for `training.json`."""
+def codec_names(curve: Path, name: str = "") -> dict[Path, str]:
+    """The codec that each finished point of a curve becomes, the lowest rate first; ``<name>-q1`` and so on.
 
-    command: str
-    data: str
-    data_sha256: str
-
-
-def freeze_isthmus_curve(
-    folder: Path, zoo: Path, train: CloudSet, provenance: Provenance, views_of: frozenset[str] = frozenset()
-) -> list[Path]:
-    """Codec folders for every finished point of our recipe in `folder` (named ``<config>-<variant>``).
-
-    Points named in `views_of` ("q4", ...) also get a reconstruction head.
+    Raises:
+        InputError: the folder has no finished point.
     """
-    config_name, _, variant_name = folder.name.partition("-")
-    variant = VARIANTS[variant_name]
+    ours = {int(path.stem[1:]): path for path in curve.glob("q*.pt")}
+    thesis = {len(LAMBDAS) - int(path.stem[6:]): path for path in curve.glob("lambda*.pt")}
+    points = ours or thesis
+    if not points:
+        raise InputError(f"{curve}: expected finished points (q*.pt or lambda*.pt), got none: train first")
+    return {points[quality]: f"{name or f'pc-{curve.name}'}-q{quality}" for quality in sorted(points)}
+
+
+def freeze_curve(
+    codecs: Mapping[Path, str], zoo: Path, train: CloudSet, origin: Origin, views_of: frozenset[str] = frozenset()
+) -> list[Path]:
+    """Write the points of a curve as codec folders; `codecs` are some of `codec_names`.
+
+    Args:
+        train: the clouds that it was trained on.
+        views_of: points ("q4", ...) of our recipe that also get a reconstruction head.
+
+    Raises:
+        InputError: a point was trained for other classes.
+    """
+    written = []
+    cache = _FeatureCache(train)
+    for path, name in codecs.items():
+        saved = load_checkpoint(path, expected=("class_names", "config"))
+        if saved["class_names"] != train.class_names:
+            raise InputError(
+                f"{path}: expected a network of the classes of --data, {train.class_names}, got {saved['class_names']}"
+            )
+        if "codec" in saved:
+            _freeze_ours(saved, zoo / name, cache, origin, has_view=path.stem in views_of)
+        else:
+            _freeze_thesis(saved, zoo / name, train, origin)
+        written.append(zoo / name)
+    return written
+
+
+class _FeatureCache:
+    """Features of augmented clouds by an edge network: the full width shares one among its rate points."""
+
+    def __init__(self, train: CloudSet) -> None:
+        self.train = train
+        self._digest, self._features = "", torch.empty(0)
+
+    def features(self, weights: dict[str, Tensor], config_name: str, variant: Variant) -> Tensor:
+        """Float32 ``[clouds * views, channels]``."""
+        digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in weights.values())).hexdigest()
+        if digest != self._digest:
+            backbone = Backbone(CONFIGS[config_name], torch.bfloat16 if config_name == "full" else torch.float32)
+            backbone.load_state_dict(weights)
+            found = features_of(backbone, variant.augmentation, self.train, PRIOR_VIEWS, seed=1)
+            self._digest, self._features = digest, found.flatten(0, 1).float()
+        return self._features
+
+
+def _freeze_ours(saved: dict[str, Any], target: Path, cache: _FeatureCache, origin: Origin, *, has_view: bool) -> None:
+    """A point of our recipe."""
+    config_name, variant, train = saved["config"], VARIANTS[saved["variant"]], cache.train
+    backbone = Backbone(CONFIGS[config_name], torch.float32)
+    backbone.load_state_dict(saved["backbone"])
+    backbone.eval()
+    alphabet = Alphabet(**saved["point"]["alphabet"])
+    codec = CategoricalCodec(backbone.g_a.out_channels, len(train.class_names), alphabet)
+    codec.load_state_dict(saved["codec"])
+    codec.eval()
+    with torch.no_grad():
+        symbols = codec.symbols(cache.features(saved["backbone"], config_name, variant)).numpy().astype(np.int32)
+    order, parents = channel_tree(symbols, alphabet.size)
+    reorder_heads(codec, order)
     calibration = _calibration(train, variant.validation_points, random_heading=variant.random_heading)
-    features: Tensor | None = None
-    cached_for: str | None = None
-    out = []
-    for path in sorted(folder.glob("q*.pt"), key=lambda p: int(p.stem[1:])):
-        saved = load_checkpoint(path)
-        backbone = Backbone(CONFIGS[config_name], torch.float32)
-        backbone.load_state_dict(saved["backbone"])
-        backbone.eval()
-        digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in saved["backbone"].values())).hexdigest()
-        if digest != cached_for:  # the full width shares one edge network among its rate points
-            fast = Backbone(CONFIGS[config_name], torch.bfloat16 if config_name == "full" else torch.float32)
-            fast.load_state_dict(saved["backbone"])
-            features = features_of(fast, variant.augmentation, train, PRIOR_VIEWS, seed=1).flatten(0, 1).float()
-            cached_for = digest
-        assert features is not None
-        alphabet = Alphabet(**saved["point"]["alphabet"])
-        codec = CategoricalCodec(backbone.g_a.out_channels, len(train.class_names), alphabet)
-        codec.load_state_dict(saved["codec"])
-        codec.eval()
-        with torch.no_grad():
-            symbols = codec.symbols(features).numpy().astype(np.int32)
-        order, parents = channel_tree(symbols, alphabet.size)
-        reorder_heads(codec, order)
-        halves = freeze_categorical(backbone.g_a, backbone.standard, codec, calibration)
-        prior = learn_prior(symbols[:, order], parents, alphabet.size)
-        target = zoo / f"pc-{config_name}-{variant_name}-{path.stem}"
-        history = {
-            **_history(saved, provenance),
-            "recipe": "isthmus",
-            "config": config_name,
-            "variant": variant_name,
-            "alphabet": saved["point"]["alphabet"],
-            "lambda": saved["point"]["trade_off"],
-            "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
-            "quantizer_macs": alphabet.outputs * backbone.g_a.out_channels,
-        }
-        preprocessing = _preprocessing(variant)
-        graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
-        if path.stem in views_of:
-            graphs["view.onnx"] = train_view(backbone, codec, variant, train, seed=saved["seed"])
-        write_codec(target, graphs, prior, train.class_names, preprocessing, history, halves.plan)
-        out.append(target)
-    return out
+    halves = freeze_categorical(backbone.g_a, backbone.standard, codec, calibration)
+    prior = learn_prior(symbols[:, order], parents, alphabet.size)
+    history = {
+        **_history(saved, origin),
+        "recipe": "isthmus",
+        "config": config_name,
+        "variant": variant.name,
+        "alphabet": saved["point"]["alphabet"],
+        "lambda": saved["point"]["trade_off"],
+        "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
+        "quantizer_macs": alphabet.outputs * backbone.g_a.out_channels,
+    }
+    graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
+    if has_view:
+        graphs["view.onnx"] = train_view(backbone, codec, variant, train, seed=saved["seed"])
+    write_codec(target, graphs, prior, train.class_names, _preprocessing(variant), history, halves.plan)
 
 
 def reorder_heads(codec: CategoricalCodec, order: list[int]) -> None:
@@ -119,46 +150,34 @@ def reorder_heads(codec: CategoricalCodec, order: list[int]) -> None:
         first.weight.copy_(embedding)
 
 
-def freeze_thesis_curve(folder: Path, zoo: Path, train: CloudSet, provenance: Provenance) -> list[Path]:
-    """Codec folders for every finished point of the thesis's recipe; q1 is the lowest rate."""
-    out = []
-    for i in reversed(range(len(LAMBDAS))):
-        path = folder / f"lambda{i}.pt"
-        if not path.exists():
-            continue
-        saved = load_checkpoint(path)
-        config_name, points = saved["config"], saved["points"]
-        recipe = ThesisRecipe(CONFIGS[config_name], len(train.class_names), points, saved["lambda"], torch.float32)
-        recipe.load_state_dict(saved["state"])
-        recipe.eval()
-        clouds, _ = views(train, points, random_heading=False)
-        symbols = _scalar_symbols(recipe, clouds)
-        calibration = _calibration(train, points, random_heading=False)
-        halves, alive = freeze_scalar(
-            recipe.g_a,
-            INITIAL_GAIN * recipe.gain_a,
-            recipe.bottleneck,
-            INITIAL_GAIN * recipe.gain_s,
-            recipe.g_s,
-            calibration,
-            symbols,
-        )
-        prior = _bottleneck_prior(recipe, alive, halves.low, halves.sizes)
-        target = zoo / f"pc-{config_name}-thesis-p{points}-q{len(LAMBDAS) - i}"
-        history = {
-            **_history(saved, provenance),
-            "recipe": "thesis",
-            "config": config_name,
-            "variant": f"p{points}",
-            "lambda": saved["lambda"],
-            "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
-            "quantizer_macs": 0,
-        }
-        preprocessing = Preprocessing(MIN_POINTS, MAX_POINTS, points)
-        graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
-        write_codec(target, graphs, prior, train.class_names, preprocessing, history)
-        out.append(target)
-    return out
+def _freeze_thesis(saved: dict[str, Any], target: Path, train: CloudSet, origin: Origin) -> None:
+    """A point of the thesis's recipe."""
+    config_name, points = saved["config"], saved["points"]
+    recipe = ThesisRecipe(CONFIGS[config_name], len(train.class_names), points, saved["lambda"], torch.float32)
+    recipe.load_state_dict(saved["state"])
+    recipe.eval()
+    clouds, _ = views(train, points, random_heading=False)
+    halves, alive = freeze_scalar(
+        recipe.g_a,
+        INITIAL_GAIN * recipe.gain_a,
+        recipe.bottleneck,
+        INITIAL_GAIN * recipe.gain_s,
+        recipe.g_s,
+        _calibration(train, points, random_heading=False),
+        _scalar_symbols(recipe, clouds),
+    )
+    prior = _bottleneck_prior(recipe, alive, halves.low, halves.sizes)
+    history = {
+        **_history(saved, origin),
+        "recipe": "thesis",
+        "config": config_name,
+        "variant": f"p{points}",
+        "lambda": saved["lambda"],
+        "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
+        "quantizer_macs": 0,
+    }
+    graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
+    write_codec(target, graphs, prior, train.class_names, Preprocessing(MIN_POINTS, MAX_POINTS, points), history)
 
 
 @torch.no_grad()
@@ -208,7 +227,7 @@ def write_codec(
     )
     write_codec_manifest(manifest, folder)
     history = {**history, "manifest_sha256": manifest.identity.hex()}
-    (folder / "training.json").write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
+    (folder / HISTORY_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
 
 
 def _preprocessing(variant: Variant) -> Preprocessing:
@@ -223,11 +242,11 @@ def _calibration(train: CloudSet, points: int, *, random_heading: bool) -> Tenso
     return views(chosen, points, random_heading=random_heading)[0]
 
 
-def _history(saved: dict[str, Any], provenance: Provenance) -> dict[str, Any]:
+def _history(saved: dict[str, Any], origin: Origin) -> dict[str, Any]:
     return {
-        "command": provenance.command,
-        "data": provenance.data,
-        "data_sha256": provenance.data_sha256,
+        "command": origin.command,
+        "data": origin.data,
+        "data_sha256": origin.data_sha256,
         "seed": saved["seed"],
         "schedule": saved["schedule"],
         "validation": saved["history"],
