@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.command.frame import PIPED_WIDTH
 from isthmus.common.errors import MissingDependencyError
 from isthmus.common.image.quality import UInt8, psnr_rgb_db
 from isthmus.common.zoo import find_codec
@@ -109,7 +110,7 @@ def show_photo(console: Console, photo: Path, folder: Path, address: str, out: P
     crossing = cross(photo, folder, address)
     height, width = crossing.original.shape[:2]
     if not console.is_terminal:
-        console.width = 140
+        console.width = PIPED_WIDTH
     console.print(
         f"\n[bold]A photograph[/bold] crosses the same cloud: {crossing.name}, {width} x {height} pixels, "
         f"coded by {crossing.point.name}:",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.command.frame import PIPED_WIDTH
 from isthmus.command.video.crossing import KINDS, SentFrame, VideoCrossing, mean_of
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
@@ -74,7 +75,7 @@ def show_video(console: Console, clip: Clip, folder: Path, address: str, out: Pa
     crossing = cross(clip, folder, address, class_name)
     count, height, width, _ = clip.frames.shape
     if not console.is_terminal:
-        console.width = 140
+        console.width = PIPED_WIDTH
     console.print(
         f"\n[bold]A video[/bold] crosses the same cloud: {escape(clip.name)}, {count} frames of {width} x {height} "
         f"pixels, coded by {crossing.manifest.name}:",
