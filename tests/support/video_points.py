@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from isthmus.measure.video.measurement import LABELS, VideoMeasurement
@@ -32,7 +34,7 @@ def point(
     kinds = (FrameKind.KEY,) * FRAMES
     if family != ALL_INTRA and codec:
         kinds = (FrameKind.KEY, *(FrameKind.MOTION,) * (FRAMES - 3), *(FrameKind.RESIDUAL,) * 2)
-    return VideoPoint.of(
+    made = VideoPoint.of(
         family,
         setting,
         [trace(bits + i, right, kinds) for i in range(CLIPS)],
@@ -41,8 +43,8 @@ def point(
         intra=[trace(1, 9, (FrameKind.KEY,) * FRAMES)] * CLIPS if codec else (),
         sure=[np.arange(FRAMES) % 2 == 0] * CLIPS,
         macs_a_run=[1e6] * CLIPS if codec else (),
-        message_bits=bits + 60 if is_default else float("nan"),
     )
+    return replace(made, message_bits=bits + 60) if is_default else made
 
 
 def measurement(truth: str = LABELS) -> VideoMeasurement:

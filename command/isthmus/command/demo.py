@@ -157,11 +157,11 @@ def _say_missing(console: Console, what: str, error: IsthmusError) -> None:
 def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int, out: Path, address: str) -> None:
     import numpy as np
 
-    from isthmus.measure.pointcloud.live import LiveOptions
+    from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
     from isthmus.measure.pointcloud.page import write_page
     from isthmus.measure.pointcloud.plots import draw_png
     from isthmus.measure.pointcloud.rows import rates_table
-    from isthmus.measure.pointcloud.run import PointCloudOptions, default_test_set, measure
+    from isthmus.measure.pointcloud.run import default_test_set, measure
     from isthmus.measure.track import tracked
 
     test_set = default_test_set(data)
@@ -179,12 +179,11 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
         data=data,
         codecs=DEMO_CURVES,
         cloud=address,
-        baselines=(),
+        baselines="none",
         limit_clouds=clouds,
-        live=LiveOptions(timed_clouds=50),
     )
     with tracked(console) as track:
-        measurement = measure(options, track)
+        measurement = measure(options, LiveOptions(timed_clouds=50), track)
     console.print(rates_table(measurement.codecs).to_rich())
     for note in measurement.notes:
         console.print(note)

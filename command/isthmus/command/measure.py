@@ -2,228 +2,229 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.command.frame import print_error
-from isthmus.command.measure_determinism import measure_determinism_image
-from isthmus.command.measure_determinism_video import measure_determinism_video
-from isthmus.command.measure_motion import measure_motion
+from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
-from isthmus.command.measure_split import measure_split_command
-from isthmus.command.measure_video import measure_video
+from isthmus.command.options import Given, with_options
+from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
+from isthmus.measure.fuzz.options import FuzzOptions
+from isthmus.measure.image.options import ImageOptions
+from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
+from isthmus.measure.options import RESULTS, Outputs, Pages
+from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
+from isthmus.measure.split.options import SplitSettings
+from isthmus.measure.video.options import EmulatedLink, VideoOptions
+from isthmus.split.options import FrameOptions
 
-RESULTS = Path("results")
-PIPED_WIDTH = 140  # into a file or a pipe, tables are not cut to a terminal's width
+if TYPE_CHECKING:
+    from isthmus.measure.table import Table
+
+VIDEO_WIDTH = 170  # in a file or a pipe, where its tables are wider than others
 
 
-def measure_pointcloud(
-    *,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Labelled set: packed .npz, ModelNet10/40 (OFF, HDF5), ScanObjectNN. "
-            "Default: ModelNet10 where it lies beside the project, else generated furniture."
-        ),
-    ] = None,
-    codecs: Annotated[
-        str, typer.Option(help="Patterns of codec names, comma apart. Default: all that fit --points.")
-    ] = "",
-    points: Annotated[int, typer.Option(min=1, help="Points drawn from each cloud.")] = 1024,
-    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
-    cloud: Annotated[str, typer.Option(help="HOST:PORT of a running cloud. Default: one is started.")] = "",
-    draws: Annotated[int, typer.Option(min=1, help="Draws of points and headings; accuracies are their mean.")] = 1,
-    baselines: Annotated[str, typer.Option(help="Input codecs, comma apart: tmc13, draco; or none.")] = "tmc13,draco",
-    tmc13: Annotated[
-        str, typer.Option(help="TMC13's bits: live (program tmc3), recorded, none; auto takes the first there is.")
-    ] = "auto",
-    tmc13_bits: Annotated[Path | None, typer.Option(help="Recorded bit counts of TMC13 (.npz).")] = None,
-    coalesced: Annotated[int, typer.Option(min=2, help="Clouds a packet of the coalesced pass.")] = 32,
-    timed: Annotated[int, typer.Option(min=1, help="Clouds of the timing pass.")] = 200,
-    limit: Annotated[int, typer.Option(min=0, help="Take only so many clouds of the test set; 0 for all.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the edge's network.")] = 1,
-    published: Annotated[
-        Path | None, typer.Option(help="CSV of published curves on another data set, drawn beside and marked.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
-    page: Annotated[bool, typer.Option(help="Write the HTML page.")] = True,
-) -> None:
+@command_frame
+@with_options(PointCloudOptions, LiveOptions, Outputs, Pages)
+def measure_pointcloud(*, given: Given) -> None:
     """Rate against accuracy of point-cloud codecs over a live wire, beside G-PCC, Draco and the optimum."""
-    from rich.console import Console
-
-    from isthmus.common.errors import IsthmusError
-    from isthmus.measure.pointcloud.live import LiveOptions
+    from isthmus.measure.command_line import command_line
     from isthmus.measure.pointcloud.rows import pointcloud_tables
-    from isthmus.measure.pointcloud.run import (
-        SHARED_TMC13,
-        PointCloudOptions,
-        measure,
-        pointcloud_command_line,
-        require_pointcloud_packages,
-        write_outputs,
-    )
+    from isthmus.measure.pointcloud.run import measure, require_pointcloud_packages, write_outputs
     from isthmus.measure.track import tracked
 
-    console = Console()
-    options = PointCloudOptions(
-        data=data,
-        codecs=codecs,
-        points=points,
-        zoo=zoo,
-        cloud=cloud,
-        draws=draws,
-        baselines=() if baselines == "none" else tuple(name.strip() for name in baselines.split(",")),
-        tmc13=tmc13,
-        tmc13_bits=tmc13_bits or SHARED_TMC13,
-        limit_clouds=limit,
-        published=published,
-        live=LiveOptions(coalesced, timed, threads),
-    )
-    try:
-        require_pointcloud_packages(options, page=page)
-        with tracked(console) as track:
-            measurement = measure(options, track)
-        written = write_outputs(measurement, pointcloud_command_line(options), out, page=page)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    for table in pointcloud_tables(measurement):
-        console.print(table.to_rich())
-    for note in measurement.notes:
-        console.print(note)
-    console.print("written:", *(str(path) for path in written))
+    options, live, page = given.of(PointCloudOptions), given.of(LiveOptions), given.of(Pages).page
+    require_pointcloud_packages(options, page=page)
+    with tracked(table_console()) as track:
+        measurement = measure(options, live, track)
+    command = command_line("isthmus measure pointcloud", options, live)
+    written = write_outputs(measurement, command, given.of(Outputs).out, page=page)
+    _tell(pointcloud_tables(measurement), measurement.notes, written)
 
 
-def measure_determinism(
+@command_frame
+@with_options(ImageOptions, Outputs, Pages)
+def measure_image(*, given: Given) -> None:
+    """Rate against quality of image codecs over a live wire, beside image files and published curves."""
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.image.rows import image_tables
+    from isthmus.measure.image.run import measure_images, require_image_packages, write_image_outputs
+    from isthmus.measure.track import tracked
+
+    page = given.of(Pages).page
+    options = replace(given.of(ImageOptions), with_pictures=page)
+    require_image_packages(options)
+    with tracked(table_console()) as track:
+        run = measure_images(options, track)
+    command = command_line("isthmus measure image", options)
+    written = write_image_outputs(run, command, given.of(Outputs).out, page=page)
+    _tell(image_tables(run.measurement), run.measurement.notes, written)
+
+
+@command_frame
+@with_options(VideoOptions, EmulatedLink, Outputs, Pages)
+def measure_video(*, given: Given) -> None:
+    """Accuracy against rate of latents that move, all bits counted, beside all intra, H.264 and JPEG."""
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.track import tracked
+    from isthmus.measure.video.outputs import write_video_outputs
+    from isthmus.measure.video.rows import link_tables, video_tables
+    from isthmus.measure.video.run import measure_videos, require_video_packages
+
+    options, link = given.of(VideoOptions), given.of(EmulatedLink)
+    require_video_packages(options)
+    with tracked(table_console()) as track:
+        run = measure_videos(options, link, track)
+    command = command_line("isthmus measure video", options, link)
+    written = write_video_outputs(run, command, given.of(Outputs).out, page=given.of(Pages).page)
+    for named in run.measurements:
+        _tell(video_tables(named.measurement), named.measurement.notes, width=VIDEO_WIDTH)
+    _tell((table for measured in run.link for table in link_tables(measured)), (), written, width=VIDEO_WIDTH)
+
+
+@command_frame
+@with_options(MotionOptions, MotionEffort, MotionOutputs, Outputs)
+def measure_motion(*, given: Given) -> None:
+    """Do latents move as the picture does, by v / stride? The error of warped latents, and what it is made of.
+
+    An image is warped, a network runs on it before and after, and the latents of before are warped instead: NRMSE says
+    how far the two are apart. Random affine maps, sweeps of translation, rotation, scale and shear, shifts by whole
+    latents and by fractions, seven interpolations, and latents known at every pixel, which tells sampling from the
+    rest. With --checkpoints, small networks that differ in how they halve their sampling.
+
+    A quarter of an hour on one core with everything; `--maps 128 --sweep-images 8 --dense-images 2` for a look.
+    """
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.motion.outputs import measure_motion as measured
+    from isthmus.measure.motion.outputs import write_motion_outputs
+    from isthmus.measure.motion.rows import motion_tables
+    from isthmus.measure.track import tracked
+
+    options, effort = given.of(MotionOptions), given.of(MotionEffort)
+    with tracked(table_console()) as track:
+        measurement = measured(options, effort, track)
+    command = command_line("isthmus measure motion", options, effort)
+    measurement, written = write_motion_outputs(measurement, command, given.of(MotionOutputs), given.of(Outputs).out)
+    _tell(motion_tables(measurement), (), written)
+
+
+@command_frame
+@with_options(SplitSettings, FrameOptions, Outputs)
+def measure_split(
     *,
-    data: Annotated[Path | None, typer.Option(help="Labelled set. Default: as `isthmus measure pointcloud`.")] = None,
-    codecs: Annotated[str, typer.Option(help="Patterns of codec names, comma apart.")] = "pc-*",
-    clouds: Annotated[int, typer.Option(min=1, help="Clouds, spread over the test split.")] = 40,
-    points: Annotated[int, typer.Option(min=1, help="Points drawn from each cloud.")] = 1024,
-    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
+    model: Annotated[Path, typer.Option(help="An ONNX classifier; of one size of frames.")],
+    images: Annotated[Path, typer.Option(help="Labelled images: a packed .npz or a folder of classes.")],
+    at: Annotated[str, typer.Option(help="Tensors to cut at, comma apart; `isthmus split MODEL --plan` lists them.")],
+    given: Given,
 ) -> None:
-    """Compare symbols, bytes and logits over runtimes, threads, batches and precisions; needs the extra `train`."""
-    from rich.console import Console
+    """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
+    from isthmus.command.split_network import network_of, preprocessing_of, require_split_packages
 
-    from isthmus.common.errors import IsthmusError
-    from isthmus.measure.determinism.pointcloud import CASES, compare_all
+    require_split_packages()
+    from isthmus.data.image.labelled import load_labelled_images
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.options import words
+    from isthmus.measure.split.rows import split_table
+    from isthmus.measure.split.run import SplitMeasureOptions, depths_of, write_split_outputs
+    from isthmus.measure.split.run import measure_split as measured
     from isthmus.measure.track import tracked
 
-    console = Console()
-    try:
-        with tracked(console) as track:
-            agreements = compare_all(data, codecs, clouds, points, zoo, out, track)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
-    mismatches = sum(a.mismatches for a in agreements)
-    console.print(
-        f"{len(agreements)} codecs, {len(CASES)} ways to run each, {sum(a.comparisons for a in agreements)} numbers "
-        f"compared: {mismatches} mismatches"
+    settings, frames = given.of(SplitSettings), given.of(FrameOptions)
+    options = SplitMeasureOptions(
+        words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, preprocessing_of(frames)
     )
-    for agreement in agreements:
+    network = network_of(model, frames)
+    with tracked(table_console()) as track:
+        measurement = measured(network, load_labelled_images(images), options, track)
+    command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
+    written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).out)
+    live = () if measurement.live is None else (measurement.live.told,)
+    _tell((split_table(measurement),), live, written)
+
+
+@command_frame
+@with_options(PointCloudCases, Outputs)
+def measure_determinism(*, given: Given) -> None:
+    """Compare symbols, bytes and logits over runtimes, threads, batches and precisions; needs the extra `train`."""
+    from isthmus.measure.determinism.pointcloud import CASES, pointcloud_determinism
+    from isthmus.measure.track import tracked
+
+    console = table_console()
+    with tracked(console) as track:
+        found = pointcloud_determinism(given.of(PointCloudCases), given.of(Outputs).out, track)
+    console.print(
+        f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {found.totals['comparisons']} numbers "
+        f"compared: {found.totals['mismatches']} mismatches"
+    )
+    for agreement in found.agreements:
         if agreement.mismatches:
             console.print(agreement)
-    raise typer.Exit(1 if mismatches else 0)
+    end(found.totals["mismatches"])
 
 
-def measure_image(
-    *,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of images. Default: Kodak's where they lie beside the project, else those that "
-            "scikit-image ships."
-        ),
-    ] = None,
-    codec: Annotated[
-        str, typer.Option(help="Families of codecs, comma apart; the first is compared with everything.")
-    ] = "image-light",
-    adaptations: Annotated[
-        str, typer.Option(help="How tables are fitted to an image, comma apart: static, chosen, synthesized, context.")
-    ] = "static,chosen,synthesized,context",
-    baselines: Annotated[bool, typer.Option(help="Measure JPEG, WebP, JPEG 2000 and AVIF files as well.")] = True,
-    formats: Annotated[str, typer.Option(help="Which of them, comma apart.")] = "avif,webp,jpeg2000,jpeg",
-    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
-    cloud: Annotated[str, typer.Option(help="HOST:PORT of a running cloud. Default: one is started.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="Take only so many images; 0 for all.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the edge's network.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder for the results, the picture and the page.")] = RESULTS,
-    page: Annotated[bool, typer.Option(help="Write the HTML page, with reconstructions to look at.")] = True,
-) -> None:
-    """Rate against quality of image codecs over a live wire, beside image files and published curves."""
-    from rich.console import Console
-
-    from isthmus.common.errors import IsthmusError
-    from isthmus.measure.image.rows import image_tables
-    from isthmus.measure.image.run import (
-        ImageOptions,
-        image_command_line,
-        measure_images,
-        require_image_packages,
-        write_image_outputs,
-    )
+@command_frame
+@with_options(ImageCases, Outputs)
+def measure_determinism_image(*, given: Given) -> None:
+    """Rebuild image tables in every runtime, thread count, batch and precision; needs the extra `train`."""
+    from isthmus.measure.determinism.image import CASES, image_determinism
     from isthmus.measure.track import tracked
 
-    console = Console()
-    options = ImageOptions(
-        images=images,
-        families=_names(codec),
-        adaptations=_names(adaptations),
-        baselines=_names(formats) if baselines else (),
-        zoo=zoo,
-        cloud=cloud,
-        limit_images=limit,
-        threads=threads,
-        with_pictures=page,
+    console = table_console()
+    with tracked(console) as track:
+        found = image_determinism(given.of(ImageCases), given.of(Outputs).out, track)
+    totals = found.totals
+    console.print(
+        f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {totals['comparisons']} integers compared: "
+        f"{totals['mismatches']} mismatches"
     )
-    try:
-        require_image_packages(options)
-        with tracked(console) as track:
-            run = measure_images(options, track)
-        written = write_image_outputs(run, image_command_line(options), out, page=page)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    for table in image_tables(run.measurement):
-        console.print(table.to_rich())
-    for note in run.measurement.notes:
-        console.print(note)
-    console.print("written:", *(str(path) for path in written))
+    console.print(
+        f"{totals['moved']} packets read with a table that is off by one: {totals['refused']} refused, "
+        f"{totals['harmless']} decoded to what was sent, {totals['silent']} decoded to something else"
+    )
+    for agreement in found.agreements:
+        if agreement.mismatches or agreement.silent:
+            console.print(agreement)
+    end(totals["mismatches"] + totals["silent"])
 
 
-def measure_fuzz(
-    *,
-    cases: Annotated[int, typer.Option(min=1, help="Packets, spread evenly over the codecs.")] = 100_000,
-    codecs: Annotated[
-        str, typer.Option(help="Patterns of codec names, comma apart.")
-    ] = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*",
-    zoo: Annotated[Path | None, typer.Option(help="Folder of the codecs. Default: the one that ships.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 31,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
-) -> None:
+@command_frame
+@with_options(VideoCases, Outputs)
+def measure_determinism_video(*, given: Given) -> None:
+    """Compare the edge's loop with live clouds, frame by frame, under drops, spoiled packets and reconnects."""
+    from isthmus.measure.determinism.video import video_determinism
+    from isthmus.measure.track import tracked
+
+    console = table_console()
+    with tracked(console) as track:
+        found = video_determinism(given.of(VideoCases), given.of(Outputs).out, track)
+    totals = found.totals
+    for line in (
+        f"{totals['frames']} predicted and {totals['key_frames']} key frames in {len(found.agreements)} cases: "
+        f"{totals['mismatches']} mismatches, {totals['wrong_results']} wrong results",
+        f"{totals['dropped']} packets dropped, {totals['corrupted']} spoiled, {totals['reconnects']} reconnects; "
+        f"{totals['reference_missing']} answers of REFERENCE_MISSING, {totals['recoveries']} recoveries",
+        f"{totals['replayed']} packets decoded again in Python: {sum(a.replay_mismatches for a in found.agreements)} "
+        f"mismatches; of as many frames classified again in NumPy, {totals['label_mismatches']} got another label",
+    ):
+        console.print(line, soft_wrap=True)
+    end(totals["mismatches"] + totals["wrong_results"])
+
+
+@command_frame
+@with_options(FuzzOptions, Outputs)
+def measure_fuzz(*, given: Given) -> None:
     """Spoil real packets in every way and hand them to the decoders: each must be refused, or be a packet after all."""
-    from rich.console import Console
-
-    from isthmus.common.errors import IsthmusError
     from isthmus.measure.fuzz.targets import run_fuzz, write_fuzz
     from isthmus.measure.track import tracked
 
-    console = Console()
-    try:
-        with tracked(console) as track:
-            run = run_fuzz(codecs, cases, zoo, seed, track)
-        written = write_fuzz(run, f"isthmus measure fuzz --cases {cases} --codecs '{codecs}'", out, seed)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
+    console, options = table_console(), given.of(FuzzOptions)
+    with tracked(console) as track:
+        run = run_fuzz(options, track)
+    written = write_fuzz(run, options, given.of(Outputs).out)
     for tally in run.tallies:
         console.print(
             f"{tally.name}: {tally.cases} cases, {tally.refused.total()} refused, {tally.decoded} packets after all, "
@@ -233,23 +234,17 @@ def measure_fuzz(
         for failure in tally.failures:
             console.print(f"  {failure.mutation}: {failure.reason}: {failure.packet_hex}", markup=False)
     console.print(f"{run.cases} hostile packets: {run.failures} failures; written: {written}")
-    raise typer.Exit(1 if run.failures else 0)
+    end(run.failures)
 
 
+@command_frame
 def measure_summary(
     results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
 ) -> None:
     """Gather results/*.json into results/summary.json, one number a key."""
-
-    from isthmus.common.errors import IsthmusError
     from isthmus.common.results import gather_summary
 
-    try:
-        summary = gather_summary(results)
-    except IsthmusError as error:
-        print_error(error)
-        raise typer.Exit(1) from error
-    for key, number in summary.items():
+    for key, number in gather_summary(results).items():
         print(f"{key:64} {number:g}")
 
 
@@ -259,7 +254,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("image")(measure_image)
     app.command("video")(measure_video)
     app.command("motion")(measure_motion)
-    app.command("split")(measure_split_command)
+    app.command("split")(measure_split)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
     app.command("determinism-video")(measure_determinism_video)
@@ -269,6 +264,14 @@ def add_commands(app: typer.Typer) -> None:
     app.command("summary")(measure_summary)
 
 
-def _names(joined: str) -> tuple[str, ...]:
-    """Words between commas."""
-    return tuple(name for name in (part.strip() for part in joined.split(",")) if name)
+def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = (), width: int = 0) -> None:
+    """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
+    console = table_console()
+    if width and not console.is_terminal:
+        console.width = width
+    for table in tables:
+        console.print(table.to_rich())
+    for note in notes:
+        print_note(note)
+    if paths := " ".join(str(path) for path in written):
+        console.print("written:", paths, soft_wrap=True)

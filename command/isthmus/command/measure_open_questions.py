@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-RESULTS = Path("results")
+from isthmus.command.frame import command_frame
+from isthmus.measure.options import RESULTS
 
 RunsOption = Annotated[Path, typer.Option(help="Folder of the trained image codecs, q<n>.pt.")]
 PhotosOption = Annotated[Path, typer.Option(help="The photographs they were trained on: a packed .npz or a folder.")]
 OutOption = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 
+@command_frame
 def measure_open_question_1(
     *,
     photos: PhotosOption,
@@ -31,6 +33,7 @@ def measure_open_question_1(
     typer.echo(str(run(runs, adaptive or runs, photos, out, steps=steps, quality=quality)))
 
 
+@command_frame
 def measure_open_question_2(
     *,
     photos: PhotosOption,

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
-def command_line(command: str, *options: tuple[str, object, object]) -> str:
-    """A command with the options that are not as usual.
+from isthmus.common.options import Options, rules_of
 
-    Args:
-        command: without options.
-        options: (flag, value, usual value) each; a flag whose value is True stands alone.
-    """
-    words = [flag if value is True else f"{flag} {value}" for flag, value, usual in options if value != usual]
-    return " ".join([command, *words])
+PLACES = ("zoo", "cloud")
+"""Options that say where codecs and cloud are: they are not part of what is measured."""
+
+
+def command_line(command: str, *options: Options) -> str:
+    """A command with those of its options that are not the default; paths by their name alone."""
+    written = [command]
+    for each in options:
+        usual = {f.name: f.default for f in fields(each)}
+        for name, rule in rules_of(type(each)).items():
+            value = getattr(each, name)
+            if name not in PLACES and value != usual[name]:
+                written += _words(rule.flags[0] if rule.flags else "--" + name.replace("_", "-"), value)
+    return " ".join(written)
+
+
+def _words(flag: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    text = value.name if isinstance(value, Path) else f"{value:g}" if isinstance(value, float) else str(value)
+    return [flag, shlex.quote(text)]

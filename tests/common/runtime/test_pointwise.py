@@ -26,7 +26,7 @@ from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.measure.determinism import pointcloud
+from isthmus.measure.determinism import pointcloud, runtimes
 from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
 from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
 from isthmus.runtime import pointwise
@@ -600,5 +600,5 @@ def test_determinism_compares_the_compiled_engine(codec: Path, monkeypatch: pyte
 
         return Wrong()
 
-    monkeypatch.setattr(pointcloud, "PointwiseNetwork", off_by_one)
+    monkeypatch.setattr(runtimes, "PointwiseNetwork", off_by_one)
     assert compare(points).symbol_mismatches == 3 * 5 * HEADS

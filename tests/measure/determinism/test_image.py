@@ -12,10 +12,12 @@ from PIL import Image as PillowImage
 from support.adaptive_codecs import write_adaptive_codec, write_hyper_codec
 from typer.testing import CliRunner
 
-from isthmus.command.measure_determinism import measure_determinism_image
+from isthmus.command.measure import measure_determinism_image
 from isthmus.common.errors import InputError
 from isthmus.common.image.tables import ImageTables
-from isthmus.measure.determinism.image import CASES, compare_image_codec, image_determinism, moved_entry
+from isthmus.measure.determinism.image import CASES, compare_image_codec, image_determinism
+from isthmus.measure.determinism.moved_tables import moved_entry
+from isthmus.measure.determinism.options import ImageCases
 from isthmus.measure.image.photographs import find_image_set
 
 
@@ -36,7 +38,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_cases_agree_and_wrong_tables_are_refused(zoo: Path, pictures: Path, tmp_path: Path) -> None:
-    (agreement,) = image_determinism(pictures, "image-*", 0, zoo, tmp_path)
+    (agreement,) = image_determinism(ImageCases(images=pictures, zoo=zoo), tmp_path).agreements
     assert len(CASES) == 24
     assert agreement.mismatches == 0
     assert agreement.comparisons > 24 * 6 * 16 * 32
@@ -92,9 +94,9 @@ def test_the_command(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     assert "0 mismatches" in done.output
     assert "0 decoded to something else" in " ".join(done.output.split())
     none = CliRunner().invoke(app, [*words, "--codecs", "video-*"])
-    assert none.exit_code == 1
+    assert none.exit_code == 2
 
 
 def test_no_codec_fits(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected image codecs that fit"):
-        image_determinism(pictures, "video-*", 0, zoo, tmp_path)
+        image_determinism(ImageCases(images=pictures, codecs="video-*", zoo=zoo), tmp_path)

@@ -27,6 +27,7 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.edge.client import CloudClient
 from isthmus.measure.determinism.crossing import WINDOW, Crossing, Rates, Tally, spoiled
+from isthmus.measure.determinism.options import VideoCases
 from isthmus.measure.determinism.video import CASES, VideoCase, _shares, moving_frames, video_determinism
 from isthmus.measure.determinism.witness import Replay
 from isthmus.measure.image.photographs import find_image_set
@@ -174,8 +175,10 @@ def test_the_measurement(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="opencv (extra video) is not installed")
     assert len(CASES) == 9
     cases = [VideoCase("onnxruntime", 1, 2, "latest", True), VideoCase("numpy", 2, 1, "key", False)]
-    agreements = video_determinism(str(zoo / NAME), 300, pictures, None, tmp_path, cases=cases, serve=serve)
-    assert [agreement.case for agreement in agreements] == cases
+    options = VideoCases(codec=str(zoo / NAME), frames=300, images=pictures)
+    found = video_determinism(options, tmp_path, cases=cases, serve=serve)
+    assert [agreement.case for agreement in found.agreements] == cases
+    assert found.totals["frames"] >= 300
     written = json.loads((tmp_path / "determinism_video.json").read_text())
     summary = written["summary"]
     told = [case["tally"] for case in written["detail"]["cases"]]
@@ -208,4 +211,4 @@ def test_the_command(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     assert "in 1 cases: 0 mismatches, 0 wrong results" in " ".join(done.output.split())
     assert (tmp_path / "determinism_video.json").is_file()
     none = CliRunner().invoke(app, [*words[:3], "none-such", "--zoo", str(zoo)])
-    assert none.exit_code == 1
+    assert none.exit_code == 2

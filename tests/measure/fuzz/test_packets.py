@@ -12,6 +12,7 @@ from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import InputError, PacketError
 from isthmus.common.image.coder import Adaptation
 from isthmus.common.results import read_results, read_summary
+from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.targets import image_target, run_fuzz, write_fuzz
 from isthmus.measure.fuzz.trial import MAX_PEAK_BYTES, MUTATIONS, FuzzTarget, fuzz
 
@@ -56,17 +57,18 @@ def test_command_fuzzes_point_clouds_and_writes_the_result(tmp_path: Path) -> No
     tiny_codec.write_codec(tmp_path / "zoo", "pc-lite-any-q1")
     tiny_codec.write_codec(tmp_path / "zoo", "pc-lite-any-q2", checksum_size_bytes=2)
     # The clouds it draws have more points than the tiny codecs take; they are thinned.
-    run = run_fuzz("pc-*", CASES, tmp_path / "zoo")
+    options = FuzzOptions(codecs="pc-*", cases=CASES, zoo=tmp_path / "zoo")
+    run = run_fuzz(options)
     assert run.failures == 0
     assert run.cases == CASES
     assert [t.name for t in run.tallies] == ["pc-lite-any-q1", "pc-lite-any-q2"]
-    path = write_fuzz(run, "isthmus measure fuzz", tmp_path / "out")
+    path = write_fuzz(run, options, tmp_path / "out")
     assert read_summary(tmp_path / "out") == {"fuzz.packet_cases": CASES, "fuzz.packet_failures": 0}
     detail = read_results(path).detail["codecs"][0]
     assert detail["cases"] == CASES / 2
     assert detail["decoded"] + sum(detail["refused"].values()) == CASES / 2
     with pytest.raises(InputError, match="name others with --codecs"):
-        run_fuzz("image-none-*", 10, tmp_path / "zoo")
+        run_fuzz(FuzzOptions(codecs="image-none-*", cases=10, zoo=tmp_path / "zoo"))
 
 
 def _refuse(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from support import tiny_video_codec, tiny_video_coder
 
 from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.targets import run_fuzz
 from isthmus.measure.fuzz.trial import FUZZ_LIMITS, MAX_PEAK_BYTES, MUTATIONS, fuzz
 from isthmus.measure.fuzz.video import video_target
@@ -36,5 +37,5 @@ def test_video_decoders_hold(channels: int) -> None:
 
 def test_a_codec_of_frames_of_one_size(tmp_path: Path) -> None:
     tiny_video_codec.write_video_codec(tmp_path, size=(48, 64))
-    run = run_fuzz("video-*", 1500, tmp_path)
+    run = run_fuzz(FuzzOptions(codecs="video-*", cases=1500, zoo=tmp_path))
     assert (run.cases, run.failures) == (1500, 0)

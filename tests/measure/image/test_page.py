@@ -15,6 +15,7 @@ from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.errors import InputError
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.results import read_results, read_summary, rounded
+from isthmus.measure.command_line import command_line
 from isthmus.measure.curve import Curve, bd_rate
 from isthmus.measure.document import render
 from isthmus.measure.fuzz.targets import synthetic_picture
@@ -31,15 +32,14 @@ from isthmus.measure.image.baselines import (
 from isthmus.measure.image.bounds import INDEX_BITS, ideal_bits, laplace_tables, plain_bits
 from isthmus.measure.image.curves import ImageCurve, bootstrap_interval, compare, published_curves
 from isthmus.measure.image.measurement import ImageMeasurement
+from isthmus.measure.image.options import FORMATS, ImageOptions
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.image.plots import draw_image_png
 from isthmus.measure.image.point import AdaptationRow, ImageCodecPoint, Macs
 from isthmus.measure.image.rows import deltas_table, image_tables, saved_percent
 from isthmus.measure.image.run import (
-    ImageOptions,
     ImageRun,
     choose_image_codecs,
-    image_command_line,
     image_results_name,
     image_summary_root,
     write_image_outputs,
@@ -368,9 +368,9 @@ def test_photographs_that_a_library_ships(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_commands_and_codecs(tmp_path: Path) -> None:
-    assert image_command_line(ImageOptions()) == "isthmus measure image"
-    options = ImageOptions(images=Path("/a/b/photos"), families=("image-hyper",), baselines=(), limit_images=3)
-    assert image_command_line(options) == (
+    assert command_line("isthmus measure image", ImageOptions()) == "isthmus measure image"
+    options = ImageOptions(images=Path("/a/b/photos"), codec="image-hyper", baselines=False, limit_images=3)
+    assert command_line("isthmus measure image", options) == (
         "isthmus measure image --images photos --codec image-hyper --limit 3 --no-baselines"
     )
     for name in ("image-light-q10", "image-light-q2", "image-hyper-q1", "pc-lite-any-q1"):
@@ -380,3 +380,7 @@ def test_commands_and_codecs(tmp_path: Path) -> None:
     assert names == ["image-light-q2", "image-light-q10", "image-hyper-q1"]
     with pytest.raises(InputError, match="expected codecs image-other-q1"):
         choose_image_codecs(tmp_path, ("image-light", "image-other"))
+
+
+def test_formats_that_are_offered_are_those_there_are() -> None:
+    assert set(FORMATS) == set(baselines.CODECS)

@@ -17,9 +17,11 @@ from isthmus.common.bits.packet import DEFAULT_LIMITS
 from isthmus.common.errors import InputError
 from isthmus.common.image.quality import ms_ssim, psnr_rgb_db
 from isthmus.common.results import read_results
+from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.targets import run_fuzz, synthetic_picture
 from isthmus.measure.image.measurement import ImageMeasurement
-from isthmus.measure.image.run import ImageOptions, measure_images
+from isthmus.measure.image.options import ImageOptions
+from isthmus.measure.image.run import measure_images
 
 SCRIPT = ROOT / "benchmarks" / "image.py"
 SIZES = ((170, 192), (48, 65))
@@ -39,7 +41,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(zoo: Path, photos: Path) -> ImageMeasurement:
-    options = ImageOptions(images=photos, families=("image-test",), baselines=("jpeg",), zoo=zoo, with_pictures=False)
+    options = ImageOptions(images=photos, codec="image-test", formats="jpeg", zoo=zoo, with_pictures=False)
     return measure_images(options).measurement
 
 
@@ -102,13 +104,13 @@ def test_command_writes_everything(zoo: Path, photos: Path, tmp_path: Path) -> N
 
 def test_what_cannot_be_measured(zoo: Path, photos: Path) -> None:
     with pytest.raises(InputError, match="adaptations among static"):
-        measure_images(ImageOptions(images=photos, families=("image-test",), zoo=zoo, adaptations=("best",)))
+        measure_images(ImageOptions(images=photos, codec="image-test", zoo=zoo, adaptations="best"))
     with pytest.raises(InputError, match="expected codecs image-none-q1"):
-        measure_images(ImageOptions(images=photos, families=("image-none",), zoo=zoo, baselines=()))
+        measure_images(ImageOptions(images=photos, codec="image-none", zoo=zoo, baselines=False))
 
 
 def test_a_real_codec_is_fuzzed(zoo: Path) -> None:
-    run = run_fuzz("image-test-q1", 1000, zoo)
+    run = run_fuzz(FuzzOptions(codecs="image-test-q1", cases=1000, zoo=zoo))
     assert run.failures == 0
     assert run.cases == 1000
 

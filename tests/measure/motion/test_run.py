@@ -16,12 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 from typer import Typer
 from typer.testing import CliRunner
 
-from isthmus.command.measure_motion import measure_motion
+from isthmus.command.measure import measure_motion
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
 from isthmus.measure.motion.error import Job, compare, measure_dense, measure_jobs, rows_of
 from isthmus.measure.motion.maps import SWEEPS, AffineMap, Picture, random_maps, square_picture, sweep_map
-from isthmus.measure.motion.measurement import AblationResult, MotionEffort, MotionMeasurement
+from isthmus.measure.motion.measurement import AblationResult, MotionMeasurement
+from isthmus.measure.motion.options import MotionEffort
 from isthmus.measure.motion.pictures import load_pictures
 from isthmus.measure.motion.plots import published_sweeps
 from isthmus.measure.motion.rows import motion_tables
@@ -420,5 +421,5 @@ def test_the_command_says_what_is_missing(tmp_path: Path, words: list[str], mess
     app = Typer()
     app.command()(measure_motion)
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output

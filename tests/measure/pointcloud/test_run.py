@@ -25,15 +25,11 @@ from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.normalize import normalize
 from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.command_line import command_line
 from isthmus.measure.pointcloud.baselines import Float64, draw_order, quantize_to_grid
-from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec
-from isthmus.measure.pointcloud.run import (
-    PointCloudOptions,
-    choose_codecs,
-    measure,
-    pointcloud_command_line,
-    require_pointcloud_packages,
-)
+from isthmus.measure.pointcloud.live import clouds_to_send, measure_codec
+from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
+from isthmus.measure.pointcloud.run import choose_codecs, measure, require_pointcloud_packages
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds, turn
 
 POINTS, STORED, CLOUDS = 16, 48, 50
@@ -191,7 +187,7 @@ def test_codecs_are_chosen_by_points_and_pattern(zoo: Path) -> None:
     [
         ({"tmc13": "live"}, "program tmc3 on PATH"),
         ({"tmc13": "always"}, "--tmc13 one of auto, recorded, live, none"),
-        ({"baselines": ("dracula",)}, "expected baselines tmc13 and draco"),
+        ({"baselines": "dracula"}, "expected baselines tmc13 and draco"),
         ({"tmc13": "recorded", "tmc13_bits": Path("missing.npz")}, r"missing\.npz"),
         ({"data": Path("nowhere.npz")}, "nowhere"),
         ({"zoo": Path("nowhere")}, "nowhere"),
@@ -201,11 +197,9 @@ def test_options_that_cannot_be_measured(
     zoo: Path, data: Path, address: str, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], match: str
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    options = PointCloudOptions(
-        data=data, zoo=zoo, points=POINTS, cloud=address, codecs="*-any-*", limit_clouds=4, live=LIVE
-    )
+    options = PointCloudOptions(data=data, zoo=zoo, points=POINTS, cloud=address, codecs="*-any-*", limit_clouds=4)
     with pytest.raises(InputError, match=match):
-        measure(replace(options, **changes))  # type: ignore[arg-type]
+        measure(replace(options, **changes), LIVE)  # type: ignore[arg-type]
 
 
 def test_the_command(zoo: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,11 +237,11 @@ def test_the_command_fails_with_the_next_step(zoo: Path, data: Path, tmp_path: P
     app = typer.Typer()
     add_commands(app)
     done = CliRunner().invoke(app, ["pointcloud", "--data", str(data), "--zoo", str(zoo), "--codecs", "none-*"])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "isthmus train pointcloud" in done.stderr
     assert "Traceback" not in done.output
     done = CliRunner().invoke(app, ["summary", str(tmp_path)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "isthmus measure pointcloud" in done.stderr
 
 
@@ -256,7 +250,7 @@ def test_missing_packages_are_named_before_measuring(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("isthmus.measure.packages.find_spec", lambda name: None if name in {"plotly", "DracoPy"} else 1)
     with pytest.raises(MissingDependencyError, match=r"needs plotly, DracoPy: pip install 'isthmus\[measure\]'"):
         require_pointcloud_packages(PointCloudOptions())
-    require_pointcloud_packages(PointCloudOptions(baselines=("tmc13",)), page=False)
+    require_pointcloud_packages(PointCloudOptions(baselines="tmc13"), page=False)
 
 
 def test_importing_the_commands_is_cheap() -> None:
@@ -270,7 +264,9 @@ def test_importing_the_commands_is_cheap() -> None:
 
 
 def test_command_lines_name_what_was_not_default() -> None:
-    assert pointcloud_command_line(PointCloudOptions()) == "isthmus measure pointcloud"
-    options = PointCloudOptions(data=Path("/somewhere/set.npz"), points=256, baselines=(), draws=3)
+    assert (
+        command_line("isthmus measure pointcloud", PointCloudOptions(), LiveOptions()) == "isthmus measure pointcloud"
+    )
+    options = PointCloudOptions(data=Path("/somewhere/set.npz"), points=256, baselines="none", draws=3)
     expected = "isthmus measure pointcloud --data set.npz --points 256 --draws 3 --baselines none"
-    assert pointcloud_command_line(options) == expected
+    assert command_line("isthmus measure pointcloud", options, LiveOptions()) == expected

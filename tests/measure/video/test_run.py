@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,12 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.video.clips import Clip, ClipSet
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
+from isthmus.measure.command_line import command_line
 from isthmus.measure.video.clips import NamedClips, clip_sets
+from isthmus.measure.video.link import LinkOptions
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.network import WholeNetwork, nrmse
-from isthmus.measure.video.options import VideoOptions, video_command_line
+from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind
 from isthmus.measure.video.run import choose_video_codecs, measure_clips
 from isthmus.measure.video.runs import LatentSender, latent_ways, truth_of
@@ -162,7 +163,7 @@ def test_a_set_is_sent_in_every_way(zoo: Path) -> None:
 
 
 def test_labels_are_the_truth_where_there_are_some(zoo: Path) -> None:
-    options = VideoOptions(is_quick=True, inputs=())
+    options = VideoOptions(is_quick=True, inputs="none")
     measurement, _ = measure_clips(clips(LABELS), [zoo / "video-test-q1"], options)
     expected = sum(
         int(
@@ -196,12 +197,14 @@ def test_without_data_beside_the_project_photographs_move(tmp_path: Path, monkey
 
 
 def test_the_command_says_itself_again() -> None:
-    options = VideoOptions(codecs=("a", "b"), labelled="none", is_quick=True, with_link=False)
-    assert video_command_line(options) == "isthmus measure video --codec a,b --labelled none --quick --no-link"
-    assert video_command_line(VideoOptions()) == "isthmus measure video"
-    assert "--slow-down 3" in video_command_line(
-        replace(VideoOptions(), link=replace(VideoOptions().link, slow_down=3.0))
-    )
+    options = VideoOptions(codec="a,b", labelled="none", is_quick=True)
+    command = command_line("isthmus measure video", options, EmulatedLink(is_emulated=False))
+    assert command == "isthmus measure video --codec a,b --labelled none --quick --no-link"
+    assert command_line("isthmus measure video", VideoOptions(), EmulatedLink()) == "isthmus measure video"
+    assert command_line("isthmus measure video", EmulatedLink(slow_down=3.0)).endswith("--slow-down 3")
+    assert LinkOptions.of(EmulatedLink()) == LinkOptions()
+    with pytest.raises(InputError, match="--bandwidths: expected numbers"):
+        LinkOptions.of(EmulatedLink(bandwidths="1,fast"))
 
 
 def write_classes(folder: Path) -> Path:
@@ -279,5 +282,5 @@ def test_labels_of_other_classes_are_refused(zoo: Path, tmp_path: Path) -> None:
         app,
         ["measure", "video", "--codec", "video-test-q1", "--zoo", str(zoo), "--labelled", str(tmp_path), "--no-live"],
     )
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "6 classes" in told.output

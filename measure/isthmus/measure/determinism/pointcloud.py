@@ -7,7 +7,7 @@ of the first, bit for bit; so are the logits, and the coded bytes are read back 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,21 @@ import numpy.typing as npt
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.results import Provenance
 from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.normalize import normalize
+from isthmus.measure.command_line import command_line
+from isthmus.measure.determinism.options import PointCloudCases
+from isthmus.measure.determinism.runtimes import Case, Runner, open_reference, open_runner
+from isthmus.measure.determinism.study import Verdict, compared, write_study
 from isthmus.measure.pointcloud.baselines import DRAW_SEED, draw_order
-from isthmus.measure.pointcloud.run import PointCloudOptions, choose_codecs, default_test_set
+from isthmus.measure.pointcloud.options import PointCloudOptions
+from isthmus.measure.pointcloud.run import choose_codecs, default_test_set
 from isthmus.measure.track import Track, no_track
-from isthmus.runtime.engine import open_graph
-from isthmus.runtime.pointwise import IS_COMPILED, PLAN_FILE, PointwiseNetwork, load_plan
+from isthmus.runtime.pointwise import IS_COMPILED, PLAN_FILE
 
-Runner = Callable[[dict[str, Any]], npt.NDArray[Any]]
 REFERENCE_CLOUDS = 4  # the NumPy evaluator is slow
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One way to run a graph."""
-
-    runtime: str
-    threads: int
-    batch: int
-    precision: str = "float32"
 
 
 CASES = (
@@ -66,57 +59,58 @@ class Agreement:
         """All of them."""
         return self.symbol_mismatches + self.logit_mismatches + self.byte_mismatches
 
+    def counts(self) -> dict[str, int]:
+        """What is added up over the codecs."""
+        return {"mismatches": self.mismatches, "comparisons": self.comparisons}
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain containers, for a results file."""
+        return asdict(self)
+
 
 def compare_codec(folder: Path, points: npt.NDArray[np.float32], cases: Sequence[Case] = CASES) -> Agreement:
     """Run a codec on normalised clouds ``[clouds, 3, points]`` in every case."""
     codec = load_codec_folder(folder, kind=PointCloudManifest)
     manifest = codec.manifest
-    expected_symbols = _batched(_runner(folder / "edge.onnx", CASES[0]), "points", points, 1)
-    expected_logits = _batched(_runner(folder / "cloud.onnx", CASES[0]), "symbols", expected_symbols, 1)
+    expected_symbols = _batched(_opened(folder / "edge.onnx", CASES[0]), "points", points, 1)
+    expected_logits = _batched(_opened(folder / "cloud.onnx", CASES[0]), "symbols", expected_symbols, 1)
     section = manifest.prior.encode(Symbols(expected_symbols))
     compared = symbols_differ = logits_differ = bytes_differ = 0
     for case in cases:
         count = REFERENCE_CLOUDS if case.runtime == "numpy" else len(points)
-        symbols = _batched(_runner(folder / "edge.onnx", case), "points", points[:count], case.batch)
+        symbols = _batched(_opened(folder / "edge.onnx", case), "points", points[:count], case.batch)
         symbols_differ += int((symbols != expected_symbols[:count]).sum())
         read = manifest.prior.decode(section, len(points)).values[:count]
-        logits = _batched(_runner(folder / "cloud.onnx", case), "symbols", read, case.batch)
+        logits = _batched(_opened(folder / "cloud.onnx", case), "symbols", read, case.batch)
         logits_differ += int((logits.astype(np.float32) != expected_logits[:count]).sum())
         if count == len(points):
             bytes_differ += manifest.prior.encode(Symbols(symbols)) != section
         compared += symbols.size + logits.size
     for case in COMPILED_CASES if codec.has_file(PLAN_FILE) else ():
-        symbols = _batched(_runner(codec.file(PLAN_FILE), case), "points", points, case.batch)
+        symbols = _batched(_opened(codec.file(PLAN_FILE), case), "points", points, case.batch)
         symbols_differ += int((symbols != expected_symbols).sum())
         bytes_differ += manifest.prior.encode(Symbols(symbols)) != section
         compared += symbols.size
     return Agreement(folder.name, compared, symbols_differ, logits_differ, bytes_differ)
 
 
-def compare_all(
-    data: Path | None, codecs: str, count: int, points: int, zoo: Path | None, out: Path, track: Track = no_track
-) -> list[Agreement]:
-    """Compare every codec that fits the patterns, and write `determinism.json`."""
-    clouds = default_test_set(data)
-    folders = choose_codecs(find_zoo(zoo), PointCloudOptions(codecs=codecs))
-    drawn = trial_points(clouds, points, count)
-    advance = track("codecs, in every runtime", len(folders))
-    agreements = []
-    for folder in folders:
-        agreements.append(compare_codec(folder, drawn))
-        advance(1)
-    summary = {
-        "determinism.pointcloud_mismatches": sum(a.mismatches for a in agreements),
-        "determinism.pointcloud_comparisons": sum(a.comparisons for a in agreements),
-        "determinism.pointcloud_codecs": len(agreements),
-        "determinism.pointcloud_cases": len(CASES),
-    }
-    command = f"isthmus measure determinism --codecs '{codecs}' --clouds {count} --points {points}"
+def pointcloud_determinism(options: PointCloudCases, out: Path, track: Track = no_track) -> Verdict[Agreement]:
+    """Compare every codec that fits the patterns, and write `determinism.json`.
+
+    Raises:
+        InputError: no such codec, no clouds.
+    """
+    clouds = default_test_set(options.data)
+    folders = choose_codecs(find_zoo(options.zoo), PointCloudOptions(codecs=options.codecs))
+    drawn = trial_points(clouds, options.points, options.clouds)
+    found = compared("codecs, in every runtime", folders, lambda folder: compare_codec(folder, drawn), track)
+    command = command_line("isthmus measure determinism", options)
     provenance = Provenance.of(command, clouds.name, DRAW_SEED, ("numpy", "onnxruntime", "torch", "onnx"))
+    summary = {**found.totals, "codecs": len(folders), "cases": len(CASES)}
     cases = [asdict(case) for case in (*CASES, *COMPILED_CASES)]
-    detail = {"cases": cases, "codecs": [asdict(a) for a in agreements]}
-    write_results(out, Results("determinism", provenance, summary, detail))
-    return agreements
+    detail = {"cases": cases, "codecs": [a.to_json() for a in found.agreements]}
+    write_study(out, "pointcloud", provenance, summary, detail)
+    return found
 
 
 def trial_points(clouds: LabelledClouds, points: int, count: int) -> npt.NDArray[np.float32]:
@@ -134,43 +128,11 @@ def _batched(run: Runner, name: str, values: npt.NDArray[Any], batch: int) -> np
     return np.concatenate(parts)
 
 
+def _opened(path: Path, case: Case) -> Runner:
+    """NumPy is ONNX's own evaluator here, which shares no line with the other runtimes."""
+    return open_reference(path) if case.runtime == "numpy" else open_runner(path, case)
+
+
 def _parts(values: npt.NDArray[Any], batch: int) -> Iterator[npt.NDArray[Any]]:
     for start in range(0, len(values), batch):
         yield values[start : start + batch]
-
-
-def _runner(path: Path, case: Case) -> Runner:
-    if case.runtime == "compiled":
-        compiled = PointwiseNetwork(load_plan(path))
-        return lambda feeds: compiled.symbols(feeds["points"])
-    if case.runtime == "onnxruntime":
-        network = open_graph(path, case.threads)
-        return lambda feeds: np.asarray(network.run(feeds)[0])
-    import onnx
-
-    model = onnx.load(path)
-    if case.runtime == "torch":
-        import torch
-
-        from isthmus.models.exact.onnx_torch import OnnxTorch
-
-        net = OnnxTorch(model, torch.float32 if case.precision == "float32" else torch.float64)
-
-        def run(feeds: dict[str, Any]) -> npt.NDArray[Any]:
-            before = torch.get_num_threads()
-            torch.set_num_threads(case.threads)
-            try:
-                return np.asarray(net.run(feeds)[0])
-            finally:
-                torch.set_num_threads(before)
-
-        return run
-    from onnx.reference import ReferenceEvaluator
-
-    evaluator = ReferenceEvaluator(model)
-
-    def evaluate(feeds: dict[str, Any]) -> npt.NDArray[Any]:
-        outputs: Any = evaluator.run(None, feeds)
-        return np.asarray(outputs[0])
-
-    return evaluate

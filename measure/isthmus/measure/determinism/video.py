@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.results import Provenance
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
@@ -30,12 +30,14 @@ from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.command_line import command_line
 from isthmus.measure.determinism.crossing import Crossing, Rates, Tally
+from isthmus.measure.determinism.options import VideoCases
+from isthmus.measure.determinism.study import Verdict, verdict, write_study
 from isthmus.measure.determinism.witness import NumpyVideoEncoder, Replay
 from isthmus.measure.image.photographs import ImageSet, find_image_set
 from isthmus.measure.track import Track, no_track
 
-SEED = 20
 FRAME_SIDE = 64
 CLIP_FRAMES = 60
 REPLAYED_FRAMES = 100  # in each case
@@ -103,6 +105,25 @@ class VideoAgreement:
         """States that differed, of the cloud's or the Python coder's, and frames refused that were sound."""
         return self.tally.mismatches + self.replay_mismatches
 
+    def counts(self) -> dict[str, int]:
+        """What is added up over the cases."""
+        tally = self.tally
+        return {
+            "mismatches": self.mismatches,
+            "frames": tally.predicted_frames,
+            "residual_frames": tally.residual_frames,
+            "key_frames": tally.key_frames,
+            "wrong_results": tally.wrong_results,
+            "reference_missing": tally.refused["ReferenceMissingError"],
+            "refused": tally.refused.total(),
+            "recoveries": tally.recoveries,
+            "dropped": tally.dropped,
+            "corrupted": tally.corrupted,
+            "reconnects": tally.reconnects,
+            "replayed": self.replayed,
+            "label_mismatches": self.label_mismatches,
+        }
+
     def to_json(self) -> dict[str, Any]:
         """As plain containers, for a results file."""
         fields = {name: getattr(self, name) for name in self.__slots__}
@@ -110,58 +131,40 @@ class VideoAgreement:
 
 
 def video_determinism(
-    codec: str,
-    frames: int,
-    images: Path | None = None,
-    zoo: Path | None = None,
-    out: Path = Path("results"),
-    seed: int = SEED,
+    options: VideoCases,
+    out: Path,
     track: Track = no_track,
     cases: Sequence[VideoCase] = CASES,
     serve: Serve | None = None,
-) -> list[VideoAgreement]:
+) -> Verdict[VideoAgreement]:
     """Send predicted frames in every case, and write `determinism_video.json`.
 
     Args:
-        codec: name or path of a video codec.
-        frames: predicted frames to compare, spread over the cases.
-        images: a folder of images that the pictures move over; None for the default set.
+        options: codec, frames and images.
+        out: folder of the results file.
+        track: of the frames.
+        cases: that take their share of the frames.
         serve: starts a cloud; None for one in another process.
 
     Raises:
         InputError: no such codec, no images.
     """
-    folder = load_codec_folder(find_codec(codec, zoo), kind=VideoManifest)
-    chosen = find_image_set(images)
-    advance = track("predicted frames", frames)
-    shares = _shares(frames, cases)
+    folder = load_codec_folder(find_codec(options.codec, options.zoo), kind=VideoManifest)
+    chosen = find_image_set(options.images)
+    advance = track("predicted frames", options.frames)
+    shares = _shares(options.frames, cases)
     agreements = []
     for number, (case, share) in enumerate(zip(cases, shares, strict=True)):
         if share:
-            agreements.append(_agreement(folder, case, share, chosen, (seed, number), serve or _in_a_process, advance))
-    tallies = [agreement.tally for agreement in agreements]
-    summary = {
-        "determinism.video_mismatches": sum(a.mismatches for a in agreements),
-        "determinism.video_frames": sum(t.predicted_frames for t in tallies),
-        "determinism.video_residual_frames": sum(t.residual_frames for t in tallies),
-        "determinism.video_key_frames": sum(t.key_frames for t in tallies),
-        "determinism.video_wrong_results": sum(t.wrong_results for t in tallies),
-        "determinism.video_reference_missing": sum(t.refused.get("ReferenceMissingError", 0) for t in tallies),
-        "determinism.video_refused": sum(sum(t.refused.values()) for t in tallies),
-        "determinism.video_recoveries": sum(t.recoveries for t in tallies),
-        "determinism.video_dropped": sum(t.dropped for t in tallies),
-        "determinism.video_corrupted": sum(t.corrupted for t in tallies),
-        "determinism.video_reconnects": sum(t.reconnects for t in tallies),
-        "determinism.video_replayed": sum(a.replayed for a in agreements),
-        "determinism.video_label_mismatches": sum(a.label_mismatches for a in agreements),
-        "determinism.video_cases": len(agreements),
-    }
-    command = f"isthmus measure determinism-video --codec {folder.manifest.name} --frames {frames}"
+            seed = (options.seed, number)
+            agreements.append(_agreement(folder, case, share, chosen, seed, serve or _in_a_process, advance))
+    found = verdict(agreements)
+    command = command_line("isthmus measure determinism-video", replace(options, codec=folder.manifest.name))
     data = f"{FRAME_SIDE} x {FRAME_SIDE} pixels moving over {chosen.name}"
-    provenance = Provenance.of(command, data, seed, ("numpy", "onnxruntime", "opencv-python-headless"))
+    provenance = Provenance.of(command, data, options.seed, ("numpy", "onnxruntime", "opencv-python-headless"))
     detail = {"codec": folder.manifest.name, "cases": [agreement.to_json() for agreement in agreements]}
-    write_results(out, Results("determinism_video", provenance, summary, detail))
-    return agreements
+    write_study(out, "video", provenance, {**found.totals, "cases": len(agreements)}, detail)
+    return found
 
 
 def moving_frames(images: ImageSet, seed: tuple[int, ...]) -> Iterator[VideoFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.edge.call import FrameResult
 from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
+from isthmus.measure.determinism.runtimes import open_reference
 
 Int32 = npt.NDArray[np.int32]
 
@@ -53,14 +54,11 @@ class _Evaluator:
     ends = ()
 
     def __init__(self, path: Path) -> None:
-        from onnx.reference import ReferenceEvaluator
-
-        self._evaluator = ReferenceEvaluator(str(path))
+        self._run = open_reference(path)
 
     def run(self, feeds: Mapping[str, Any]) -> Sequence[Any]:
-        """All outputs of inputs by name."""
-        outputs: Sequence[Any] = cast(Any, self._evaluator).run(None, feeds)
-        return outputs
+        """The first output of inputs by name."""
+        return (self._run(feeds),)
 
 
 class Replay:
@@ -76,12 +74,10 @@ class Replay:
     """
 
     def __init__(self, folder: CodecFolder[VideoManifest], limit: int) -> None:
-        from onnx.reference import ReferenceEvaluator
-
         tables = VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)
         in_python = VideoTables(*(_in_python(model) for model in (tables.intra, tables.motion, tables.residual)))
         self._coder = VideoCoder(folder.manifest, in_python)
-        self._evaluator = ReferenceEvaluator(str(folder.file(CLOUD_FILE)))
+        self._classify = open_reference(folder.file(CLOUD_FILE))
         self._limit = limit
         self.replayed = self.state_mismatches = self.relabelled = self.label_mismatches = 0
 
@@ -93,8 +89,8 @@ class Replay:
         self.replayed += 1
         self.state_mismatches += state.crc32() != result.state_crc32
         self.relabelled += 1
-        outputs: Any = self._evaluator.run(None, {"y_hat": state.y_hat[None]})
-        self.label_mismatches += int(np.asarray(outputs[0])[0].argmax()) != result.top().class_index
+        logits = self._classify({"y_hat": state.y_hat[None]})[0]
+        self.label_mismatches += int(logits.argmax()) != result.top().class_index
 
 
 def _in_python(model: ContextModel) -> PythonContext:

@@ -25,14 +25,14 @@ from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
 from isthmus.edge.pointcloud.encoder import Encoder
 from isthmus.measure.codecs import fitting_codecs
+from isthmus.measure.command_line import command_line
 from isthmus.measure.fuzz import video as fuzz_video
+from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTally, FuzzTarget, fuzz
 from isthmus.measure.track import Track, no_track
 from isthmus.runtime.integer_half import coder_files, open_coder
 
-DEFAULT_CODECS = "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*"
-DEFAULT_CASES = 100_000
-SEED = 31
+SEED = 31  # of the clouds
 CLOUDS_PER_CLASS, POINTS = 2, 256
 BATCHES = (1, 1, 3, 16)
 # Small ones, so that a case takes no millisecond; odd ones, so that sides are padded.
@@ -56,32 +56,27 @@ class FuzzRun:
         return sum(tally.failure_count for tally in self.tallies)
 
 
-def run_fuzz(
-    codecs: str = DEFAULT_CODECS,
-    cases: int = DEFAULT_CASES,
-    zoo: Path | None = None,
-    seed: int = SEED,
-    track: Track = no_track,
-) -> FuzzRun:
-    """Fuzz every codec that fits the patterns, `cases` in all, as many each.
+def run_fuzz(options: FuzzOptions, track: Track = no_track) -> FuzzRun:
+    """Fuzz every codec that fits the patterns, as many cases each.
 
     Raises:
         InputError: no codec fits.
         IsthmusError: a codec cannot be loaded.
     """
-    folder = find_zoo(zoo)
-    folders = fitting_codecs(folder, codecs)
+    zoo = find_zoo(options.zoo)
+    folders = fitting_codecs(zoo, options.codecs)
     if not folders:
-        raise InputError(f"expected codecs like {codecs} in {folder}, found none: name others with --codecs")
-    advance = track("hostile packets", cases)
-    shares = np.diff(np.linspace(0, cases, len(folders) + 1).round().astype(int)).tolist()
-    tallies = [fuzz(codec_target(f), share, seed, advance) for f, share in zip(folders, shares, strict=True)]
+        raise InputError(f"expected codecs like {options.codecs} in {zoo}, found none: name others with --codecs")
+    advance = track("hostile packets", options.cases)
+    shares = np.diff(np.linspace(0, options.cases, len(folders) + 1).round().astype(int)).tolist()
+    tallies = (fuzz(codec_target(f), share, options.seed, advance) for f, share in zip(folders, shares, strict=True))
     return FuzzRun(tuple(tallies))
 
 
-def write_fuzz(run: FuzzRun, command: str, folder: Path, seed: int = SEED) -> Path:
+def write_fuzz(run: FuzzRun, options: FuzzOptions, folder: Path) -> Path:
     """Write `fuzz.json` and gather the summary; answers the file's path."""
-    provenance = Provenance.of(command, "generated furniture and pictures", seed, ("numpy", "onnxruntime"))
+    command = command_line("isthmus measure fuzz", options)
+    provenance = Provenance.of(command, "generated furniture and pictures", options.seed, ("numpy", "onnxruntime"))
     summary = {"fuzz.packet_cases": run.cases, "fuzz.packet_failures": run.failures}
     path = write_results(folder, Results("fuzz", provenance, summary, {"codecs": [t.to_json() for t in run.tallies]}))
     gather_summary(folder)

@@ -32,9 +32,9 @@ from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
 from isthmus.measure.curve import Float64
 from isthmus.measure.image.baselines import ms_ssim_or_nan
 from isthmus.measure.image.bounds import ideal_bits, plain_bits
+from isthmus.measure.image.options import ADAPTATIONS
 from isthmus.measure.image.photographs import ImageSet
 from isthmus.measure.image.point import (
-    ADAPTATIONS,
     CHOSEN,
     CONTEXT,
     STATIC,

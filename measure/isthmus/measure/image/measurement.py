@@ -30,7 +30,6 @@ from isthmus.measure.image.point import (
     ImageCodecPoint,
 )
 
-MAIN_FAMILY = "image-light"
 TIMED_PIXELS = 768 * 512  # images whose entropy-coding times are quoted
 ALLOWED_EXCESS_BITS = 64
 KINDS = (STATIC, CONTEXT, CHOSEN, SYNTHESIZED, PLAIN, IDEAL)
@@ -149,43 +148,46 @@ class ImageMeasurement:
             yield from (compare(test, anchor) for test in tests for anchor in anchors)
 
     def _family_summary(self, family: str, head: str) -> dict[str, float]:
-        found: dict[str, float] = {}
-        names = {kind: self.curves[family, kind].name for kind in KINDS if (family, kind) in self.curves}
+        found = self._deltas(family, head) | self._agreement(family, head) | self._times(family, head)
         points = self.of_family(family)
-        best = self.best_kind(family)
-        words = [(kind, kind) for kind in KINDS[1:]] + [(best, "adaptive")]
-        for kind, word in words:
-            if kind not in names or kind == STATIC:
-                continue
-            against_base = self.comparison(names[kind], names[STATIC])
-            if against_base is not None:
-                found |= _with_interval(f"{head}.{word}.bd_rate_vs_base", against_base)
-            if kind != IDEAL:
-                having = [p for p in points if p.bits(kind) is not None]
-                found[f"{head}.{word}.gap_closed_percent"] = float(
-                    np.mean([p.gap_closed_percent(kind) for p in having])
-                )
-        for anchor in [*self.baselines, *self.published]:
-            for kind, key in ((best, head), (STATIC, f"{head}.base")):
-                compared = self.comparison(names[kind], anchor)
-                if compared is not None:
-                    found |= _with_interval(f"{key}.bd_rate_vs_{anchor}", compared)
-        if self.families[0] != family:
-            first = self.families[0]
-            against = self.comparison(names[best], self.curves[first, self.best_kind(first)].name)
-            if against is not None:
-                found |= _with_interval(f"{head}.bd_rate_vs_{_word(first)}", against)
-        found |= self._agreement(family, head) | self._times(family, head)
-        for key, macs in (("analysis", "analysis"), ("synthesis", "synthesis"), ("adaptive", "adaptive")):
-            most = max(getattr(p.macs, macs) for p in points)
+        for key in ("analysis", "synthesis", "adaptive"):
+            most = max(getattr(p.macs, key) for p in points)
             if most:
                 found[f"{head}.{key}.mac_per_pixel"] = most
-        side = [row.side_bits.sum() / row.packet_bits.sum() for _, row in self.rows(best, family)]
+        side = [row.side_bits.sum() / row.packet_bits.sum() for _, row in self.rows(self.best_kind(family), family)]
         if side:
             found[f"{head}.adaptive.side_information_percent_max"] = 100 * float(max(side))
         base = self.curves[family, STATIC].points
         found |= {f"{head}.bits_per_pixel_min": base[:, 0].min(), f"{head}.bits_per_pixel_max": base[:, 0].max()}
         return found | {f"{head}.psnr_db_min": base[:, 1].min(), f"{head}.psnr_db_max": base[:, 1].max()}
+
+    def _deltas(self, family: str, head: str) -> dict[str, float]:
+        """Of a family's kinds against its base, and of its best and its base against all else."""
+        found: dict[str, float] = {}
+        names = {kind: self.curves[family, kind].name for kind in KINDS if (family, kind) in self.curves}
+        best = self.best_kind(family)
+        pairs = []
+        for kind, word in [*((kind, kind) for kind in names if kind != STATIC), (best, "adaptive")]:
+            if kind == STATIC:
+                continue
+            pairs.append((f"{head}.{word}.bd_rate_vs_base", names[kind], names[STATIC]))
+            if kind != IDEAL:
+                closed = [p.gap_closed_percent(kind) for p in self.of_family(family) if p.bits(kind) is not None]
+                found[f"{head}.{word}.gap_closed_percent"] = float(np.mean(closed))
+        for anchor in [*self.baselines, *self.published]:
+            pairs += [
+                (f"{head}.bd_rate_vs_{anchor}", names[best], anchor),
+                (f"{head}.base.bd_rate_vs_{anchor}", names[STATIC], anchor),
+            ]
+        first = self.families[0]
+        if first != family:
+            pairs.append(
+                (f"{head}.bd_rate_vs_{_word(first)}", names[best], self.curves[first, self.best_kind(first)].name)
+            )
+        for key, test, anchor in pairs:
+            if (comparison := self.comparison(test, anchor)) is not None:
+                found |= _with_interval(key, comparison)
+        return found
 
     def _agreement(self, family: str, head: str) -> dict[str, float]:
         """Real bits above the estimate: the most of any image and adaptation, 64 bits allowed for and plain."""

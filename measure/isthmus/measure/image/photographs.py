@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 from isthmus.common.signals import Image
+from isthmus.data.beside import data_beside
 from isthmus.data.image.files import image_paths, read_image
 
-KODAK_FOLDER = Path("../shared/data/kodak")
+KODAK_FOLDER = data_beside("kodak")
 KODAK_NAME = "Kodak"
 SHIPPED_NAME = "scikit-image photographs"
 # Photographs of things and people among the files that scikit-image installs (it has textures and cells as well).

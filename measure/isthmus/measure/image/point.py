@@ -11,10 +11,10 @@ import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.measure.curve import Float64
+from isthmus.measure.image.options import ADAPTATIONS
 
-STATIC, CHOSEN, SYNTHESIZED, CONTEXT = "static", "chosen", "synthesized", "context"
+STATIC, CHOSEN, SYNTHESIZED, CONTEXT = ADAPTATIONS
 IDEAL, PLAIN = "ideal", "plain"
-ADAPTATIONS = (STATIC, CHOSEN, SYNTHESIZED, CONTEXT)
 STAGES = ("analysis_ms", "entropy_encode_ms", "wire_ms", "entropy_decode_ms", "synthesis_ms", "total_ms")
 
 

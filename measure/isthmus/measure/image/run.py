@@ -11,51 +11,26 @@ from pathlib import Path
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import codec_folders, find_zoo
+from isthmus.data.beside import reference_beside
 from isthmus.measure.cloud_process import CloudProcess
-from isthmus.measure.command_line import command_line
-from isthmus.measure.image.baselines import CODECS, BaselinePoint, available, sweep_images
+from isthmus.measure.image.baselines import BaselinePoint, available, sweep_images
 from isthmus.measure.image.curves import BOOTSTRAP_SEED, published_curves
 from isthmus.measure.image.live import measure_image_codec, passes
-from isthmus.measure.image.measurement import MAIN_FAMILY, ImageMeasurement
+from isthmus.measure.image.measurement import ImageMeasurement
+from isthmus.measure.image.options import ADAPTATIONS, MAIN_FAMILY, ImageOptions
 from isthmus.measure.image.page import write_image_page
 from isthmus.measure.image.photographs import KODAK_NAME, SHIPPED_NAME, ImageSet, find_image_set
 from isthmus.measure.image.plots import draw_image_png
-from isthmus.measure.image.point import ADAPTATIONS, ImageCodecPoint
+from isthmus.measure.image.point import ImageCodecPoint
 from isthmus.measure.image.specimens import Specimen, specimen_codec, take_specimens
 from isthmus.measure.key import slug
+from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
 
-PUBLISHED_RATES = Path("../shared/reference/kodak_rate_distortion.csv")
-PUBLISHED_ADAPTIVE = Path("../shared/reference/adaptive_entropy_kodak.csv")
+PUBLISHED_RATES = reference_beside("kodak_rate_distortion.csv")
+PUBLISHED_ADAPTIVE = reference_beside("adaptive_entropy_kodak.csv")
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "pillow")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageOptions:
-    """What to measure; see `isthmus measure image --help`.
-
-    Attributes:
-        images: a folder, or None for Kodak's images where they lie beside the project, else what scikit-image ships.
-        families: of codecs, the main one first; each stands for all its qualities in the zoo.
-        adaptations: rows wanted of each codec.
-        baselines: names of the image formats to sweep.
-        zoo: of the codecs, None for the one that ships.
-        cloud: address of a running cloud; empty to start one.
-        limit_images: images taken, evenly spread; 0 for all.
-        threads: of the edge's network.
-        with_pictures: whether to keep reconstructions for the page.
-    """
-
-    images: Path | None = None
-    families: tuple[str, ...] = (MAIN_FAMILY,)
-    adaptations: tuple[str, ...] = ADAPTATIONS
-    baselines: tuple[str, ...] = tuple(CODECS)
-    zoo: Path | None = None
-    cloud: str = ""
-    limit_images: int = 0
-    threads: int = 1
-    with_pictures: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,10 +48,10 @@ def measure_images(options: ImageOptions, track: Track = no_track) -> ImageRun:
         InputError: no codec or image fits the options; each message ends with what to do.
         IsthmusError: what the cloud or the codecs raise.
     """
-    unknown = [a for a in options.adaptations if a not in ADAPTATIONS]
+    unknown = [a for a in words(options.adaptations) if a not in ADAPTATIONS]
     if unknown:
         raise InputError(f"expected adaptations among {', '.join(ADAPTATIONS)}, got {', '.join(unknown)}")
-    baselines, notes = available(options.baselines)
+    baselines, notes = available(words(options.formats) if options.baselines else ())
     notes += [f"{codec.about}." for codec in baselines]
     images = find_image_set(options.images, options.limit_images)
     if images.name == SHIPPED_NAME:
@@ -148,40 +123,24 @@ def write_image_outputs(run: ImageRun, command: str, folder: Path, *, page: bool
     return tuple(written)
 
 
-def image_command_line(options: ImageOptions) -> str:
-    """The command that measures the same again, paths by their name alone."""
-    default = ImageOptions()
-    formats = ",".join(default.baselines)
-    return command_line(
-        "isthmus measure image",
-        ("--images", options.images and options.images.name, None),
-        ("--codec", ",".join(options.families), ",".join(default.families)),
-        ("--adaptations", ",".join(options.adaptations), ",".join(default.adaptations)),
-        ("--limit", options.limit_images, default.limit_images),
-        ("--threads", options.threads, default.threads),
-        ("--formats", ",".join(options.baselines) or formats, formats),
-        ("--no-baselines", not options.baselines, False),
-    )
-
-
 def _measure_codecs(
     images: ImageSet, options: ImageOptions, track: Track
 ) -> tuple[tuple[ImageCodecPoint, ...], tuple[Specimen, ...]]:
     zoo = find_zoo(options.zoo)
-    folders = choose_image_codecs(zoo, options.families)
+    families, adaptations = words(options.codec), words(options.adaptations)
+    folders = choose_image_codecs(zoo, families)
     total = 0
     for folder in folders:
-        total += len(images) * len(passes(folder, options.adaptations))
+        total += len(images) * len(passes(folder, adaptations))
     with ExitStack() as stack:
         address = options.cloud or stack.enter_context(CloudProcess(zoo)).address
         advance = track("codecs, over the wire", total)
         points = tuple(
-            measure_image_codec(folder, images, address, options.adaptations, options.threads, advance)
-            for folder in folders
+            measure_image_codec(folder, images, address, adaptations, options.threads, advance) for folder in folders
         )
         specimens: tuple[Specimen, ...] = ()
         if options.with_pictures:
-            main = [p for p in points if p.family == options.families[0]]
+            main = [p for p in points if p.family == families[0]]
             shown = specimen_codec(main, float(images.pixel_counts.sum())).name
             specimens = take_specimens(next(f for f in folders if f.name == shown), images, address)
     return points, specimens

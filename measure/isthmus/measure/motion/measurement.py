@@ -11,27 +11,7 @@ import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.measure.motion.error import DenseError, means
-
-
-@dataclass(frozen=True, slots=True)
-class MotionEffort:
-    """How much is measured.
-
-    Attributes:
-        maps: random affine maps of each tensor.
-        sweep_pictures: pictures at each place of a sweep, and of the shifts by fractions.
-        kernel_maps: random maps on which every interpolation is compared.
-        dense_pictures: pictures whose latents are computed at every pixel.
-        ablation_maps: random maps of each network of the ablation.
-        seed: of the maps.
-    """
-
-    maps: int = 2048
-    sweep_pictures: int = 100
-    kernel_maps: int = 256
-    dense_pictures: int = 12
-    ablation_maps: int = 256
-    seed: int = 3
+from isthmus.measure.motion.options import MotionEffort
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.data.beside import data_beside
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.data.image.labelled import load_labelled_images
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.motion.maps import UInt8
 
-DEFAULT_IMAGES = Path("../shared/data/imagenet500_256.npz")
+DEFAULT_IMAGES = data_beside("imagenet500_256.npz")
 
 
 def load_pictures(path: Path | None, limit: int = 0) -> tuple[str, list[UInt8]]:

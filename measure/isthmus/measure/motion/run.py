@@ -20,7 +20,8 @@ import numpy as np
 from isthmus.common.errors import InputError
 from isthmus.measure.motion.error import DenseError, Found, Job, means, measure_dense, measure_jobs
 from isthmus.measure.motion.maps import SWEEPS, AffineMap, UInt8, random_maps, sweep_map
-from isthmus.measure.motion.measurement import AblationResult, MotionEffort, TapResult
+from isthmus.measure.motion.measurement import AblationResult, TapResult
+from isthmus.measure.motion.options import MotionEffort
 from isthmus.measure.motion.pictures import spread
 from isthmus.measure.motion.taps import TappedNetwork
 from isthmus.measure.motion.warp import KERNELS

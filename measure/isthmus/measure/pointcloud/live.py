@@ -27,6 +27,7 @@ from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import Encoded, Encoder
 from isthmus.measure.percentiles import Percentiles
+from isthmus.measure.pointcloud.options import LiveOptions
 from isthmus.measure.pointcloud.point import STAGES, CodecPoint, Rate, StageTimes, Traffic
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
 from isthmus.measure.wire_meter import WireMeter
@@ -36,21 +37,6 @@ WARM_UP_CLOUDS = 20
 
 Int64 = npt.NDArray[np.int64]
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """How a codec is driven.
-
-    Attributes:
-        coalesced_clouds: clouds a packet of the coalesced passes.
-        timed_clouds: clouds of the timing pass, `WARM_UP_CLOUDS` more before them.
-        threads: of the edge's network.
-    """
-
-    coalesced_clouds: int = 32
-    timed_clouds: int = 200
-    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

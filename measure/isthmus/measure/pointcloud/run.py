@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,14 @@ import numpy as np
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import find_zoo
+from isthmus.data.beside import data_beside, reference_beside
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.data.pointcloud.labelled import LabelledClouds
 from isthmus.data.pointcloud.sets import load_labelled
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.codecs import fitting_codecs
-from isthmus.measure.command_line import command_line
 from isthmus.measure.key import slug
+from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.pointcloud.baselines import (
     DRAW_SEED,
@@ -32,72 +32,39 @@ from isthmus.measure.pointcloud.baselines import (
 from isthmus.measure.pointcloud.classifiers import Classifiers
 from isthmus.measure.pointcloud.curves import published_curves
 from isthmus.measure.pointcloud.label_optimum import label_prior
-from isthmus.measure.pointcloud.live import LiveOptions, clouds_to_send, measure_codec
+from isthmus.measure.pointcloud.live import clouds_to_send, measure_codec
 from isthmus.measure.pointcloud.measurement import Measurement
+from isthmus.measure.pointcloud.options import BENCHMARK_POINTS, TMC13_CHOICES, LiveOptions, PointCloudOptions
 from isthmus.measure.pointcloud.page import write_page
 from isthmus.measure.pointcloud.plots import draw_png
 from isthmus.measure.pointcloud.point import CodecName, CodecPoint
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
 from isthmus.measure.track import Track, no_track
 
-SHARED_DATA = Path("../shared/data/modelnet10_2048.npz")
-SHARED_TMC13 = Path("../shared/reference/tmc13_modelnet10_bits.npz")
+SHARED_DATA = data_beside("modelnet10_2048.npz")
+SHARED_TMC13 = reference_beside("tmc13_modelnet10_bits.npz")
 BENCHMARK_DATA = "ModelNet10, voxel-derived"
-BENCHMARK_POINTS = 1024
 FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED = 40, 2048, 20_000
 STORED_ROUNDING = 0.01  # packed sets keep integers: a point of the unit ball may lie this far outside
-TMC13_CHOICES = ("auto", "recorded", "live", "none")
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "DracoPy")
 
 
-@dataclass(frozen=True, slots=True)
-class PointCloudOptions:
-    """What to measure; see `isthmus measure pointcloud --help`.
-
-    Attributes:
-        data: a labelled set, or None for ModelNet10 where it lies beside the project, else generated furniture.
-        codecs: name patterns, comma apart; empty for all that fit `points`.
-        points: points a cloud.
-        zoo: of the codecs, None for the one that ships.
-        cloud: address of a running cloud; empty to start one.
-        draws: draws of points (and of headings) a cloud.
-        baselines: names of the input codecs to sweep: "tmc13", "draco".
-        tmc13: where TMC13's bits come from, one of `TMC13_CHOICES`.
-        tmc13_bits: the recorded counts.
-        limit_clouds: clouds taken, evenly spread over the set; 0 for all.
-        published: csv of another data set's curves to draw beside these, or None.
-        live: how codecs are driven.
-    """
-
-    data: Path | None = None
-    codecs: str = ""
-    points: int = BENCHMARK_POINTS
-    zoo: Path | None = None
-    cloud: str = ""
-    draws: int = 1
-    baselines: tuple[str, ...] = ("tmc13", "draco")
-    tmc13: str = "auto"
-    tmc13_bits: Path = SHARED_TMC13
-    limit_clouds: int = 0
-    published: Path | None = None
-    live: LiveOptions = field(default_factory=LiveOptions)
-
-
-def measure(options: PointCloudOptions, track: Track = no_track) -> Measurement:
+def measure(options: PointCloudOptions, live: LiveOptions | None = None, track: Track = no_track) -> Measurement:
     """Measure codecs over the wire, then the baselines.
 
     Raises:
         InputError: no codec or data fits the options; each message ends with what to do.
         IsthmusError: what the cloud, the codecs or a baseline raise.
     """
+    live = live or LiveOptions()
     zoo = find_zoo(options.zoo)
     folders = choose_codecs(zoo, options)
     test_set, notes = _test_set(options)
     trial = TrialClouds.draw(test_set, options.points, options.draws)
-    codecs = _measure_codecs(folders, trial, zoo, options, track)
+    codecs = _measure_codecs(folders, trial, options, live, track)
     sweeps: dict[str, tuple[SweepPoint, ...]] = {}
-    if options.baselines:
-        sweeps, more_notes = _measure_baselines(zoo, test_set, options, track)
+    if words(options.baselines):
+        sweeps, more_notes = _measure_baselines(test_set, options, live.threads, track)
         notes += more_notes
     published = published_curves(options.published) if options.published is not None else {}
     return Measurement(
@@ -119,7 +86,11 @@ def choose_codecs(zoo: Path, options: PointCloudOptions) -> list[Path]:
 
 def require_pointcloud_packages(options: PointCloudOptions, *, page: bool = True) -> None:
     """MissingDependencyError if a package is missing that this needs."""
-    needed = ["matplotlib", *(["plotly"] if page else []), *(["DracoPy"] if "draco" in options.baselines else [])]
+    needed = [
+        "matplotlib",
+        *(["plotly"] if page else []),
+        *(["DracoPy"] if "draco" in words(options.baselines) else []),
+    ]
     if options.cloud == "":
         needed.append("grpc_health")
     require_packages(needed)
@@ -153,24 +124,6 @@ def write_outputs(measurement: Measurement, command: str, folder: Path, *, page:
     return tuple(written)
 
 
-def pointcloud_command_line(options: PointCloudOptions) -> str:
-    """The command that measures the same again, paths by their name alone."""
-    default = PointCloudOptions()
-    return command_line(
-        "isthmus measure pointcloud",
-        ("--data", options.data and options.data.name, None),
-        ("--codecs", f"'{options.codecs}'", "''"),
-        ("--points", options.points, default.points),
-        ("--draws", options.draws, default.draws),
-        ("--baselines", ",".join(options.baselines) or "none", ",".join(default.baselines)),
-        ("--tmc13", options.tmc13, default.tmc13),
-        ("--coalesced", options.live.coalesced_clouds, default.live.coalesced_clouds),
-        ("--timed", options.live.timed_clouds, default.live.timed_clouds),
-        ("--limit", options.limit_clouds, default.limit_clouds),
-        ("--threads", options.live.threads, default.live.threads),
-    )
-
-
 def default_test_set(data: Path | None) -> LabelledClouds:
     """The test split of `data`; without it ModelNet10 where it lies beside the project, else generated furniture."""
     if data is not None or SHARED_DATA.is_file():
@@ -191,18 +144,18 @@ def _test_set(options: PointCloudOptions) -> tuple[LabelledClouds, list[str]]:
 
 
 def _measure_codecs(
-    folders: Sequence[Path], trial: TrialClouds, zoo: Path, options: PointCloudOptions, track: Track
+    folders: Sequence[Path], trial: TrialClouds, options: PointCloudOptions, live: LiveOptions, track: Track
 ) -> tuple[CodecPoint, ...]:
     with ExitStack() as stack:
-        address = options.cloud or stack.enter_context(CloudProcess(zoo)).address
-        advance = track("codecs, over the wire", len(folders) * clouds_to_send(trial, options.live))
-        return tuple(measure_codec(folder, trial, address, options.live, advance) for folder in folders)
+        address = options.cloud or stack.enter_context(CloudProcess(find_zoo(options.zoo))).address
+        advance = track("codecs, over the wire", len(folders) * clouds_to_send(trial, live))
+        return tuple(measure_codec(folder, trial, address, live, advance) for folder in folders)
 
 
 def _measure_baselines(
-    zoo: Path, test_set: LabelledClouds, options: PointCloudOptions, track: Track
+    test_set: LabelledClouds, options: PointCloudOptions, threads: int, track: Track
 ) -> tuple[dict[str, tuple[SweepPoint, ...]], list[str]]:
-    classifiers = Classifiers(zoo / "classifiers", options.live.threads)
+    classifiers = Classifiers(find_zoo(options.zoo) / "classifiers", threads)
     clouds = _in_unit_ball(test_set)
     known = [count for count in classifiers.point_counts if count <= clouds.shape[1]]
     sweeps: dict[str, tuple[SweepPoint, ...]] = {}
@@ -217,26 +170,28 @@ def _measure_baselines(
 
 
 def _input_codecs(options: PointCloudOptions, clouds: int, notes: list[str]) -> list[InputCodec]:
-    unknown = set(options.baselines) - {"tmc13", "draco"}
+    baselines = words(options.baselines)
+    bits = options.tmc13_bits or SHARED_TMC13
+    unknown = set(baselines) - {"tmc13", "draco"}
     if unknown or options.tmc13 not in TMC13_CHOICES:
         raise InputError(
             f"expected baselines tmc13 and draco and --tmc13 one of {', '.join(TMC13_CHOICES)}, "
-            f"got {', '.join(options.baselines)} and {options.tmc13}"
+            f"got {', '.join(baselines)} and {options.tmc13}"
         )
     found: list[InputCodec] = []
-    if "tmc13" in options.baselines and options.tmc13 != "none":
+    if "tmc13" in baselines and options.tmc13 != "none":
         live = LiveTmc13.find() if options.tmc13 in ("auto", "live") else None
         if live is not None:
             found.append(live)
             notes.append("TMC13's bits: the program tmc3, run on each cloud.")
         elif options.tmc13 == "live":
             raise InputError("expected the program tmc3 on PATH, found none: install TMC13, or use --tmc13 recorded")
-        elif options.tmc13 == "recorded" or (options.tmc13_bits.is_file() and not options.limit_clouds):
-            found.append(RecordedTmc13.load(options.tmc13_bits, clouds))
-            notes.append(f"TMC13's bits: recorded counts of TMC13 v23.0-rc2, {options.tmc13_bits.name}.")
+        elif options.tmc13 == "recorded" or (bits.is_file() and not options.limit_clouds):
+            found.append(RecordedTmc13.load(bits, clouds))
+            notes.append(f"TMC13's bits: recorded counts of TMC13 v23.0-rc2, {bits.name}.")
         else:
             notes.append("TMC13 is left out: no program tmc3 on PATH, and no recorded counts for this test set.")
-    if "draco" in options.baselines:
+    if "draco" in baselines:
         found.append(Draco())
     return found
 

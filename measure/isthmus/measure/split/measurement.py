@@ -51,6 +51,14 @@ class LiveCheck:
     differing_answers: int
     wire_frame_bits: float
 
+    @property
+    def told(self) -> str:
+        """For people."""
+        return (
+            f"live wire, {self.tensor} at {self.bits} bits: {self.frames} frames, {self.differing_packets} other "
+            f"packets, {self.differing_answers} other answers"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SplitMeasurement:

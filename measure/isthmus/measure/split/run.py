@@ -65,6 +65,14 @@ class SplitMeasureOptions:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
 
+def depths_of(bits: str) -> tuple[int, ...]:
+    """Whole numbers, comma apart. InputError if they are none."""
+    depths = bits.split(",")
+    if not all(word.isdecimal() for word in depths):
+        raise InputError(f"--bits: expected whole numbers, comma apart, got {bits!r}")
+    return tuple(int(word) for word in depths)
+
+
 def measure_split(
     network: Network, images: LabelledImages, options: SplitMeasureOptions, track: Track
 ) -> SplitMeasurement:

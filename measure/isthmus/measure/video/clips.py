@@ -8,6 +8,7 @@ from pathlib import Path
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
+from isthmus.data.beside import data_beside
 from isthmus.data.image.labelled import load_labelled_images
 from isthmus.data.video.clips import (
     ClipSet,
@@ -24,9 +25,9 @@ from isthmus.measure.key import slug
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.options import NONE, VideoOptions
 
-LABELLED_FILE = Path("../shared/data/tinyimagenet50.npz")
-NATURAL_FILE = Path("../shared/data/davis20_416x240_32f.npz")
-NATURAL_FOLDER = Path("../shared/data/video")
+LABELLED_FILE = data_beside("tinyimagenet50.npz")
+NATURAL_FILE = data_beside("davis20_416x240_32f.npz")
+NATURAL_FOLDER = data_beside("video")
 TUNING_STEMS = ("bikes", "cockatoo", "vtest_20s")
 """Thresholds were tuned on these; they are in no test."""
 PHOTOGRAPH_SIZE = (240, 416)

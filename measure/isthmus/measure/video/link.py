@@ -13,6 +13,8 @@ from typing import Any
 from isthmus.common.errors import InputError
 from isthmus.measure.key import slug
 from isthmus.measure.link import FrameCost, Link, LinkOutcome, run_frames
+from isthmus.measure.options import words
+from isthmus.measure.video.options import EmulatedLink
 from isthmus.measure.video.point import FrameTrace
 
 SPLIT, SPLIT_INTRA, EDGE_ONLY = "split", "split, all intra", "edge only"
@@ -42,6 +44,15 @@ class LinkOptions:
     def __post_init__(self) -> None:
         if not self.bandwidths_mbit_per_s or not self.slow_down > 0:
             raise InputError(f"link: expected bandwidths and a slow-down above 0, got {self}")
+
+    @classmethod
+    def of(cls, given: EmulatedLink) -> LinkOptions:
+        """What a person asked for. InputError if bandwidths are no numbers."""
+        try:
+            rates = tuple(float(word) for word in words(given.bandwidths))
+        except ValueError:
+            raise InputError(f"--bandwidths: expected numbers, comma apart, got {given.bandwidths!r}") from None
+        return cls(rates, given.delay_ms, given.slow_down, given.fps, given.in_flight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,24 @@
-"""What the video measure is asked for, and the command that asks for the same again."""
+"""What the video measure is asked for. Light: commands import it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from isthmus.measure.command_line import command_line
-from isthmus.measure.video.input_codecs import H264, JPEG
-from isthmus.measure.video.link import LinkOptions
+from isthmus.common.options import option
+from isthmus.measure.options import cloud_option, zoo_option
 
-DEFAULT_CODECS = ("video-tiny-q3", "video-tiny-*")
 NONE = "none"
-DEFAULT_NATURAL_SIDE = 0
-"""As they are: DAVIS is 416 x 240, and wider videos are made 416 wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """What to measure; see `isthmus measure video --help`.
+    """What to measure.
 
     Attributes:
-        codecs: names or patterns of codecs; the first codec found is swept, of the others all intra and the default.
+        codec: names or patterns of codecs, comma apart; the first codec found is swept, of the others all intra and
+            the default are measured.
         labelled: labelled images to move; "" for the default where it lies beside the project, "none" for none.
         labelled_clips: images taken, 0 for all.
         labelled_frames: of each clip.
@@ -29,59 +26,63 @@ class VideoOptions:
         natural_frames: of each video file at most.
         natural_clips: clips taken, 0 for all.
         natural_side: pixels of their shorter side, to which larger ones are made; 0 leaves them as they are.
-        inputs: input codecs to sweep.
+        inputs: input codecs to sweep, comma apart; or none.
         is_tuning: natural clips are the videos that thresholds may be tuned on, and those alone.
         is_quick: fewer settings, clips and frames: to see that it runs.
         is_live: whether the default setting goes over a live wire.
-        with_link: whether to emulate a link.
-        link: how.
-        zoo: of the codecs, None for the one that ships.
-        cloud: address of a running cloud; empty to start one.
+        zoo, cloud: as of `zoo_option` and `cloud_option`.
     """
 
-    codecs: tuple[str, ...] = DEFAULT_CODECS
-    labelled: str = ""
-    labelled_clips: int = 500
-    labelled_frames: int = 16
-    natural: str = ""
-    natural_frames: int = 64
-    natural_clips: int = 0
-    natural_side: int = DEFAULT_NATURAL_SIDE
-    inputs: tuple[str, ...] = (H264, JPEG)
-    is_tuning: bool = False
-    is_quick: bool = False
-    is_live: bool = True
-    with_link: bool = True
-    link: LinkOptions = field(default_factory=LinkOptions)
-    zoo: Path | None = None
-    cloud: str = ""
-
-
-def video_command_line(options: VideoOptions) -> str:
-    """The command that measures the same again, paths by their name alone."""
-    default = VideoOptions()
-    return command_line(
-        "isthmus measure video",
-        ("--codec", ",".join(options.codecs), ",".join(default.codecs)),
-        ("--labelled", options.labelled and Path(options.labelled).name, default.labelled),
-        ("--labelled-clips", options.labelled_clips, default.labelled_clips),
-        ("--labelled-frames", options.labelled_frames, default.labelled_frames),
-        ("--natural", options.natural and Path(options.natural).name, default.natural),
-        ("--natural-frames", options.natural_frames, default.natural_frames),
-        ("--natural-clips", options.natural_clips, default.natural_clips),
-        ("--natural-side", options.natural_side, default.natural_side),
-        ("--inputs", ",".join(options.inputs) or NONE, ",".join(default.inputs)),
-        ("--bandwidths", _listed(options.link.bandwidths_mbit_per_s), _listed(default.link.bandwidths_mbit_per_s)),
-        ("--delay-ms", f"{options.link.delay_ms:g}", f"{default.link.delay_ms:g}"),
-        ("--slow-down", f"{options.link.slow_down:g}", f"{default.link.slow_down:g}"),
-        ("--fps", f"{options.link.fps:g}", f"{default.link.fps:g}"),
-        ("--in-flight", options.link.max_in_flight, default.link.max_in_flight),
-        ("--tune", options.is_tuning, False),
-        ("--quick", options.is_quick, False),
-        ("--no-live", not options.is_live, False),
-        ("--no-link", not options.with_link, False),
+    panel: ClassVar[str] = "What is measured"
+    codec: str = option(
+        "video-tiny-q3,video-tiny-*",
+        "Names or patterns of codecs, comma apart. The first is swept; of the others all intra and the default setting "
+        "are measured.",
     )
+    labelled: str = option(
+        "",
+        "Labelled images to move: a packed .npz or a folder of classes; none for none.",
+        automatic="tinyimagenet50 where it lies beside the project",
+    )
+    labelled_clips: int = option(500, "Images taken, evenly spread; 0 for all.", least=0)
+    labelled_frames: int = option(16, "Frames of each of their clips.", least=2)
+    natural: str = option(
+        "",
+        "Packed sequences (.npz), a video, or a folder of videos; none for none.",
+        automatic="DAVIS and the videos that lie beside the project, else moved photographs of scikit-image",
+    )
+    natural_frames: int = option(64, "Frames of each natural clip at most.", least=2)
+    natural_clips: int = option(0, "Natural clips taken; 0 for all.", least=0)
+    natural_side: int = option(
+        0, "Shorter side in pixels that larger natural clips are made to; 0 leaves them as they are.", least=0
+    )
+    inputs: str = option("h264,jpeg", "Input codecs, comma apart: h264, jpeg; or none.")
+    is_tuning: bool = option(
+        False, "Measure on the videos that thresholds may be tuned on, and on those alone.", flags=("--tune",)
+    )
+    is_quick: bool = option(False, "Few clips and settings, to see that it runs.", flags=("--quick",))
+    is_live: bool = option(True, "Send the default setting over a live wire.", flags=("--live",))
+    zoo: Path | None = zoo_option()
+    cloud: str = cloud_option()
 
 
-def _listed(values: Sequence[float]) -> str:
-    return ",".join(f"{value:g}" for value in values)
+@dataclass(frozen=True, slots=True)
+class EmulatedLink:
+    """The link that measured frames are sent over once more, in virtual time.
+
+    Attributes:
+        is_emulated: whether they are.
+        bandwidths: Mbit/s, comma apart; each gives a row.
+        delay_ms: one way.
+        slow_down: by which the edge is slower than this machine.
+        fps: of the camera.
+        in_flight: frames that may be unanswered when another is taken.
+    """
+
+    panel: ClassVar[str] = "Emulated link"
+    is_emulated: bool = option(True, "Emulate a link: latency against bandwidth.", flags=("--link",))
+    bandwidths: str = option("0.02,0.05,0.1,0.3,1,3,10", "Mbit/s, comma apart.")
+    delay_ms: float = option(20.0, "Delay one way.", least=0)
+    slow_down: float = option(10.0, "By which the edge is slower than this machine.")
+    fps: float = option(25.0, "Frames a second of the camera.")
+    in_flight: int = option(1, "Frames that may be unanswered when one is taken.", least=1)

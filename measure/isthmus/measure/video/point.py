@@ -154,12 +154,11 @@ class VideoPoint:
         codec: str = "",
         is_default: bool = False,
         macs_a_run: Sequence[float] = (),
-        message_bits: float = UNKNOWN,
     ) -> VideoPoint:
         """Out of one trace a clip.
 
         Args:
-            family, setting, codec, is_default, message_bits: as of the point.
+            family, setting, codec, is_default: as of the point.
             traces: one a clip.
             intra: those of all intra with the same codec; empty for an input codec.
             sure: bool [frames] of each clip, of which frames the whole network is sure; empty for none.
@@ -190,7 +189,6 @@ class VideoPoint:
             nrmse=np.array([t.nrmse.mean() for t in traces]),
             times=Times.of(join_traces(traces)),
             edge_macs=macs,
-            message_bits=message_bits,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from isthmus.data.video.clips import Clip
 from isthmus.edge.video.encoder import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.codecs import fitting_codecs
+from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
 from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
@@ -36,8 +37,8 @@ from isthmus.measure.video.link import (
 from isthmus.measure.video.live import LiveSender, open_client
 from isthmus.measure.video.measurement import LABELS, VideoMeasurement
 from isthmus.measure.video.network import WholeNetwork
-from isthmus.measure.video.options import VideoOptions
-from isthmus.measure.video.point import ALL_INTRA, UNKNOWN, FrameTrace, VideoPoint, join_traces
+from isthmus.measure.video.options import EmulatedLink, VideoOptions
+from isthmus.measure.video.point import ALL_INTRA, FrameTrace, VideoPoint, join_traces
 from isthmus.measure.video.runs import LatentSender, LatentWay, Truth, latent_ways, send_input, truth_of
 
 Traces = dict[str, list[FrameTrace]]
@@ -60,15 +61,17 @@ class VideoRun:
     link: tuple[LinkMeasurement, ...]
 
 
-def measure_videos(options: VideoOptions, track: Track = no_track) -> VideoRun:
+def measure_videos(options: VideoOptions, emulated: EmulatedLink | None = None, track: Track = no_track) -> VideoRun:
     """Measure everything.
 
     Raises:
         InputError: no codec or clip fits the options; each message ends with what to do.
         IsthmusError: what the cloud or the codecs raise.
     """
+    emulated = emulated or EmulatedLink()
+    link_options = LinkOptions.of(emulated)
     zoo = find_zoo(options.zoo)
-    folders = choose_video_codecs(zoo, options.codecs)
+    folders = choose_video_codecs(zoo, words(options.codec))
     sets = clip_sets(options)
     for each in sets:
         if each.truth == LABELS:
@@ -82,8 +85,8 @@ def measure_videos(options: VideoOptions, track: Track = no_track) -> VideoRun:
         for each in sets:
             measurement, traces = measure_clips(each, folders, options, address, track)
             found.append(NamedMeasurement(each, measurement))
-            if options.with_link:  # of the last set: natural, where there is one, is of a usual size
-                link = (link_of(measurement, traces, options.link),)
+            if emulated.is_emulated:  # of the last set: natural, where there is one, is of a usual size
+                link = (link_of(measurement, traces, link_options),)
     return VideoRun(tuple(found), link)
 
 
@@ -116,7 +119,7 @@ def measure_clips(
         track: progress.
     """
     policy = VideoPolicy()
-    inputs = input_codecs(options.inputs, quick=options.is_quick)
+    inputs = input_codecs(words(options.inputs), quick=options.is_quick)
     with ExitStack() as stack:
         swept = _Codec(folders[0], latent_ways(policy, quick=options.is_quick))
         others = [_Codec(folder, latent_ways(policy)[:2]) for folder in folders[1:]]
@@ -187,20 +190,21 @@ class _Codec:
 
     def points(self) -> list[VideoPoint]:
         """One a way."""
-        return [
-            VideoPoint.of(
-                way.family,
-                way.setting,
-                self.traces[way.name],
-                intra=self.traces[ALL_INTRA],
-                sure=self.sure,
-                codec=self._name,
-                is_default=way.is_default,
-                macs_a_run=self._edge_macs,
-                message_bits=self._live[way.name].message_bits_a_frame if way.name in self._live else UNKNOWN,
-            )
-            for way, _ in self._senders
-        ]
+        return [self._point(way) for way, _ in self._senders]
+
+    def _point(self, way: LatentWay) -> VideoPoint:
+        point = VideoPoint.of(
+            way.family,
+            way.setting,
+            self.traces[way.name],
+            intra=self.traces[ALL_INTRA],
+            sure=self.sure,
+            codec=self._name,
+            is_default=way.is_default,
+            macs_a_run=self._edge_macs,
+        )
+        live = self._live.get(way.name)
+        return replace(point, message_bits=live.message_bits_a_frame) if live else point
 
 
 def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], options: LinkOptions) -> LinkMeasurement:
