@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import fields
 from pathlib import Path
@@ -28,5 +29,10 @@ def command_line(command: str, *options: Options) -> str:
 def _words(flag: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]
-    text = value.name if isinstance(value, Path) else f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else ",".join(_name(word) for word in str(value).split(","))
     return [flag, shlex.quote(text)]
+
+
+def _name(word: str) -> str:
+    """What others may know of a path: where it lies on this machine is nobody's business."""
+    return Path(word).name if os.sep in word else word

@@ -94,7 +94,7 @@ def test_command_writes_everything(zoo: Path, photos: Path, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == [*files, "summary.json"]
     results = read_results(tmp_path / files[1])
     assert results.provenance.command == (
-        "isthmus measure image --images two photos --codec image-test --adaptations chosen --no-baselines"
+        "isthmus measure image --images 'two photos' --codec image-test --adaptations chosen --no-baselines"
     )
     assert "image_two_photos_test.coded_minus_estimated_percent_max" in results.summary
     page = (tmp_path / files[0]).read_text(encoding="utf-8")
