@@ -31,7 +31,7 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.measure.percentiles import Percentiles
 
 POINTS = 1024
@@ -66,7 +66,7 @@ def main() -> int:
 
 def measure(folder: Path, rounds: int) -> Results:
     """Both sides in turns; the results file `edge`."""
-    encoder = Encoder(folder, threads=1)
+    encoder = PointCloudEncoder(folder, threads=1)
     clouds = [PointCloud(points) for points in generate_set(8, POINTS, SEED).clouds]
     eager = eager_encoder()
     stages: list[tuple[float, float, float]] = []
@@ -75,7 +75,7 @@ def measure(folder: Path, rounds: int) -> Results:
         encoded = encoder.encode(cloud)
         data = encoded.packet.to_bytes()
         timing = encoded.timing
-        stages.append((timing.normalize_s, timing.network_s, timing.entropy_encode_s))
+        stages.append((timing.seconds("normalize"), timing.seconds("network"), timing.seconds("entropy_encode")))
         return data
 
     for side in (ours, eager):

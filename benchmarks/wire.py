@@ -36,7 +36,7 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient, open_channel
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 GROUP = 32
 SEED = 0
@@ -67,7 +67,7 @@ def main() -> int:
 
 def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
     """All measurements of one codec folder."""
-    encoder = Encoder(codec)
+    encoder = PointCloudEncoder(codec)
     rng = np.random.default_rng(SEED)
     clouds = [PointCloud(rng.standard_normal((points, 3)).astype(np.float32)) for _ in range(256)]
     packet = encoder.encode(clouds[0]).packet
@@ -119,7 +119,7 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
 
 
 def ping_pongs(
-    address: str, echo_address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float
+    address: str, echo_address: str, encoder: PointCloudEncoder, clouds: list[PointCloud], seconds: float
 ) -> tuple[list[float], list[float]]:
     """Milliseconds of each ping-pong, ours and the echo's, in turns of 50 so that both meet the same neighbours."""
     ours: list[float] = []
@@ -133,7 +133,7 @@ def ping_pongs(
             for i in range(50):
                 start_s = time.perf_counter()
                 client.send(encoder.encode(clouds[(turn * 50 + i) % len(clouds)]).packet)
-                client.receive().top()
+                client.receive().value.top()
                 ours.append((time.perf_counter() - start_s) * 1e3)
             for _ in range(50):
                 start_s = time.perf_counter()
@@ -146,18 +146,20 @@ def ping_pongs(
 
 
 def pipelined(
-    address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float, frames_per_message: int
+    address: str, encoder: PointCloudEncoder, clouds: list[PointCloud], seconds: float, frames_per_message: int
 ) -> float:
     """Clouds a second, one cloud a packet."""
     with CloudClient(address, encoder.manifest) as client:
         client.open()
         packets = (encoder.encode(cloud).packet for cloud in until(clouds, seconds))
         start_s = time.perf_counter()
-        count = sum(len(result.signals) for result in client.classify(packets, frames_per_message=frames_per_message))
+        count = sum(
+            len(result.value.signals) for result in client.results(packets, frames_per_message=frames_per_message)
+        )
         return count / (time.perf_counter() - start_s)
 
 
-def pipelined_batches(address: str, encoder: Encoder, clouds: list[PointCloud], seconds: float) -> float:
+def pipelined_batches(address: str, encoder: PointCloudEncoder, clouds: list[PointCloud], seconds: float) -> float:
     """Clouds a second, GROUP clouds a packet."""
 
     def packets() -> Iterator[Packet]:
@@ -171,11 +173,11 @@ def pipelined_batches(address: str, encoder: Encoder, clouds: list[PointCloud], 
     with CloudClient(address, encoder.manifest) as client:
         client.open()
         start_s = time.perf_counter()
-        count = sum(len(result.signals) for result in client.classify(packets()))
+        count = sum(len(result.value.signals) for result in client.results(packets()))
         return count / (time.perf_counter() - start_s)
 
 
-def traffic(address: str, encoder: Encoder, clouds: list[PointCloud]) -> dict[str, float]:
+def traffic(address: str, encoder: PointCloudEncoder, clouds: list[PointCloud]) -> dict[str, float]:
     """Bytes of serialized messages a cloud, both ways, one frame a message and GROUP clouds a packet."""
     found = {}
     for name, size in (("one_a_message", 1), ("32_a_packet", GROUP)):

@@ -18,11 +18,10 @@ from support.talk import Talk
 from support.tiny_image_codec import photo
 
 from isthmus.cloud import stream as cloud_stream
-from isthmus.cloud.image import codec as cloud_images
-from isthmus.cloud.image.codec import IMAGE_STREAM_LIMITS
+from isthmus.cloud.image.codec import ImageCodec
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.common import wire
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common import tasks, wire
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import (
     InputError,
     IsthmusError,
@@ -30,14 +29,14 @@ from isthmus.common.errors import (
     MessageError,
     OverloadedError,
     PacketError,
-    StreamMisuseError,
     SymbolMismatchError,
 )
-from isthmus.common.image.coder import IMAGE_LIMITS
+from isthmus.common.image.signal import IMAGE, IMAGE_LIMITS
+from isthmus.common.limits import Limits
 from isthmus.data.image.files import read_image
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.image.encoder import ImageEncoder
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 pytestmark = pytest.mark.zoo("image-test-q3", "tiny-q1")
 
@@ -54,11 +53,11 @@ def test_reconstructs_in_order(address: str, zoo: Path, encoder: ImageEncoder, w
     packets = [encoder.encode(photo(20 + 7 * n, 30, seed=n)).packet for n in range(12)]
     with CloudClient(address, encoder.manifest, wants_pixels=wants_pixels, wants_timing=True) as client:
         assert client.open().limits.max_in_flight_frame_count == 8
-        results = list(client.reconstruct(packets))
+        results = list(client.results(packets))
     assert [result.frame_index for result in results] == list(range(12))
     for packet, result in zip(packets, results, strict=True):
         expected, _ = reconstructor.reconstruct(packet.to_bytes())
-        found = result.reconstruction
+        found = result.value
         assert (found.height, found.width) == expected.pixels.shape[:2]
         assert found.pixels_crc32 == zlib.crc32(expected.pixels.tobytes())
         assert result.timing.task_us > 0
@@ -66,28 +65,20 @@ def test_reconstructs_in_order(address: str, zoo: Path, encoder: ImageEncoder, w
             assert np.array_equal(read_image(found.png).pixels, expected.pixels)
         else:
             assert found.png == b""
-            with pytest.raises(StreamMisuseError, match="read `reconstruction`"):
-                result.top()
 
 
 def test_both_signals_on_one_server(address: str, zoo: Path, encoder: ImageEncoder) -> None:
-    clouds = Encoder(zoo / "tiny-q1")
+    clouds = PointCloudEncoder(zoo / "tiny-q1")
     packet = clouds.encode(tiny_codec.clouds(1)[0]).packet
     with CloudClient(address, clouds.manifest) as one, CloudClient(address, encoder.manifest) as other:
-        (labels,) = one.classify([packet])
-        (image,) = other.reconstruct([encoder.encode(photo()).packet])
-        assert labels.top().class_index < 5
-        assert image.reconstruction.width == 130
-        with pytest.raises(StreamMisuseError, match="read `signals`"):
-            _ = labels.reconstruction
-        with pytest.raises(StreamMisuseError, match="asks for classification"):
-            one.reconstruct([])
-        with pytest.raises(StreamMisuseError, match="asks for reconstruction"):
-            other.classify([])
+        (labels,) = one.results([packet])
+        (image,) = other.results([encoder.encode(photo()).packet])
+        assert labels.value.top().class_index < 5
+        assert image.value.width == 130
         offers = {offer.codec_id.name: offer for offer in one.capabilities().codecs}
-    assert (offers["image-test-q3"].tasks, offers["image-test-q3"].class_count) == ((wire.Task.RECONSTRUCTION,), 0)
-    assert (offers["tiny-q1"].tasks, offers["tiny-q1"].class_count) == ((wire.Task.CLASSIFICATION,), 5)
-    with pytest.raises(InputError, match="wants_pixels: expected a codec of images"):
+    assert (offers["image-test-q3"].tasks, offers["image-test-q3"].class_count) == ((tasks.RECONSTRUCTION.number,), 0)
+    assert (offers["tiny-q1"].tasks, offers["tiny-q1"].class_count) == ((tasks.CLASSIFICATION.number,), 5)
+    with pytest.raises(InputError, match="wants_pixels: expected a codec whose task gives that, got tiny-q1, for"):
         CloudClient(address, clouds.manifest, wants_pixels=True)
 
 
@@ -134,14 +125,14 @@ def test_any_bytes_over_the_wire(address: str, encoder: ImageEncoder) -> None:
 
 
 def opening(encoder: ImageEncoder, **changes: Any) -> bytes:
-    fields = {"task": wire.Task.RECONSTRUCTION, **changes}
+    fields = {"task": tasks.RECONSTRUCTION.number, **changes}
     codec_id = wire.CodecId(encoder.manifest.name, encoder.manifest.identity)
     return wire.open_request(wire.OpenStream(codec_id, 1, **fields))
 
 
 def test_stream_errors(address: str, encoder: ImageEncoder) -> None:
     channel = open_channel(address)
-    talk = Talk(channel, [opening(encoder, task=wire.Task.CLASSIFICATION)])
+    talk = Talk(channel, [opening(encoder, task=tasks.CLASSIFICATION.number)])
     assert talk.reason == "UNSUPPORTED_VERSION"
     assert "expected reconstruction, got classification" in talk.message
     talk = Talk(channel, [opening(encoder), wire.frames_request([b"a"] * 9)])
@@ -152,7 +143,7 @@ def test_stream_errors(address: str, encoder: ImageEncoder) -> None:
 
 def test_each_signal_has_its_own_bound_of_messages(address: str, zoo: Path, encoder: ImageEncoder) -> None:
     """A stream of clouds keeps its 4,096 bytes though gRPC lets through what an image may take."""
-    manifest = Encoder(zoo / "tiny-q1").manifest
+    manifest = PointCloudEncoder(zoo / "tiny-q1").manifest
     clouds = wire.open_request(wire.OpenStream(wire.CodecId("tiny-q1", manifest.identity), 1))
     channel = open_channel(address)
     talk = Talk(channel, [clouds, wire.frames_request([bytes(5000)])])
@@ -165,19 +156,19 @@ def test_each_signal_has_its_own_bound_of_messages(address: str, zoo: Path, enco
 
 def test_a_packet_larger_than_the_cloud_takes(zoo: Path, encoder: ImageEncoder) -> None:
     packet = encoder.encode(photo()).packet
-    limits = replace(IMAGE_STREAM_LIMITS, packet=Limits(packet.size_bytes - 1, 1 << 20, 1))
+    limits = replace(IMAGE.allowance.limits, packet=Limits(packet.size_bytes - 1, 1 << 20, 1))
     with (
-        tiny_codec.live_cloud(zoo, image_limits=limits) as live,
+        tiny_codec.live_cloud(zoo, allowances={"image": replace(IMAGE.allowance, limits=limits)}) as live,
         CloudClient(live.address, encoder.manifest) as client,
     ):
         with pytest.raises(LimitExceededError, match=f"at most {packet.size_bytes - 1} bytes"):
             client.send(packet)
-        (result,) = client.reconstruct([encoder.encode(photo(16, 16)).packet])
-        assert result.reconstruction.height == 16
+        (result,) = client.results([encoder.encode(photo(16, 16)).packet])
+        assert result.value.height == 16
 
 
 def test_streams_of_images_are_few(zoo: Path, encoder: ImageEncoder) -> None:
-    with tiny_codec.live_cloud(zoo, max_image_stream_count=1) as live:
+    with tiny_codec.live_cloud(zoo, allowances={"image": replace(IMAGE.allowance, max_stream_count=1)}) as live:
         first = CloudClient(live.address, encoder.manifest)
         first.open()
         with (
@@ -204,10 +195,10 @@ def test_saves_what_it_reconstructs(zoo: Path, encoder: ImageEncoder, tmp_path: 
     ):
         stream_id = client.open().stream_id
         bad = Packet(PacketType.INTRA, (b"", b""))
-        results = list(client.reconstruct([encoder.encode(photo()).packet, bad, encoder.encode(photo(9, 9)).packet]))
+        results = list(client.results([encoder.encode(photo()).packet, bad, encoder.encode(photo(9, 9)).packet]))
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{stream_id}-000000.png", f"{stream_id}-000002.png"]
     pixels = read_image(tmp_path / f"{stream_id}-000002.png").pixels
-    assert zlib.crc32(pixels.tobytes()) == results[2].reconstruction.pixels_crc32
+    assert zlib.crc32(pixels.tobytes()) == results[2].value.pixels_crc32
     with (
         pytest.raises(InputError, match="folder to save"),
         tiny_codec.live_cloud(zoo, save=tmp_path / "none"),
@@ -220,38 +211,39 @@ def test_a_full_queue_holds_the_client_back(zoo: Path, encoder: ImageEncoder, mo
     monkeypatch.setattr(cloud_stream, "MAX_QUEUED_BYTES", 10)
     packets = [encoder.encode(photo(30, 30, seed=n)).packet for n in range(20)]
     most = 0
-    reconstruct = cloud_stream.Stream._reconstruct
+    next_packets = cloud_stream.Stream._next_packets
 
-    async def watched(self: cloud_stream.Stream, *arguments: Any) -> Any:
+    def watched(self: cloud_stream.Stream) -> list[bytes]:
         nonlocal most
+        packets = next_packets(self)
         most = max(most, len(self._queue))
-        return await reconstruct(self, *arguments)
+        return packets
 
-    monkeypatch.setattr(cloud_stream.Stream, "_reconstruct", watched)
+    monkeypatch.setattr(cloud_stream.Stream, "_next_packets", watched)
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
-        assert len([result.reconstruction for result in client.reconstruct(packets)]) == 20
+        assert len([result.value for result in client.results(packets)]) == 20
     assert most <= 1
 
 
 def test_clouds_are_answered_while_an_image_is_made(
     zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reconstruct = cloud_images.CloudImageCodec.reconstruct
+    reconstruct = ImageCodec.reconstruct
 
     def slow(*arguments: Any) -> object:
         time.sleep(1.5)
         return reconstruct(*arguments)
 
-    monkeypatch.setattr(cloud_images.CloudImageCodec, "reconstruct", slow)
-    clouds = Encoder(zoo / "tiny-q1")
+    monkeypatch.setattr(ImageCodec, "reconstruct", slow)
+    clouds = PointCloudEncoder(zoo / "tiny-q1")
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
         client.send(encoder.encode(photo()).packet)
         time.sleep(0.3)
         start_s = time.monotonic()
         with CloudClient(live.address, clouds.manifest) as other:
-            list(other.classify([clouds.encode(tiny_codec.clouds(1)[0]).packet]))
+            list(other.results([clouds.encode(tiny_codec.clouds(1)[0]).packet]))
         assert time.monotonic() - start_s < 1.0
-        assert client.receive().reconstruction.height == 96
+        assert client.receive().value.height == 96
 
 
 def test_an_image_under_way_does_not_hold_up_the_end(
@@ -302,7 +294,7 @@ def test_false_clouds(encoder: ImageEncoder, name: str) -> None:
 
 
 def test_a_reconstruction_of_a_cloud_of_points(zoo: Path) -> None:
-    encoder = Encoder(zoo / "tiny-q1")
+    encoder = PointCloudEncoder(zoo / "tiny-q1")
     behaviour: Callable[..., Any] = lambda r: iter(  # noqa: E731
         [next(r) and wire.results_response([wire.FrameReconstruction(2, 2, 1)])]
     )

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tiny_codec
+from support.benches import bench, benches
 
-from isthmus.cloud.labels import Classifier, probabilities
-from isthmus.cloud.served import CloudCodec, Zoo
+from isthmus.cloud.labels import probabilities
+from isthmus.cloud.pointcloud.classifier import Classifier
+from isthmus.cloud.pointcloud.codec import PointCloudCodec
+from isthmus.cloud.served import Zoo
 from isthmus.common import wire
-from isthmus.common.bits.packet import DEFAULT_LIMITS, Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import (
     CodecError,
@@ -28,18 +31,19 @@ from isthmus.common.errors import (
     SymbolMismatchError,
     UnknownCodecError,
 )
+from isthmus.common.limits import Limits
 from isthmus.common.pointcloud.coder import Decoder
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 
 @pytest.fixture(scope="module")
 def decoder(zoo: Path) -> Decoder:
-    return Decoder(Encoder(zoo / "tiny-q1").manifest, Limits(64, 192, 32))
+    return Decoder(PointCloudEncoder(zoo / "tiny-q1").manifest, Limits(64, 192, 32))
 
 
 @pytest.fixture(scope="module")
-def encoder(zoo: Path) -> Encoder:
-    return Encoder(zoo / "tiny-q1", checksum_size_bytes=2)
+def encoder(zoo: Path) -> PointCloudEncoder:
+    return PointCloudEncoder(zoo / "tiny-q1", checksum_size_bytes=2)
 
 
 def test_refuses_by_size_count_and_kind(decoder: Decoder) -> None:
@@ -56,14 +60,14 @@ def test_refuses_by_size_count_and_kind(decoder: Decoder) -> None:
 
 
 def test_counts_symbols_before_it_decodes(zoo: Path) -> None:
-    decoder = Decoder(Encoder(zoo / "tiny-q1").manifest, Limits(64, 10, 32))
+    decoder = Decoder(PointCloudEncoder(zoo / "tiny-q1").manifest, Limits(64, 10, 32))
     with pytest.raises(LimitExceededError, match="at most 10 symbols, it would decode to 12"):
         decoder.decode(b"\x01\x04abc")
     with pytest.raises(InputError, match="at most 2 symbols a signal"):
-        Decoder(Encoder(zoo / "tiny-q1").manifest, Limits(64, 2, 32))
+        Decoder(PointCloudEncoder(zoo / "tiny-q1").manifest, Limits(64, 2, 32))
 
 
-def test_checksum(decoder: Decoder, encoder: Encoder) -> None:
+def test_checksum(decoder: Decoder, encoder: PointCloudEncoder) -> None:
     data = bytearray(encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes())
     decoder.decode(bytes(data))
     data[-1] ^= 1
@@ -99,8 +103,8 @@ def test_softmax_of_huge_logits() -> None:
     assert probabilities(np.array([[1e38, -1e38, 0]], np.float32)).tolist() == [[1.0, 0.0, 0.0]]
 
 
-def test_infer_keeps_errors_in_their_place(zoo: Path, encoder: Encoder) -> None:
-    codec = CloudCodec(zoo / "tiny-q1", DEFAULT_LIMITS)
+def test_infer_keeps_errors_in_their_place(zoo: Path, encoder: PointCloudEncoder) -> None:
+    codec = PointCloudCodec(zoo / "tiny-q1", bench("point-cloud"))
     clouds = tiny_codec.clouds(6)
     packets = [encoder.encode(clouds[0]), encoder.encode_batch(clouds[1:5]), encoder.encode(clouds[5])]
     data = [p.packet.to_bytes() for p in packets]
@@ -109,7 +113,7 @@ def test_infer_keeps_errors_in_their_place(zoo: Path, encoder: Encoder) -> None:
     assert isinstance(outcomes[3], PacketError)
     classifier = Classifier(zoo / "tiny-q1")
     for outcome, packet in zip([outcomes[0], outcomes[2], outcomes[4]], packets, strict=True):
-        assert outcome == classifier.top_labels(packet.symbols.values, 2).ravel().tolist()
+        assert outcome == classifier.top_labels(packet.detail.values, 2).ravel().tolist()
     assert timing.task_us >= 0
     errors_only, _ = codec.infer([b""], 1)
     assert isinstance(errors_only[0], PacketError)
@@ -119,17 +123,17 @@ def test_zoo_leaves_damaged_codecs_out(tmp_path: Path, caplog: pytest.LogCapture
     tiny_codec.write_codec(tmp_path, "tiny-q1")
     (tiny_codec.write_codec(tmp_path, "tiny-q2") / "manifest.json").write_text("{}")
     with caplog.at_level(logging.WARNING):
-        zoo = Zoo(tmp_path, DEFAULT_LIMITS)
+        zoo = Zoo(tmp_path, benches())
     assert zoo.names == ("tiny-q1",)
     assert "tiny-q2" in caplog.text
     with pytest.raises(InputError, match="at least one codec"):
-        Zoo(tmp_path / "tiny-q1", DEFAULT_LIMITS)
+        Zoo(tmp_path / "tiny-q1", benches())
 
 
 def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
     first, second = (tiny_codec.write_codec(tmp_path, f"tiny-q{n}") for n in (1, 2))
-    identity = Encoder(first).manifest.identity
-    zoo = Zoo(tmp_path, DEFAULT_LIMITS)
+    identity = PointCloudEncoder(first).manifest.identity
+    zoo = Zoo(tmp_path, benches())
     (second / "cloud.onnx").unlink()
 
     async def check() -> None:
@@ -151,13 +155,13 @@ def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
 
 def test_zoo_notices_a_codec_that_changed_under_it(tmp_path: Path) -> None:
     folder = tiny_codec.write_codec(tmp_path)
-    zoo = Zoo(tmp_path, DEFAULT_LIMITS)
+    zoo = Zoo(tmp_path, benches())
     (folder / "edge.onnx").write_bytes(b"other")
     tiny_codec.rewrite_manifest(folder)
     with pytest.raises(CodecError, match="changed since the start"):
         asyncio.run(zoo.load(zoo.offers()[0].codec_id))
 
 
-def test_symbols_of_a_batch_come_back(decoder: Decoder, encoder: Encoder) -> None:
+def test_symbols_of_a_batch_come_back(decoder: Decoder, encoder: PointCloudEncoder) -> None:
     encoded = encoder.encode_batch(tiny_codec.clouds(7))
-    assert decoder.decode(encoded.packet.to_bytes()) == Symbols(encoded.symbols.values)
+    assert decoder.decode(encoded.packet.to_bytes()) == Symbols(encoded.detail.values)

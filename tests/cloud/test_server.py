@@ -22,7 +22,7 @@ from isthmus.cloud.server import Ready, ServerConfig, serve
 from isthmus.common.errors import CloudUnreachableError, InputError, OverloadedError
 from isthmus.common.zoo import codec_folders, find_zoos
 from isthmus.edge.client import CloudClient, open_channel
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -55,7 +55,7 @@ def health(channel: grpc.Channel, service: str = "") -> int:
 
 def test_sigterm_drains_a_live_stream(zoo: Path) -> None:
     """Frames in flight are answered, new streams refused, health says so, and the process ends with 0."""
-    encoder = Encoder(zoo / "tiny-q1")
+    encoder = PointCloudEncoder(zoo / "tiny-q1")
     packets = [encoder.encode(cloud).packet for cloud in tiny_codec.clouds(200)]
     with cloud_process(zoo, "--grace-s", "8") as (process, address):
         with CloudClient(address, encoder.manifest) as client, CloudClient(address, encoder.manifest) as late:
@@ -64,7 +64,7 @@ def test_sigterm_drains_a_live_stream(zoo: Path) -> None:
             assert health(channel) == health(channel, "isthmus.v1.InferenceService") == SERVING
             client.send(*packets)
             process.send_signal(signal.SIGTERM)
-            assert sum(len(client.receive().signals) for _ in packets) == 200
+            assert sum(len(client.receive().value.signals) for _ in packets) == 200
             with pytest.raises((OverloadedError, CloudUnreachableError)):
                 late.open()
             channel.close()
@@ -72,7 +72,7 @@ def test_sigterm_drains_a_live_stream(zoo: Path) -> None:
 
 
 def test_health_says_not_serving_while_draining(zoo: Path) -> None:
-    encoder = Encoder(zoo / "tiny-q1")
+    encoder = PointCloudEncoder(zoo / "tiny-q1")
     with cloud_process(zoo, "--grace-s", "1.5") as (process, address):
         channel = open_channel(address)
         # A client that ignores the goodbye keeps the cloud draining until its grace is over.
@@ -91,7 +91,7 @@ def test_health_says_not_serving_while_draining(zoo: Path) -> None:
         channel.close()
 
 
-def endless(encoder: Encoder) -> Iterator[bytes]:
+def endless(encoder: PointCloudEncoder) -> Iterator[bytes]:
     from isthmus.common import wire
 
     codec_id = wire.CodecId("tiny-q1", encoder.manifest.identity)
@@ -100,7 +100,7 @@ def endless(encoder: Encoder) -> Iterator[bytes]:
 
 
 def test_a_second_signal_ends_at_once(zoo: Path) -> None:
-    encoder = Encoder(zoo / "tiny-q1")
+    encoder = PointCloudEncoder(zoo / "tiny-q1")
     with cloud_process(zoo, "--grace-s", "60") as (process, address):
         channel = open_channel(address)
         held = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(

@@ -13,21 +13,22 @@ import pytest
 from support import tiny_codec
 from support.talk import TIMEOUT_S, Talk
 
-from isthmus.cloud import served as cloud_zoo
-from isthmus.common import wire
+from isthmus.cloud.pointcloud.codec import PointCloudCodec
+from isthmus.common import tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.limits import StreamLimits
 from isthmus.common.status import HIDDEN_MESSAGE
 from isthmus.edge.client import open_channel
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.v1 import codec_pb2, inference_service_pb2, inference_service_pb2_grpc
 
 
 @pytest.fixture(scope="module")
-def encoder(zoo: Path) -> Encoder:
-    return Encoder(zoo / "tiny-q1", checksum_size_bytes=4)
+def encoder(zoo: Path) -> PointCloudEncoder:
+    return PointCloudEncoder(zoo / "tiny-q1", checksum_size_bytes=4)
 
 
-def opening(encoder: Encoder, **changes: object) -> bytes:
+def opening(encoder: PointCloudEncoder, **changes: object) -> bytes:
     fields = {
         "codec_id": wire.CodecId("tiny-q1", encoder.manifest.identity),
         "bitstream_version": 1,
@@ -36,7 +37,7 @@ def opening(encoder: Encoder, **changes: object) -> bytes:
     return wire.open_request(wire.OpenStream(**fields))  # type: ignore[arg-type]
 
 
-def test_the_generated_stub(channel: grpc.Channel, encoder: Encoder) -> None:
+def test_the_generated_stub(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
     """A client that knows only the .proto files."""
     stub = inference_service_pb2_grpc.InferenceServiceStub(channel)  # type: ignore[no-untyped-call]
     offered = stub.GetCapabilities(inference_service_pb2.GetCapabilitiesRequest(), timeout=TIMEOUT_S)
@@ -55,7 +56,7 @@ def test_the_generated_stub(channel: grpc.Channel, encoder: Encoder) -> None:
     opened, *answers = list(stub.StreamInference(iter([first, frames]), timeout=TIMEOUT_S))
     assert opened.opened.top_k == tiny_codec.CLASSES
     results = [result for answer in answers for result in answer.results]
-    logits = encoded.symbols.values[0] @ tiny_codec.WEIGHTS
+    logits = encoded.detail.values[0] @ tiny_codec.WEIGHTS
     for result in results:
         assert [label >> 10 for label in result.labels] == (-logits).argsort(kind="stable").tolist()
         assert sum(label & 1023 for label in result.labels) == pytest.approx(1000, abs=3)
@@ -63,7 +64,7 @@ def test_the_generated_stub(channel: grpc.Channel, encoder: Encoder) -> None:
     assert not any(answer.HasField("timing") for answer in answers)
 
 
-def test_frame_errors_keep_the_stream(channel: grpc.Channel, encoder: Encoder) -> None:
+def test_frame_errors_keep_the_stream(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     bad = {
         b"": "PacketError",
@@ -89,7 +90,7 @@ def test_frame_errors_keep_the_stream(channel: grpc.Channel, encoder: Encoder) -
     assert names[3 * len(bad) :] == [*kinds, "FrameLabels"]
 
 
-STREAM_ERRORS: dict[str, tuple[Callable[[Encoder], list[bytes]], str, str, str]] = {
+STREAM_ERRORS: dict[str, tuple[Callable[[PointCloudEncoder], list[bytes]], str, str, str]] = {
     "frames first": (lambda _: [wire.frames_request([b"a"])], "FAILED_PRECONDITION", "STREAM_NOT_OPEN", "got packets"),
     "nothing": (lambda _: [], "FAILED_PRECONDITION", "STREAM_NOT_OPEN", "got its end"),
     "open twice": (lambda e: [opening(e)] * 2, "FAILED_PRECONDITION", "FRAME_OUT_OF_ORDER", "got open"),
@@ -121,7 +122,7 @@ STREAM_ERRORS: dict[str, tuple[Callable[[Encoder], list[bytes]], str, str, str]]
         "expected 1, got 2",
     ),
     "another task": (
-        lambda e: [opening(e, task=wire.Task.RECONSTRUCTION)],
+        lambda e: [opening(e, task=tasks.RECONSTRUCTION.number)],
         "FAILED_PRECONDITION",
         "UNSUPPORTED_VERSION",
         "expected classification, got reconstruction",
@@ -144,7 +145,7 @@ STREAM_ERRORS: dict[str, tuple[Callable[[Encoder], list[bytes]], str, str, str]]
 
 
 @pytest.mark.parametrize("name", STREAM_ERRORS)
-def test_stream_errors(channel: grpc.Channel, encoder: Encoder, name: str) -> None:
+def test_stream_errors(channel: grpc.Channel, encoder: PointCloudEncoder, name: str) -> None:
     messages, code, reason, says = STREAM_ERRORS[name]
     talk = Talk(channel, messages(encoder))
     assert (talk.code.name, talk.reason) == (code, reason), talk.message
@@ -154,14 +155,14 @@ def test_stream_errors(channel: grpc.Channel, encoder: Encoder, name: str) -> No
         assert talk.actual
 
 
-def test_frames_counted_by_the_client(channel: grpc.Channel, encoder: Encoder) -> None:
+def test_frames_counted_by_the_client(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     talk = Talk(channel, [opening(encoder), wire.frames_request([good] * 3, 0), wire.frames_request([good], 3)])
     assert talk.code is grpc.StatusCode.OK
     assert len(talk.outcomes) == 4
 
 
-def test_timing_where_asked_for(channel: grpc.Channel, encoder: Encoder) -> None:
+def test_timing_where_asked_for(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     talk = Talk(channel, [opening(encoder, wants_timing=True), wire.frames_request([good] * 16)])
     results = wire.read_response(talk.responses[1])
@@ -169,10 +170,12 @@ def test_timing_where_asked_for(channel: grpc.Channel, encoder: Encoder) -> None
     assert results.timing.task_us > 0
 
 
-def test_a_flood_of_small_frames_is_bounded(zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_small_frames_is_bounded(
+    zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that ignores the bound, while the cloud is busy: its stream ends, whatever HTTP/2 would let pass."""
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
-    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", slow_infer(0.3))
+    monkeypatch.setattr(PointCloudCodec, "infer", slow_infer(0.3))
     with tiny_codec.live_cloud(zoo) as live:
         channel = open_channel(live.address)
         talk = Talk(channel, [opening(encoder), *[wire.frames_request([good])] * 500])
@@ -181,9 +184,9 @@ def test_a_flood_of_small_frames_is_bounded(zoo: Path, encoder: Encoder, monkeyp
 
 
 def slow_infer(seconds: float) -> Callable[..., object]:
-    infer = cloud_zoo.CloudCodec.infer
+    infer = PointCloudCodec.infer
 
-    def slow(self: cloud_zoo.CloudCodec, packets: list[bytes], top_k: int) -> object:
+    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
         time.sleep(seconds)
         return infer(self, packets, top_k)
 
@@ -191,10 +194,10 @@ def slow_infer(seconds: float) -> Callable[..., object]:
 
 
 def test_other_calls_are_answered_while_a_network_runs(
-    zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
-    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", slow_infer(1.5))
+    monkeypatch.setattr(PointCloudCodec, "infer", slow_infer(1.5))
     with tiny_codec.live_cloud(zoo) as live:
         channel = open_channel(live.address)
         other = threading.Thread(target=Talk, args=(channel, [opening(encoder), wire.frames_request([good])]))
@@ -209,12 +212,12 @@ def test_other_calls_are_answered_while_a_network_runs(
 
 
 def test_failures_of_the_cloud_are_hidden(
-    zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_: object) -> object:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", fails)
+    monkeypatch.setattr(PointCloudCodec, "infer", fails)
     with tiny_codec.live_cloud(zoo) as live:
         channel = open_channel(live.address)
         talk = Talk(channel, [opening(encoder), wire.frames_request([b"a"])])
@@ -223,7 +226,9 @@ def test_failures_of_the_cloud_are_hidden(
     assert "/secret/path" in caplog.text
 
 
-def held_stream(channel: grpc.Channel, encoder: Encoder) -> tuple[grpc.CallIterator[bytes], SimpleQueue[bytes | None]]:
+def held_stream(
+    channel: grpc.Channel, encoder: PointCloudEncoder
+) -> tuple[grpc.CallIterator[bytes], SimpleQueue[bytes | None]]:
     """A stream that is open and stays so until None is put."""
     outgoing: SimpleQueue[bytes | None] = SimpleQueue()
     call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
@@ -234,7 +239,7 @@ def held_stream(channel: grpc.Channel, encoder: Encoder) -> tuple[grpc.CallItera
     return call, outgoing
 
 
-def test_too_many_streams(zoo: Path, encoder: Encoder) -> None:
+def test_too_many_streams(zoo: Path, encoder: PointCloudEncoder) -> None:
     with tiny_codec.live_cloud(zoo, max_stream_count=2) as live:
         channel = open_channel(live.address)
         held = [held_stream(channel, encoder) for _ in range(2)]
@@ -249,8 +254,8 @@ def test_too_many_streams(zoo: Path, encoder: Encoder) -> None:
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_a_silent_stream_is_ended(zoo: Path, encoder: Encoder, opens: bool) -> None:
-    limits = wire.StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.4)
+def test_a_silent_stream_is_ended(zoo: Path, encoder: PointCloudEncoder, opens: bool) -> None:
+    limits = StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.4)
     with tiny_codec.live_cloud(zoo, limits) as live:
         channel = open_channel(live.address)
         outgoing: SimpleQueue[bytes | None] = SimpleQueue()
@@ -269,7 +274,7 @@ def test_a_silent_stream_is_ended(zoo: Path, encoder: Encoder, opens: bool) -> N
         channel.close()
 
 
-def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: Encoder) -> None:
+def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: PointCloudEncoder) -> None:
     with tiny_codec.live_cloud(zoo, max_stream_count=1) as live:
         channel = open_channel(live.address)
         call, outgoing = held_stream(channel, encoder)
@@ -282,9 +287,9 @@ def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: Encoder) -
         channel.close()
 
 
-def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: Encoder) -> None:
+def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncoder) -> None:
     """Results pile up behind HTTP/2's window; the cloud does not wait for ever to write them."""
-    limits = wire.StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.5)
+    limits = StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.5)
     bad = b"\xc0" + bytes(20)  # an error of a hundred bytes each
     with tiny_codec.live_cloud(zoo, limits, max_stream_count=1) as live:
         channel = open_channel(live.address)

@@ -13,15 +13,16 @@ import numpy.typing as npt
 import pytest
 from onnx.reference import ReferenceEvaluator
 from support import tiny_codec
+from support.benches import bench, benches
 from support.coded_frames import NAME, Frames
 from support.false_cloud import false_cloud
 from support.talk import Talk
 from support.tiny_zoo import open_video_coder
 
 from isthmus.cloud.served import Zoo
-from isthmus.cloud.video.codec import VIDEO_STREAM_LIMITS, VideoInference
-from isthmus.common import wire
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.cloud.video.codec import VideoCodec
+from isthmus.common import tasks, wire
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import (
     InputError,
@@ -31,16 +32,17 @@ from isthmus.common.errors import (
     OverloadedError,
     PacketError,
     ReferenceMissingError,
-    StreamMisuseError,
     SymbolMismatchError,
 )
+from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import VIDEO_LIMITS, CodedFrame, VideoCoder
+from isthmus.common.video.coder import CodedFrame, VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
+from isthmus.common.video.signal import VIDEO, VIDEO_LIMITS
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient, open_channel
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.runtime.engine import open_half
 
 Int32 = npt.NDArray[np.int32]
@@ -71,11 +73,11 @@ def check(zoo: Path, frame: CodedFrame, result: FrameResult) -> None:
     logits = outputs[0][0]
     powers = np.exp(logits - logits.max())
     probabilities = powers / powers.sum()
-    labels = result.signals[0]
+    labels = result.value.signals[0]
     assert labels[0].class_index == int(logits.argmax())
     for label in labels:
         assert label.probability == pytest.approx(float(probabilities[label.class_index]), abs=0.002)
-    assert result.state_crc32 == crc(frame.state.values)
+    assert result.value.state_crc32 == crc(frame.state.values)
 
 
 def test_intra_and_predicted_frames(address: str, zoo: Path, coder: VideoCoder) -> None:
@@ -85,13 +87,11 @@ def test_intra_and_predicted_frames(address: str, zoo: Path, coder: VideoCoder) 
         assert opened.top_k == 2
         assert opened.limits.max_in_flight_frame_count == 32
         assert opened.limits.packet.max_packet_size_bytes == 4 << 20
-        results = list(client.infer(frame.packet for frame in frames))
+        results = list(client.results(frame.packet for frame in frames))
     assert [result.frame_index for result in results] == list(range(40))
     for frame, result in zip(frames, results, strict=True):
         check(zoo, frame, result)
         assert result.timing.task_us > 0
-        with pytest.raises(StreamMisuseError, match="read `signals`"):
-            _ = result.reconstruction
 
 
 def test_frames_of_one_message_are_decoded_in_order(address: str, zoo: Path, coder: VideoCoder) -> None:
@@ -109,7 +109,7 @@ def test_a_missing_reference_is_answered_and_recovered_from(address: str, zoo: P
     with CloudClient(address, coder.manifest, wants_state_crc32=True) as client:
         client.send(second.packet)  # no stream begins with it
         with pytest.raises(ReferenceMissingError):
-            client.receive().top()
+            client.receive().value.top()
         client.send(first.packet, third.packet)  # the second is lost
         check(zoo, first, client.receive())
         assert isinstance(client.receive().outcome, ReferenceMissingError)
@@ -129,7 +129,7 @@ def test_key_and_latest_frame_are_held(address: str, zoo: Path, coder: VideoCode
     from_key = stream.predicted(key.state)
     from_lost = stream.predicted(latest.state)
     with CloudClient(address, coder.manifest, wants_state_crc32=True) as client:
-        results = list(client.infer([key.packet, latest.packet, from_key.packet, from_lost.packet]))
+        results = list(client.results([key.packet, latest.packet, from_key.packet, from_lost.packet]))
     for frame, result in zip((key, latest, from_key), results[:3], strict=True):
         check(zoo, frame, result)
     assert isinstance(results[3].outcome, ReferenceMissingError)
@@ -208,27 +208,26 @@ def test_any_bytes_over_the_wire(address: str, coder: VideoCoder) -> None:
 
 
 def opening(coder: VideoCoder, **changes: Any) -> bytes:
-    fields = {"task": wire.Task.MOTION_COMPENSATED_INFERENCE, "wants_state_crc32": True, **changes}
+    fields = {"task": tasks.MOTION_COMPENSATED_INFERENCE.number, "wants_state_crc32": True, **changes}
     codec_id = wire.CodecId(coder.manifest.name, coder.manifest.identity)
     return wire.open_request(wire.OpenStream(codec_id, 1, **fields))
 
 
 def test_capabilities_and_stream_errors(address: str, zoo: Path, coder: VideoCoder) -> None:
-    clouds = Encoder(zoo / "tiny-q1").manifest
+    clouds = PointCloudEncoder(zoo / "tiny-q1").manifest
     with CloudClient(address, coder.manifest) as client:
         offers = {offer.codec_id.name: offer for offer in client.capabilities().codecs}
-        with pytest.raises(StreamMisuseError, match="asks for motion-compensated-inference"):
-            client.classify([])
-    assert offers[NAME].tasks == (wire.Task.MOTION_COMPENSATED_INFERENCE,)
+    assert offers[NAME].tasks == (tasks.MOTION_COMPENSATED_INFERENCE.number,)
     assert offers[NAME].class_count == len(coder.manifest.class_names)
-    with CloudClient(address, clouds) as client, pytest.raises(StreamMisuseError, match="asks for classification"):
-        client.infer([])
-    with pytest.raises(InputError, match="wants_state_crc32: expected a codec of videos"):
+    with pytest.raises(InputError, match="wants_state_crc32: expected a codec whose task gives that, got tiny-q1"):
         CloudClient(address, clouds, wants_state_crc32=True)
-    with pytest.raises(InputError, match="wants_pixels: expected a codec of images"):
+    with pytest.raises(InputError, match=f"wants_pixels: expected a codec whose task gives that, got {NAME}"):
         CloudClient(address, coder.manifest, wants_pixels=True)
     channel = open_channel(address)
-    for task, word in ((wire.Task.CLASSIFICATION, "classification"), (wire.Task.RECONSTRUCTION, "reconstruction")):
+    for task, word in (
+        (tasks.CLASSIFICATION.number, "classification"),
+        (tasks.RECONSTRUCTION.number, "reconstruction"),
+    ):
         talk = Talk(channel, [opening(coder, task=task)])
         assert talk.reason == "UNSUPPORTED_VERSION"
         assert f"expected motion-compensated-inference, got {word}" in talk.message
@@ -239,18 +238,18 @@ def test_capabilities_and_stream_errors(address: str, zoo: Path, coder: VideoCod
 
 
 def test_a_zoo_tells_what_is_in_it(zoo: Path, tmp_path: Path) -> None:
-    found = Zoo(zoo, Limits())
+    found = Zoo(zoo, benches())
     assert found.names == ("tiny-q1", NAME)
-    assert (found.has_videos, found.has_images) == (True, False)
+    assert found.signals == {"point-cloud", "video"}
     tiny_codec.write_codec(tmp_path)
-    assert not Zoo(tmp_path, Limits()).has_videos
+    assert Zoo(tmp_path, benches()).signals == {"point-cloud"}
 
 
 def test_packets_and_messages_are_bounded(zoo: Path, coder: VideoCoder) -> None:
     key = Frames(coder, 13).intra()
     size = key.packet.size_bytes
-    limits = replace(VIDEO_STREAM_LIMITS, packet=Limits(size - 1, 1 << 20, 1), max_message_size_bytes=8000)
-    with tiny_codec.live_cloud(zoo, video_limits=limits) as live:
+    limits = replace(VIDEO.allowance.limits, packet=Limits(size - 1, 1 << 20, 1), max_message_size_bytes=8000)
+    with tiny_codec.live_cloud(zoo, allowances={"video": replace(VIDEO.allowance, limits=limits)}) as live:
         with (
             CloudClient(live.address, coder.manifest) as client,
             pytest.raises(LimitExceededError, match=f"at most {size - 1} bytes"),
@@ -267,7 +266,7 @@ def test_packets_and_messages_are_bounded(zoo: Path, coder: VideoCoder) -> None:
 
 def test_frames_are_bounded_whatever_their_channels(zoo: Path, coder: VideoCoder) -> None:
     """A frame of 3840 x 2160 pixels is taken, key or predicted; far larger ones are refused before they are made."""
-    inference, manifest = VideoInference(zoo / NAME), coder.manifest
+    inference, manifest = VideoCodec(zoo / NAME, bench("video")), coder.manifest
     height, width = 2160 // manifest.stride, 3840 // manifest.stride
     key = coder.encode_intra(np.zeros((manifest.latent_channels, height, width), np.int32), 1)
     follower = coder.encode_predicted(key.state, MotionField.still(*coder.block_grid(height, width)), (), 2)
@@ -283,7 +282,7 @@ def test_frames_are_bounded_whatever_their_channels(zoo: Path, coder: VideoCoder
 
 
 def test_streams_of_videos_are_few(zoo: Path, coder: VideoCoder) -> None:
-    with tiny_codec.live_cloud(zoo, max_video_stream_count=1) as live:
+    with tiny_codec.live_cloud(zoo, allowances={"video": replace(VIDEO.allowance, max_stream_count=1)}) as live:
         first = CloudClient(live.address, coder.manifest)
         first.open()
         with (
@@ -320,11 +319,11 @@ def test_a_size_that_the_network_cannot_take(zoo: Path, coder: VideoCoder, monke
     monkeypatch.setattr("isthmus.cloud.video.codec.open_half", fussy)
     low, usual = Frames(coder, 15, 1, 4).intra(), Frames(coder, 15).intra()
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, coder.manifest) as client:
-        first, second = client.infer([low.packet, usual.packet])
+        first, second = client.results([low.packet, usual.packet])
         with pytest.raises(PacketError, match="latents of 1 x 4") as caught:
-            first.top()
+            first.value.top()
         assert "secret" not in str(caught.value)
-        assert second.top().class_index < len(coder.manifest.class_names)
+        assert second.value.top().class_index < len(coder.manifest.class_names)
 
 
 @pytest.mark.parametrize("asked", [True, False])

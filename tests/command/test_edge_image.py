@@ -16,9 +16,9 @@ from support.command_line import isthmus
 from support.tiny_image_codec import photo
 
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.common.image.coder import IMAGE_LIMITS
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.quality import psnr_rgb_db
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.data.image.files import read_image, write_image
 from isthmus.edge.image.encoder import ImageEncoder
@@ -62,7 +62,7 @@ def test_sends_and_saves(photos: Path, zoo: Path, address: str, tmp_path: Path) 
     encoder, reconstructor = ImageEncoder(zoo / "image-test-q4"), Reconstructor(zoo / "image-test-q4", IMAGE_LIMITS)
     for index in (0, 1, 3, 4):
         line, image = lines[index], read_image(photos / f"p{index}.png")
-        coded = encoder.encode(image).coded
+        coded = encoder.encode(image).detail
         expected, _ = reconstructor.reconstruct(coded.packet.to_bytes())
         assert Path(line["saved"]) == out / f"p{index}.image-test-q4.png"
         assert np.array_equal(read_image(line["saved"]).pixels, expected.pixels)
@@ -167,7 +167,8 @@ def test_what_cannot_be_done_at_all(
 
 def test_which_signal(photos: Path, zoo: Path, tmp_path: Path) -> None:
     def chosen(*inputs: str, codec: str = "", format_name: str = "", quality: int = 0) -> tuple[type, str]:
-        return choose_codec(inputs, codec, zoo, format_name, quality)
+        choice = choose_codec(inputs, codec, zoo, format_name, by_family=bool(quality))
+        return choice.signal.kind, choice.codec
 
     assert chosen("a.png", "B.JPEG") == (ImageManifest, "image-light-q4")
     assert chosen("a.png", quality=3) == (ImageManifest, "image-light")

@@ -14,8 +14,10 @@ import pytest
 from support import tiny_codec
 
 from isthmus.common.signals import PointCloud
-from isthmus.edge.pointcloud.encoder import Encoder
-from isthmus.edge.pointcloud.job import EdgeJob, run
+from isthmus.edge.job import Job
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.edge.pointcloud.job import run
+from isthmus.edge.pointcloud.options import PointCloudOptions
 
 
 @pytest.fixture
@@ -45,17 +47,18 @@ def edge(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str
 def test_bad_files_are_reported_in_their_place(
     files: Path, zoo: Path, address: str, batch: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = EdgeJob((str(files), str(files / "none.npy")), address, "tiny-q1", zoo, batch=batch, top_k=2)
-    assert run(job, as_json=True) == 3
+    options = PointCloudOptions(batch=batch, top_k=2)
+    inputs = str(files), str(files / "none.npy")
+    assert run(Job(inputs, address, "tiny-q1", zoo, as_json=True, options=options)) == 3
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == [*(f"c{i}.npy" for i in range(7)), "none.npy"]
     assert [i for i, line in enumerate(lines) if "error" in line] == [3, 5, 7]
     assert "at least 4 points" in lines[3]["message"]
-    encoder = Encoder(zoo / "tiny-q1")
+    encoder = PointCloudEncoder(zoo / "tiny-q1")
     for index in (0, 1, 2, 4, 6):
         line = lines[index]
         encoded = encoder.encode(PointCloud(np.load(line["file"])))
-        best = int((encoded.symbols.values[0] @ tiny_codec.WEIGHTS).argmax())
+        best = int((encoded.detail.values[0] @ tiny_codec.WEIGHTS).argmax())
         assert line["class"] == line["labels"][0]["class"] == tiny_codec.CLASS_NAMES[best]
         assert len(line["labels"]) == 2
         assert line["estimated_bits"] == pytest.approx(encoded.estimated_bits[0], abs=1e-3)
@@ -95,15 +98,12 @@ def test_standard_input(files: Path, zoo: Path, address: str) -> None:
 
 def test_up_and_points(files: Path, zoo: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = str(files / "c0.npy")
-    for job in (
-        EdgeJob((name,), address, "tiny-q1", zoo, up="y"),
-        EdgeJob((name,), address, "tiny-q1", zoo, points=8),
-    ):
-        assert run(job, as_json=True) == 0
+    for options in (PointCloudOptions(up="y"), PointCloudOptions(points=8)):
+        assert run(Job((name,), address, "tiny-q1", zoo, as_json=True, options=options)) == 0
     turned, thinned = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     points = np.load(name)
     cloud = PointCloud(np.stack((points[:, 0], -points[:, 2], points[:, 1]), 1))
-    encoded = Encoder(zoo / "tiny-q1").encode(cloud)
+    encoded = PointCloudEncoder(zoo / "tiny-q1").encode(cloud)
     assert turned["estimated_bits"] == pytest.approx(encoded.estimated_bits[0], abs=1e-3)
     assert thinned["points"] == 8
 

@@ -31,21 +31,25 @@ from isthmus.common.errors import (
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import Image
+from isthmus.common.tasks import MOTION_COMPENSATED_INFERENCE, Labels
 from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.wire import Label, Timing
 from isthmus.data.image.files import write_image
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame
+from isthmus.edge import report as reports
+from isthmus.edge import sender as senders
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure
+from isthmus.edge.report import LiveReport, Row, Summary
 from isthmus.edge.signal_choice import choose_codec
-from isthmus.edge.video import report as video_report
-from isthmus.edge.video import sender as video_job
-from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
-from isthmus.edge.video.report import Entry, FrameAnswer, FrameMissing, TableVideoReport, VideoSummary
-from isthmus.edge.video.sender import VideoJob, VideoSender
+from isthmus.edge.video import job as video_job
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.job import VideoFlow, columns
+from isthmus.edge.video.options import VideoOptions
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.summary import VideoCounts
 
 PATIENT = VideoPolicy(key_interval=64)
 """The default, but that key frames come of themselves only late."""
@@ -112,7 +116,19 @@ def test_a_clip_for_people(zoo: Path, address: str, tmp_path: Path) -> None:
     result = isthmus("edge", path, "--cloud", address, "--zoo", zoo, "--codec", CODEC)
     assert result.exit_code == 0, result.stderr
     heading, *rows = result.stdout.splitlines()
-    assert heading.split() == ["frame", "time", "s", "type", "bytes", "class", "prob", "encode", "ms", "total", "ms"]
+    assert heading.split() == [
+        "frame",
+        "time",
+        "s",
+        "type",
+        "bytes",
+        "class",
+        "probability",
+        "encode",
+        "ms",
+        "total",
+        "ms",
+    ]
     assert [row.split()[0] for row in rows[:6]] == list("012345")
     assert rows[0].split()[2] == "key"
     assert rows[1].split()[4] in tiny_video_codec.CLASS_NAMES
@@ -191,7 +207,8 @@ def test_what_cannot_be_done_at_all(
 
 def test_which_signal(zoo: Path, tmp_path: Path) -> None:
     def chosen(*inputs: str, codec: str = "", video: bool = False) -> tuple[type, str]:
-        return choose_codec(inputs, codec, zoo, "", 0, video=video)
+        choice = choose_codec(inputs, codec, zoo, signal="video" if video else "")
+        return choice.signal.kind, choice.codec
 
     assert chosen("a.mp4", "b.264") == (VideoManifest, "video-tiny-q3")
     assert chosen("camera:0")[0] is VideoManifest
@@ -199,7 +216,7 @@ def test_which_signal(zoo: Path, tmp_path: Path) -> None:
     assert chosen(str(tmp_path), video=True)[0] is VideoManifest
     assert chosen("a.png")[0] is ImageManifest
     assert chosen("a.npy")[0] is PointCloudManifest
-    with pytest.raises(InputError, match=r"the video a\.mp4 and b\.png"):
+    with pytest.raises(InputError, match=r"the video a\.mp4 and the image b\.png"):
         chosen("a.mp4", "b.png")
 
 
@@ -276,7 +293,7 @@ class FakeCloud:
         try:
             state = self._decoder.decode(packet.to_bytes()).state
             self.states.append(state.values.tobytes())
-            outcome: Any = ((Label(1, 900),),)
+            outcome: Any = Labels(((Label(1, 900),),))
         except IsthmusError as error:
             outcome = error
         self._results.append((self._polls + self.delay, FrameResult(number, outcome, 0.01, Timing(0, 0))))
@@ -298,14 +315,14 @@ class FakeCloud:
 class Kept:
     """A report that keeps what it gets."""
 
-    entries: list[Entry] = field(default_factory=list)
-    summaries: list[VideoSummary] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    summaries: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, entry: Entry) -> None:
-        self.entries.append(entry)
+    def add(self, row: Row) -> None:
+        self.rows.append(row)
 
-    def finish(self, summary: VideoSummary) -> None:
-        self.summaries.append(summary)
+    def finish(self, summary: Summary) -> None:
+        self.summaries.append(dict(summary.fields))
 
 
 @dataclass
@@ -331,7 +348,7 @@ class Pictures:
     def __exit__(self, *_: object) -> None: ...
 
 
-def crossed(cloud: FakeCloud, pictures: Pictures, **job: Any) -> tuple[Kept, list[bytes]]:
+def crossed(cloud: FakeCloud, pictures: Pictures) -> tuple[Kept, list[bytes]]:
     """The report of one run, and the encoder's own states."""
     kept, states = Kept(), []
     encoder = VideoEncoder(cloud.codec, PATIENT)
@@ -339,22 +356,21 @@ def crossed(cloud: FakeCloud, pictures: Pictures, **job: Any) -> tuple[Kept, lis
 
     def watched(frame: SourceFrame) -> Any:
         coded = encode(frame)
-        states.append(coded.state.values.tobytes())
+        states.append(coded.detail.state.values.tobytes())
         return coded
 
     encoder.encode = watched  # type: ignore[method-assign, assignment]
-    sender = VideoSender(VideoJob((), "", "", **job), encoder, cast(CloudClient, cloud), kept, sleep=lambda _: None)
-    sender.send_all(pictures)
-    sender.drain()
-    sender.finish()
+    flow = VideoFlow(VideoOptions(), encoder, cast(CloudClient, cloud), kept, sleep=lambda _: None)
+    flow.send_all(pictures)
+    flow.drain()
+    flow.finish()
     return kept, states
 
 
 def whys(kept: Kept) -> list[str]:
     """What became of each frame: its kind, or why it is missing."""
-    indices = [entry.index for entry in kept.entries if not isinstance(entry, Failure)]
-    assert indices == list(range(len(indices)))
-    return [e.kind if isinstance(e, FrameAnswer) else cast(FrameMissing, e).why for e in kept.entries]
+    assert [row.fields["frame"] for row in kept.rows] == list(range(len(kept.rows)))
+    return [str(row.fields.get("type") or row.fields["missing"]) for row in kept.rows]
 
 
 def test_a_lost_reference(zoo: Path) -> None:
@@ -369,10 +385,11 @@ def test_a_lost_reference(zoo: Path) -> None:
     assert recovered <= 11
     assert "refused" not in told[recovered:]
     assert told.count("key") == 2
-    missing = [entry for entry in kept.entries if isinstance(entry, FrameMissing)]
-    assert {type(entry.error).__name__ for entry in missing} == {"ReferenceMissingError"}
+    missing = [row for row in kept.rows if "missing" in row.fields]
+    assert {row.fields["error"] for row in missing} == {"ReferenceMissingError"}
+    assert all(row.is_failure for row in missing)
     assert set(cloud.states) <= set(states)
-    assert kept.summaries[0].refused == len(missing)
+    assert kept.summaries[0]["refused"] == len(missing)
 
 
 @pytest.mark.parametrize("error", [CloudUnreachableError("gone"), DeadlineError("late"), OverloadedError("full")])
@@ -386,12 +403,12 @@ def test_a_lost_stream(zoo: Path, error: IsthmusError) -> None:
     for n in range(1, 20):
         if told[n - 1] == "lost" and told[n] != "lost":
             assert told[n] == "key"
-    assert cloud.opened == kept.summaries[0].reconnects == 2
+    assert cloud.opened == kept.summaries[0]["reconnects"] == 2
     assert set(cloud.states) <= set(states)
 
 
 def test_a_cloud_that_comes_back_late(zoo: Path) -> None:
-    cloud = FakeCloud(zoo / CODEC, breaks_at=(4,), refuses_open=video_job.RECONNECT_TRIES - 1)
+    cloud = FakeCloud(zoo / CODEC, breaks_at=(4,), refuses_open=senders.RECONNECT_TRIES - 1)
     kept, _ = crossed(cloud, Pictures(panning(8, step=1.0)))
     assert whys(kept)[4] == "lost"
     assert whys(kept)[5] == "key"
@@ -401,7 +418,7 @@ def test_a_cloud_that_does_not_come_back(zoo: Path) -> None:
     cloud = FakeCloud(zoo / CODEC, breaks_at=(4,), refuses_open=99)
     with pytest.raises(CloudUnreachableError):
         crossed(cloud, Pictures(panning(8)))
-    assert cloud.refuses_open == 99 - video_job.RECONNECT_TRIES
+    assert cloud.refuses_open == 99 - senders.RECONNECT_TRIES
 
 
 def test_a_packet_too_large(zoo: Path) -> None:
@@ -418,19 +435,19 @@ def test_dropped_before_they_are_encoded(zoo: Path) -> None:
     assert told.count("dropped") >= 10
     assert "refused" not in told
     assert told.count("key") == 1
-    assert len(states) == 30 - told.count("dropped") == kept.summaries[0].frames
-    assert kept.summaries[0].failed == 0
+    assert len(states) == 30 - told.count("dropped") == kept.summaries[0]["frames"]
+    assert kept.summaries[0]["lost"] == kept.summaries[0]["refused"] == 0
 
 
 def test_nothing_is_dropped_without_haste(zoo: Path) -> None:
     kept, _ = crossed(FakeCloud(zoo / CODEC, delay=5), Pictures(panning(30, step=1.0)))
-    assert kept.summaries[0].frames == 30
+    assert kept.summaries[0]["frames"] == 30
 
 
 def test_frames_wait_for_their_time(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that only moves when somebody waits: the last of ten frames of 5 a second is sent at 1.8 s."""
     now = [100.0]
-    monkeypatch.setattr("isthmus.edge.video.sender.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("isthmus.edge.video.job.time.perf_counter", lambda: now[0])
     kept, encoder = Kept(), VideoEncoder(zoo / CODEC, PATIENT)
     sent_at = []
     cloud = FakeCloud(zoo / CODEC)
@@ -445,9 +462,9 @@ def test_frames_wait_for_their_time(zoo: Path, monkeypatch: pytest.MonkeyPatch) 
     def sleep(wait_s: float) -> None:
         now[0] += wait_s + 1e-6
 
-    sender = VideoSender(VideoJob((), "", "", realtime=True), encoder, cast(CloudClient, cloud), kept, sleep)
-    sender.send_all(Pictures(panning(10, step=1.0), fps=5.0))
-    sender.drain()
+    flow = VideoFlow(VideoOptions(realtime=True), encoder, cast(CloudClient, cloud), kept, sleep=sleep)
+    flow.send_all(Pictures(panning(10, step=1.0), fps=5.0))
+    flow.drain()
     assert whys(kept).count("dropped") == 0
     assert sent_at == pytest.approx([0.2 * n for n in range(10)], abs=1e-3)
 
@@ -455,7 +472,7 @@ def test_frames_wait_for_their_time(zoo: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_late_frames_are_dropped(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where encoding takes 0.1 s and 25 frames a second are due, two of three are left out."""
     now = [100.0]
-    monkeypatch.setattr("isthmus.edge.video.sender.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("isthmus.edge.video.job.time.perf_counter", lambda: now[0])
     cloud = FakeCloud(zoo / CODEC)
     send = cloud.send
 
@@ -469,10 +486,10 @@ def test_late_frames_are_dropped(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> 
         now[0] += wait_s + 1e-6
 
     kept = Kept()
-    job = VideoJob((), "", "", realtime=True)
-    sender = VideoSender(job, VideoEncoder(zoo / CODEC, PATIENT), cast(CloudClient, cloud), kept, sleep)
-    sender.send_all(Pictures(panning(50, step=1.0)))
-    sender.drain()
+    encoder = VideoEncoder(zoo / CODEC, PATIENT)
+    flow = VideoFlow(VideoOptions(realtime=True), encoder, cast(CloudClient, cloud), kept, sleep=sleep)
+    flow.send_all(Pictures(panning(50, step=1.0)))
+    flow.drain()
     told = whys(kept)
     assert 25 <= told.count("dropped") <= 35
     assert now[0] - 100 == pytest.approx(2.0, abs=0.3)
@@ -500,23 +517,31 @@ def test_realtime_through_a_live_cloud(zoo: Path, address: str, tmp_path: Path) 
 # --- the table
 
 
-def test_the_live_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_live_table(capsys: pytest.CaptureFixture[str]) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(video_report, "Console", lambda: Console(file=screen, force_terminal=True, width=120))
-    report = TableVideoReport()
+    console = Console(file=screen, force_terminal=True, width=120)
+    report = LiveReport(columns(MOTION_COMPENSATED_INFERENCE), console)
     for index in range(40):
-        label = (Label(1, 900),)
-        report.add(
-            FrameAnswer("a.mp4", index, index / 25, "motion", "", 90, 0, 112, ("[cone]",), label, 0.1, False, 1.5, 4.0)
-        )
-    report.add(FrameMissing("a.mp4", 40, 1.6, "lost", CloudUnreachableError("no answer")))
-    assert report._live is not None
-    summary = VideoSummary(motions=40, bits=40 * 112, lost=1, elapsed_s=2.0)
-    report.finish(summary)
+        report.add(Row((str(index), f"{index / 25:.2f}", "motion", "14", "[cone]", "90.0%", "1.50", "5.50"), {}))
+    lost = "a.mp4: frame 40: lost: no answer"
+    report.add(Row(("40", "1.60", "lost", *["-"] * 5), {}, lost, is_failure=True))
+    report.finish(VideoCounts(motions=40, bits=40 * 112, lost=1, elapsed_s=2.0).summary())
     shown = screen.getvalue()
     assert "[cone]" in shown
     assert "39" in shown
     said = capsys.readouterr()
-    assert "a.mp4: frame 40: lost: no answer" in said.err + shown
+    assert lost in said.err + shown
     assert "40 frames in 2.0 s" in said.out
     assert "1 frames lost with a stream" in said.out
+
+
+def test_what_a_report_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live table where somebody looks, a line a row elsewhere, JSON for programs, one table where there is an end."""
+    shape = columns(MOTION_COMPENSATED_INFERENCE)
+    assert isinstance(reports.open_report(shape, as_json=False, is_live=True), reports.LineReport)
+    assert isinstance(reports.open_report(shape, as_json=True, is_live=True), reports.JsonReport)
+    assert isinstance(reports.open_report(shape, as_json=False), reports.TableReport)
+    monkeypatch.setattr("rich.console.Console", lambda: Console(file=io.StringIO(), force_terminal=True))
+    live = reports.open_report(shape, as_json=False, is_live=True)
+    assert isinstance(live, LiveReport)
+    live.finish(Summary())

@@ -11,8 +11,8 @@ import pytest
 from support import tiny_codec
 from support.false_cloud import Behaviour, false_cloud
 
-from isthmus.cloud import served as cloud_zoo
-from isthmus.cloud.labels import Classifier
+from isthmus.cloud.pointcloud.classifier import Classifier
+from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.common import wire
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import (
@@ -31,43 +31,43 @@ from isthmus.common.errors import (
     UnknownCodecError,
 )
 from isthmus.edge.client import CloudClient, check_address
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 
 @pytest.fixture(scope="module")
-def encoder(zoo: Path) -> Encoder:
-    return Encoder(zoo / "tiny-q1")
+def encoder(zoo: Path) -> PointCloudEncoder:
+    return PointCloudEncoder(zoo / "tiny-q1")
 
 
 @pytest.mark.parametrize("frames_per_message", [1, 7, 50])
-def test_classifies_in_order(address: str, encoder: Encoder, zoo: Path, frames_per_message: int) -> None:
+def test_classifies_in_order(address: str, encoder: PointCloudEncoder, zoo: Path, frames_per_message: int) -> None:
     """More frames than may be in flight, and messages larger than that."""
     clouds = tiny_codec.clouds(100)
     expected = Classifier(zoo / "tiny-q1").top_labels(encoder.symbols(clouds).values, 2)
     with CloudClient(address, encoder.manifest, top_k=2, wants_timing=True) as client:
         packets = (encoder.encode(cloud).packet for cloud in clouds)
-        results = list(client.classify(packets, frames_per_message=frames_per_message))
+        results = list(client.results(packets, frames_per_message=frames_per_message))
         assert [r.frame_index for r in results] == list(range(100))
         for result, row in zip(results, expected.tolist(), strict=True):
-            assert [(label.class_index << 10) + label.per_mille for label in result.signals[0]] == row
+            assert [(label.class_index << 10) + label.per_mille for label in result.value.signals[0]] == row
             assert result.round_trip_s > 0
         assert max(r.timing.task_us for r in results) > 0
         assert client.pending_count == 0
         assert client.open().top_k == 2
 
 
-def test_batches_hold_a_classification_for_each_signal(address: str, encoder: Encoder, zoo: Path) -> None:
+def test_batches_hold_a_classification_for_each_signal(address: str, encoder: PointCloudEncoder, zoo: Path) -> None:
     clouds = tiny_codec.clouds(32)
     expected = Classifier(zoo / "tiny-q1").top_labels(encoder.symbols(clouds).values, 1)
     with CloudClient(address, encoder.manifest) as client:
         client.send(encoder.encode_batch(clouds).packet, encoder.encode(clouds[0]).packet)
         batch, single = client.receive(), client.receive()
-    assert [signal[0].class_index for signal in batch.signals] == (expected[:, 0] >> 10).tolist()
-    assert batch.top(31).class_index == expected[31, 0] >> 10
-    assert len(single.signals) == 1
+    assert [signal[0].class_index for signal in batch.value.signals] == (expected[:, 0] >> 10).tolist()
+    assert batch.value.top(31).class_index == expected[31, 0] >> 10
+    assert len(single.value.signals) == 1
 
 
-def test_counts_message_bytes(address: str, encoder: Encoder) -> None:
+def test_counts_message_bytes(address: str, encoder: PointCloudEncoder) -> None:
     clouds = tiny_codec.clouds(8)
     packets = [encoder.encode(cloud).packet for cloud in clouds]
     with CloudClient(address, encoder.manifest) as client:
@@ -84,33 +84,33 @@ def test_counts_message_bytes(address: str, encoder: Encoder) -> None:
     assert (traffic.sent_message_count, traffic.received_message_count) == (8, 8)
 
 
-def test_frame_errors_come_in_their_place(address: str, encoder: Encoder) -> None:
+def test_frame_errors_come_in_their_place(address: str, encoder: PointCloudEncoder) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet
     with CloudClient(address, encoder.manifest) as client:
-        results = list(client.classify([good, Packet(PacketType.PREDICTED, (b"a",)), good]))
+        results = list(client.results([good, Packet(PacketType.PREDICTED, (b"a",)), good]))
         assert isinstance(results[1].outcome, PacketError)
         with pytest.raises(PacketError, match="intra packet"):
-            results[1].top()
-        assert results[0].signals == results[2].signals
+            results[1].value.top()
+        assert results[0].value == results[2].value
 
 
-def test_capabilities(address: str, encoder: Encoder) -> None:
+def test_capabilities(address: str, encoder: PointCloudEncoder) -> None:
     with CloudClient(address, encoder.manifest) as client:
         (offer,) = client.capabilities().codecs
         assert (offer.codec_id.name, offer.class_count) == ("tiny-q1", 5)
         assert offer.codec_id.manifest_sha256 == encoder.manifest.identity
 
 
-def test_limits_are_checked_before_sending(address: str, encoder: Encoder) -> None:
+def test_limits_are_checked_before_sending(address: str, encoder: PointCloudEncoder) -> None:
     with CloudClient(address, encoder.manifest) as client:
         with pytest.raises(LimitExceededError, match="at most 64 bytes and 32 signals"):
             client.send(encoder.encode_batch(tiny_codec.clouds(33)).packet)
         assert client.traffic.sent_bytes == 0
         client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
-        client.receive().top()
+        client.receive().value.top()
 
 
-def test_misuse(address: str, encoder: Encoder) -> None:
+def test_misuse(address: str, encoder: PointCloudEncoder) -> None:
     client = CloudClient(address, encoder.manifest)
     with pytest.raises(StreamMisuseError, match="call open"):
         client.receive()
@@ -118,7 +118,7 @@ def test_misuse(address: str, encoder: Encoder) -> None:
     with pytest.raises(StreamMisuseError, match=r"send\(\) before receive"):
         client.receive()
     with pytest.raises(InputError, match="at least 1"):
-        list(client.classify([], frames_per_message=0))
+        list(client.results([], frames_per_message=0))
     client.close()
     client.close()
     with pytest.raises(StreamMisuseError, match="make a new CloudClient"):
@@ -142,7 +142,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_no_cloud(encoder: Encoder) -> None:
+def test_no_cloud(encoder: PointCloudEncoder) -> None:
     with CloudClient(f"127.0.0.1:{free_port()}", encoder.manifest) as client:
         start_s = time.monotonic()
         for call in (client.open, client.capabilities, lambda: client.send(Packet(PacketType.INTRA, (b"",)))):
@@ -151,7 +151,7 @@ def test_no_cloud(encoder: Encoder) -> None:
         assert time.monotonic() - start_s < 5
 
 
-def test_a_port_that_takes_connections_and_says_nothing(encoder: Encoder) -> None:
+def test_a_port_that_takes_connections_and_says_nothing(encoder: PointCloudEncoder) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -164,8 +164,8 @@ def test_a_port_that_takes_connections_and_says_nothing(encoder: Encoder) -> Non
 
 
 def test_another_codec_on_the_other_side(address: str, tmp_path: Path) -> None:
-    unknown = Encoder(tiny_codec.write_codec(tmp_path, "tiny-q2")).manifest
-    other = Encoder(tiny_codec.write_codec(tmp_path / "other", "tiny-q1", checksum_size_bytes=4)).manifest
+    unknown = PointCloudEncoder(tiny_codec.write_codec(tmp_path, "tiny-q2")).manifest
+    other = PointCloudEncoder(tiny_codec.write_codec(tmp_path / "other", "tiny-q1", checksum_size_bytes=4)).manifest
     with CloudClient(address, unknown) as client, pytest.raises(UnknownCodecError, match="got tiny-q2"):
         client.open()
     with CloudClient(address, other) as client, pytest.raises(ManifestMismatchError) as caught:
@@ -174,14 +174,14 @@ def test_another_codec_on_the_other_side(address: str, tmp_path: Path) -> None:
     assert caught.value.expected != caught.value.actual
 
 
-def test_a_result_that_does_not_come(zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    infer = cloud_zoo.CloudCodec.infer
+def test_a_result_that_does_not_come(zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    infer = PointCloudCodec.infer
 
-    def slow(codec: cloud_zoo.CloudCodec, packets: list[bytes], top_k: int) -> object:
+    def slow(codec: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
         time.sleep(1.0)
         return infer(codec, packets, top_k)
 
-    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", slow)
+    monkeypatch.setattr(PointCloudCodec, "infer", slow)
     packet = encoder.encode(tiny_codec.clouds(1)[0]).packet
     with (
         tiny_codec.live_cloud(zoo) as live,
@@ -197,24 +197,24 @@ def test_a_result_that_does_not_come(zoo: Path, encoder: Encoder, monkeypatch: p
             client.send(*[packet] * 17)
 
 
-def test_the_cloud_says_goodbye(zoo: Path, encoder: Encoder) -> None:
+def test_the_cloud_says_goodbye(zoo: Path, encoder: PointCloudEncoder) -> None:
     """What is in flight is answered; what comes after is refused with a reason."""
     packet = encoder.encode(tiny_codec.clouds(1)[0]).packet
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
         client.send(*[packet] * 10)
         live.stop.set()
         results = [client.receive() for _ in range(10)]
-        assert all(result.signals for result in results)
+        assert all(result.value.signals for result in results)
         endless = (packet for _ in range(100_000))
         with pytest.raises(OverloadedError, match=r"shutting down|ended the stream"):
-            list(client.classify(endless))
+            list(client.results(endless))
 
 
-def test_a_cloud_that_dies(zoo: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cloud_that_dies(zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> object:
         raise RuntimeError("inside")
 
-    monkeypatch.setattr(cloud_zoo.CloudCodec, "infer", fails)
+    monkeypatch.setattr(PointCloudCodec, "infer", fails)
     with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
         client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
         with pytest.raises(CloudFailureError, match="its log says why"):
@@ -241,7 +241,7 @@ FALSE: dict[str, tuple[Behaviour, type[IsthmusError], str]] = {
 
 
 @pytest.mark.parametrize("name", FALSE)
-def test_false_clouds(encoder: Encoder, name: str) -> None:
+def test_false_clouds(encoder: PointCloudEncoder, name: str) -> None:
     behaviour, kind, says = FALSE[name]
     with false_cloud(behaviour) as address, CloudClient(address, encoder.manifest, result_timeout_s=5) as client:
         client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
@@ -249,7 +249,7 @@ def test_false_clouds(encoder: Encoder, name: str) -> None:
             client.receive()
 
 
-def test_leaves_no_threads(address: str, encoder: Encoder) -> None:
+def test_leaves_no_threads(address: str, encoder: PointCloudEncoder) -> None:
     for _ in range(5):
         with CloudClient(address, encoder.manifest) as client:
             client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)

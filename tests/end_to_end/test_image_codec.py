@@ -12,7 +12,6 @@ from support import tiny_image_codec
 from support.tiny_image_codec import photo
 
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.common.bits.packet import Limits
 from isthmus.common.errors import (
     InputError,
     LimitExceededError,
@@ -22,7 +21,9 @@ from isthmus.common.errors import (
     RemoteError,
     SymbolMismatchError,
 )
-from isthmus.common.image.coder import IMAGE_LIMITS, Adaptation
+from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.signal import IMAGE_LIMITS
+from isthmus.common.limits import Limits
 from isthmus.common.signals import Image
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.family import ImageFamily, find_family
@@ -46,7 +47,7 @@ def test_sizes(encoder: ImageEncoder, reconstructor: Reconstructor, height: int,
     encoded = encoder.encode(photo(height, width))
     image, symbols = reconstructor.reconstruct(encoded.packet.to_bytes())
     assert image.pixels.shape == (height, width, 3)
-    assert np.array_equal(symbols.y, encoded.coded.symbols.y)
+    assert np.array_equal(symbols.y, encoded.detail.symbols.y)
     assert symbols.y.shape == (tiny_image_codec.CHANNELS, -(-height // 16), -(-width // 16))
     assert symbols.y.any()
     assert encoded.timing.total_s > 0
@@ -73,14 +74,14 @@ def test_tiles_are_the_whole(
 def test_rounds_half_to_even_and_pads_with_the_edge(encoder: ImageEncoder) -> None:
     image = photo(20, 20)
     padded = Image(np.pad(image.pixels, ((0, 12), (0, 12), (0, 0)), mode="edge"))
-    assert np.array_equal(encoder.encode(image).coded.symbols.y, encoder.encode(padded).coded.symbols.y)
+    assert np.array_equal(encoder.encode(image).detail.symbols.y, encoder.encode(padded).detail.symbols.y)
     y = encoder.latents(image)
-    assert np.array_equal(encoder.encode(image).coded.symbols.y, np.rint(y))
+    assert np.array_equal(encoder.encode(image).detail.symbols.y, np.rint(y))
 
 
 @pytest.mark.parametrize("adaptation", [Adaptation.AUTO, Adaptation.STATIC, Adaptation.CHOSEN])
 def test_adaptations(encoder: ImageEncoder, reconstructor: Reconstructor, adaptation: Adaptation) -> None:
-    coded = encoder.encode(photo(), adaptation).coded
+    coded = encoder.encode(photo(), adaptation).detail
     _, symbols = reconstructor.reconstruct(coded.packet.to_bytes())
     assert symbols.adaptation == coded.symbols.adaptation
     assert adaptation in (Adaptation.AUTO, coded.symbols.adaptation)

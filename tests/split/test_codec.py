@@ -13,11 +13,12 @@ import onnx
 import PIL.Image
 import pytest
 from support import tiny_networks
+from support.benches import bench
 from support.paths import DATA as SHARED
 from support.tiny_zoo import open_video_coder
 from typer.testing import CliRunner
 
-from isthmus.cloud.video.codec import VideoInference
+from isthmus.cloud.video.codec import VideoCodec
 from isthmus.command.main import app
 from isthmus.command.options import Given
 from isthmus.command.split import default_name, next_command
@@ -93,16 +94,18 @@ def test_the_folder_is_a_codec(codec: Path) -> None:
 
 
 def test_frames_cross_it(codec: Path) -> None:
-    encoder, cloud = VideoEncoder(codec), VideoInference(codec)
+    encoder, cloud = VideoEncoder(codec), VideoCodec(codec, bench("video"))
     decoder = cloud.decoder()
     kinds = set()
     for index, shown in enumerate(moving_clip(photo(50), ClipMotion(pan=(0.01, 0.02)), 8, 0)):
         coded = encoder.encode(VideoFrame(Image(shown), index))
-        kinds.add(coded.is_key)
+        kinds.add(coded.detail.is_key)
         answer, _ = cloud.infer(decoder, coded.packet.to_bytes(), 2)
         assert not isinstance(answer, Exception), answer
         assert len(answer.signals(2)[0]) == 2
-        np.testing.assert_array_equal(decoder.references.find(coded.state.serial).values, coded.state.values)
+        np.testing.assert_array_equal(
+            decoder.references.find(coded.detail.state.serial).values, coded.detail.state.values
+        )
     assert kinds == {True, False}
 
 

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from onnx import TensorProto, helper
 import isthmus
 from isthmus.cloud.server import Ready, ServerConfig, serve
 from isthmus.common.bits.cdf import CdfTables
-from isthmus.common.bits.packet import Limits
 from isthmus.common.bits.prior import Prior
+from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.manifest.folder import file_sha256, read_manifest, write_codec_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
+from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.signals import PointCloud
-from isthmus.common.wire import StreamLimits
 
 CHANNELS, CLASSES, LEVELS = 3, 5, 5
 CLASS_NAMES = ("cube", "cone", "ball", "rod", "disc")
@@ -118,7 +118,9 @@ def live_cloud(
         watcher.start()
         try:
             fields = {"grace_s": 1.0, **changes}
-            config = ServerConfig(zoo, port=0, limits=limits, max_stream_count=max_stream_count, **fields)
+            clouds = replace(POINT_CLOUD.allowance, limits=limits)
+            fields["allowances"] = {POINT_CLOUD.name: clouds, **fields.get("allowances", {})}
+            config = ServerConfig(zoo, port=0, max_stream_count=max_stream_count, **fields)
             await serve(config, ready, stop)
         finally:
             stopped.set()

@@ -1,42 +1,37 @@
-"""What all streams of one kind of signal share on a server: their limits, a thread, and how many they may be.
-
-Point clouds need no desk: they are small, and the service's own limits and thread are theirs.
-"""
+"""What all streams of one signal share on a server: their limits, one thread, and how many they may be."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from isthmus.common import wire
+from isthmus.common.codec import Allowance
 from isthmus.common.errors import OverloadedError
 
 
-class Desk:
-    """Streams of one kind of signal.
+class Quota:
+    """Streams of one signal.
 
     Args:
-        word: the signal, for messages: "image", "video".
-        limits: of each stream.
-        max_stream_count: streams at a time.
+        signal: its name, for messages.
+        allowance: what is taken of it.
 
     Attributes:
-        limits: as given.
-        executor: the one thread in which their signals are decoded, apart from that of classifications.
+        allowance: as given.
+        executor: the one thread in which its networks run: two at once would only take each other's core.
     """
 
-    def __init__(self, word: str, limits: wire.StreamLimits, max_stream_count: int) -> None:
-        self.limits = limits
-        self.executor = ThreadPoolExecutor(1, thread_name_prefix=f"isthmus-{word}")
-        self._word = word
-        self._max_stream_count = max_stream_count
+    def __init__(self, signal: str, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix=f"isthmus-{signal}")
+        self._signal = signal
         self._stream_count = 0
 
     def enter(self) -> None:
         """Count one stream in. OverloadedError if there are as many as there may be."""
-        if self._stream_count >= self._max_stream_count:
+        most = self.allowance.max_stream_count
+        if most and self._stream_count >= most:
             raise OverloadedError(
-                f"expected at most {self._max_stream_count} {self._word} streams at a time, got one more; "
-                "try again later"
+                f"expected at most {most} {self._signal} streams at a time, got one more; try again later"
             )
         self._stream_count += 1
 
@@ -45,5 +40,5 @@ class Desk:
         self._stream_count -= 1
 
     def close(self) -> None:
-        """Release the worker thread; nothing may run any more."""
+        """Release the thread; nothing may run any more."""
         self.executor.shutdown(wait=True, cancel_futures=True)

@@ -4,83 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from isthmus.cloud.image.codec import CloudImageCodec
-from isthmus.cloud.labels import Classifier
-from isthmus.cloud.video.codec import VideoInference
+from isthmus.cloud.half import Bench, CloudCodec
 from isthmus.common import wire
-from isthmus.common.bits.packet import Limits
-from isthmus.common.bits.symbols import Symbols
-from isthmus.common.errors import (
-    CodecError,
-    InputError,
-    IsthmusError,
-    ManifestMismatchError,
-    RemoteError,
-    UnknownCodecError,
-)
-from isthmus.common.image.coder import IMAGE_LIMITS
-from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import opened
+from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError, UnknownCodecError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.pointcloud.coder import Decoder
-from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.status import mismatch
-from isthmus.common.tasks import class_names_of, task_of
-from isthmus.common.video.coder import VIDEO_LIMITS
-from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.tasks import TASKS
 from isthmus.common.zoo import MAX_SAID_NAME, codec_folders, natural_order, one_of
 
 _log = logging.getLogger("isthmus.cloud")
-
-
-class CloudCodec:
-    """One codec, loaded: bytes of packets in, labels out."""
-
-    def __init__(self, folder: Path, limits: Limits, threads: int = 1) -> None:
-        """Raises ManifestError if the folder is damaged."""
-        self._classifier = Classifier(load_codec_folder(folder, needed=(), kind=PointCloudManifest), threads)
-        self._decoder = Decoder(self.manifest, limits)
-
-    @property
-    def manifest(self) -> PointCloudManifest:
-        """The codec's manifest."""
-        return self._classifier.manifest
-
-    def infer(self, packets: Sequence[bytes], top_k: int) -> tuple[list[list[int] | IsthmusError], wire.Timing]:
-        """For each packet its labels as they travel, or why it has none; one run of the network for all of them."""
-        start_s = time.perf_counter()
-        decoded: list[Symbols | IsthmusError] = []
-        for packet in packets:
-            try:
-                decoded.append(self._decoder.decode(packet))
-            except RemoteError as error:
-                decoded.append(error)
-        middle_s = time.perf_counter()
-        sound = [symbols.values for symbols in decoded if isinstance(symbols, Symbols)]
-        labels: list[int] = []
-        if sound:
-            values = sound[0] if len(sound) == 1 else np.concatenate(sound)
-            labels = self._classifier.top_labels(values, top_k).ravel().tolist()
-        outcomes: list[list[int] | IsthmusError] = []
-        start = 0
-        for symbols in decoded:
-            if isinstance(symbols, Symbols):
-                stop = start + symbols.signals * top_k
-                outcomes.append(labels[start:stop])
-                start = stop
-            else:
-                outcomes.append(symbols)
-        end_s = time.perf_counter()
-        return outcomes, wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
-
-
-LoadedCodec = CloudCodec | CloudImageCodec | VideoInference
 
 
 class Zoo:
@@ -88,36 +26,25 @@ class Zoo:
 
     Args:
         folder: one folder a codec; of a name that several have, the first one's.
-        limits: of one packet of point clouds.
-        threads: of each network.
-        image_limits: of one packet of an image.
-        video_limits: of one packet of a video.
+        benches: what the codecs of each signal work with, by the signal's name; those of other signals are left out.
 
     Raises:
         InputError: no codec in the folder can be served.
     """
 
-    def __init__(
-        self,
-        folder: Path | tuple[Path, ...],
-        limits: Limits,
-        threads: int = 1,
-        image_limits: Limits = IMAGE_LIMITS,
-        video_limits: Limits = VIDEO_LIMITS,
-    ) -> None:
-        self._limits = limits
-        self._image_limits = image_limits
-        self._video_limits = video_limits
-        self._threads = threads
+    def __init__(self, folder: Path | tuple[Path, ...], benches: Mapping[str, Bench]) -> None:
+        self._benches = benches
         self._folders: dict[str, Path] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._loaded: dict[str, LoadedCodec] = {}
+        self._loaded: dict[str, CloudCodec] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         for path in codec_folders(folder):
             try:
                 manifest = load_codec_folder(path, needed=()).manifest
                 if manifest.name in self._manifests:
                     raise InputError(f"{path}: codec {manifest.name} is in {self._folders[manifest.name]} as well")
+                if manifest.signal not in benches:
+                    raise InputError(f"{path}: codec {manifest.name} is of a signal not served here: {manifest.signal}")
             except IsthmusError as error:
                 _log.warning("left out: %s", error)
                 continue
@@ -133,28 +60,23 @@ class Zoo:
         return tuple(sorted(self._manifests, key=natural_order))
 
     @property
-    def has_images(self) -> bool:
-        """Whether one of the codecs is of images."""
-        return any(isinstance(manifest, ImageManifest) for manifest in self._manifests.values())
-
-    @property
-    def has_videos(self) -> bool:
-        """Whether one of the codecs is of videos."""
-        return any(isinstance(manifest, VideoManifest) for manifest in self._manifests.values())
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the codecs are of."""
+        return frozenset(manifest.signal for manifest in self._manifests.values())
 
     def offers(self) -> tuple[wire.CodecOffer, ...]:
         """What GetCapabilities says of each codec."""
         return tuple(
             wire.CodecOffer(
                 wire.CodecId(name, manifest.identity),
-                (task_of(manifest),),
+                tuple(TASKS[word].number for word in manifest.tasks),
                 (manifest.bitstream_version,),
-                len(class_names_of(manifest)),
+                len(manifest.classes),
             )
             for name, manifest in ((name, self._manifests[name]) for name in self.names)
         )
 
-    async def load(self, codec_id: wire.CodecId) -> LoadedCodec:
+    async def load(self, codec_id: wire.CodecId) -> CloudCodec:
         """The codec a client named, loaded in a thread the first time.
 
         Raises:
@@ -184,20 +106,14 @@ class Zoo:
         return self._loaded[manifest.name]
 
     def close(self) -> None:
-        """Let images that are under way go: the process is to end."""
+        """Let what is under way go: the process is to end."""
         for codec in self._loaded.values():
-            if isinstance(codec, CloudImageCodec):
-                codec.stop()
+            codec.stop()
 
-    def _load(self, manifest: Manifest) -> LoadedCodec:
+    def _load(self, manifest: Manifest) -> CloudCodec:
         folder = self._folders[manifest.name]
-        codec: LoadedCodec
-        if isinstance(manifest, ImageManifest):
-            codec = CloudImageCodec(folder, self._image_limits, self._threads)
-        elif isinstance(manifest, VideoManifest):
-            codec = VideoInference(folder, self._video_limits, self._threads)
-        else:
-            codec = CloudCodec(folder, self._limits, self._threads)
+        open_half = opened(SIGNALS[manifest.signal].cloud_half)
+        codec: CloudCodec = open_half(folder, self._benches[manifest.signal])
         if codec.manifest != manifest:
             raise CodecError(f"{folder}: the manifest has changed since the start; start again")
         return codec

@@ -15,20 +15,21 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 import grpc.aio
 
-from isthmus.cloud.image.codec import IMAGE_STREAM_LIMITS, ImageDesk
+from isthmus.cloud.half import Bench
+from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
-from isthmus.cloud.video.codec import VIDEO_STREAM_LIMITS, VideoDesk
-from isthmus.common import wire
-from isthmus.common.bits import packet
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import Allowance, Signal
 from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.runtime.engine import AUTO
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
@@ -46,31 +47,35 @@ class ServerConfig:
     Attributes:
         zoo: folder of codecs, or several in their order.
         host, port: where it listens; port 0 takes a free one.
-        limits: of each stream of point clouds.
-        max_stream_count: streams at a time; one more is told to come back.
-        image_limits: of each stream of images.
-        max_image_stream_count: of those streams, how many may be of images.
-        video_limits: of each stream of videos.
-        max_video_stream_count: of all streams, how many may be of videos.
-        save: folder for a PNG of every reconstruction; None keeps none.
+        max_stream_count: streams at a time, of all signals; one more is told to come back.
+        allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
+        save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
         grace_s: what live streams get at the end.
         threads: of each network.
+        engine: what runs the networks (`isthmus.runtime.engine`).
         has_reflection: whether tools such as grpcurl may ask for the service's description.
     """
 
     zoo: Path | tuple[Path, ...]
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    limits: wire.StreamLimits = field(default_factory=lambda: wire.StreamLimits(packet.DEFAULT_LIMITS))
     max_stream_count: int = 64
-    image_limits: wire.StreamLimits = IMAGE_STREAM_LIMITS
-    max_image_stream_count: int = 8
-    video_limits: wire.StreamLimits = VIDEO_STREAM_LIMITS
-    max_video_stream_count: int = 16
+    allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
     grace_s: float = 10.0
     threads: int = 1
+    engine: str = AUTO
     has_reflection: bool = True
+
+    def __post_init__(self) -> None:
+        if self.save is not None and not self.save.is_dir():
+            raise InputError(
+                f"{self.save}: expected a folder to save reconstructions in, got none there; make it first"
+            )
+
+    def allowance(self, signal: Signal) -> Allowance:
+        """What is taken of a signal."""
+        return self.allowances.get(signal.name, signal.allowance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,14 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         raise MissingDependencyError(
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
-    zoo = Zoo(config.zoo, config.limits.packet, config.threads, config.image_limits.packet, config.video_limits.packet)
-    images = ImageDesk(config.image_limits, config.max_image_stream_count, config.save)
-    videos = VideoDesk(config.video_limits, config.max_video_stream_count)
-    service = InferenceService(zoo, config.limits, config.max_stream_count, images, videos)
-    server = grpc.aio.server(options=_options(config, zoo))
+    quotas = {signal.name: Quota(signal.name, config.allowance(signal)) for signal in SIGNALS.values()}
+    benches = {
+        name: Bench(quota.allowance, config.threads, config.engine, quota.executor, config.save)
+        for name, quota in quotas.items()
+    }
+    zoo = Zoo(config.zoo, benches)
+    service = InferenceService(zoo, quotas, config.max_stream_count)
+    server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -137,13 +145,11 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         service.close()
 
 
-def _options(config: ServerConfig, zoo: Zoo) -> list[tuple[str, int]]:
-    image_bytes = config.image_limits.max_message_size_bytes if zoo.has_images else 0
-    video_bytes = config.video_limits.max_message_size_bytes if zoo.has_videos else 0
+def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
     return [
         # Two servers on one port would share its connections without a word.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", max(config.limits.max_message_size_bytes, image_bytes, video_bytes)),
+        ("grpc.max_receive_message_length", max(a.limits.max_message_size_bytes for a in allowances)),
         # Frees the streams of a client that is gone without a word within 30 s.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),

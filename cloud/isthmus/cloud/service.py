@@ -10,15 +10,14 @@ import asyncio
 import itertools
 import logging
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 
 import grpc
 import grpc.aio
 
-from isthmus.cloud.image.codec import ImageDesk
+from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.stream import Context, Stream
-from isthmus.cloud.video.codec import VideoDesk
 from isthmus.common import status, wire
 from isthmus.common.errors import OverloadedError
 
@@ -29,22 +28,18 @@ _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, all within `limits`, or those of a desk."""
+    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal."""
 
-    def __init__(
-        self, zoo: Zoo, limits: wire.StreamLimits, max_stream_count: int, images: ImageDesk, videos: VideoDesk
-    ) -> None:
+    def __init__(self, zoo: Zoo, quotas: Mapping[str, Quota], max_stream_count: int) -> None:
         self._zoo = zoo
-        self._limits = limits
+        self._quotas = quotas
+        # What is said where the signal is not known yet: the first one's, which are those of point clouds.
+        self._limits = next(iter(quotas.values())).allowance.limits
         self._max_stream_count = max_stream_count
-        self._images = images
-        self._videos = videos
         self._streams: set[Stream] = set()
         self._is_draining = False
         self._all_done = asyncio.Event()
         self._all_done.set()
-        # One thread: the networks run on one thread each, and two at once would only take each other's core.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="isthmus-cloud")
         self._names = (f"{secrets.token_hex(3)}-{n}" for n in itertools.count())
 
     @property
@@ -71,7 +66,7 @@ class InferenceService:
         stream_id = next(self._names)
         try:
             self._admit()
-            stream = Stream(stream_id, context, self._zoo, self._limits, self._executor, self._images, self._videos)
+            stream = Stream(stream_id, context, self._zoo, self._quotas, self._limits)
             self._streams.add(stream)
             self._all_done.clear()
             try:
@@ -97,9 +92,8 @@ class InferenceService:
     def close(self) -> None:
         """Release the worker threads; no stream may be live any more."""
         self._zoo.close()
-        self._images.close()
-        self._videos.close()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        for quota in self._quotas.values():
+            quota.close()
 
     def _admit(self) -> None:
         if self._is_draining:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.tasks import class_names_of
 from isthmus.common.zoo import ZooFolders, find_codec
 
 # Names in one line of a screen.
@@ -26,7 +25,7 @@ def class_note(codec: str, zoo: ZooFolders) -> str:
         folder = find_codec(codec, zoo)
     except InputError:
         return ""
-    names = class_names_of(load_codec_folder(folder, needed=()).manifest)
+    names = load_codec_folder(folder, needed=()).manifest.classes
     if not names:
         return ""
     hint = f" (all: `isthmus inspect {codec}`)" if len(names) > MAX_NOTED_NAMES else ""

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from isthmus.command.frame import command_frame
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import zoo_option
+from isthmus.common.codec import Allowance, Signal
 from isthmus.common.errors import InputError
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import option
+from isthmus.common.pointcloud.signal import POINT_CLOUD
+from isthmus.common.video.signal import VIDEO
 
 if TYPE_CHECKING:
     from isthmus.cloud.server import Ready
@@ -28,6 +32,7 @@ class ServerOptions:
     port: int = option(50051, "Port to listen on; 0 takes a free one.", least=0, most=65535)
     zoo: tuple[Path, ...] = zoo_option()
     threads: int = option(1, "Threads of each network.", least=1)
+    engine: str = option("auto", "What runs the networks: auto, compiled or onnxruntime.", metavar="NAME")
     grace_s: float = option(10.0, "Seconds that live streams get when the cloud is told to end.", least=0)
     reflection: bool = option(True, "Describe the service to tools such as grpcurl.")
 
@@ -87,56 +92,68 @@ def cloud(*, given: Given) -> None:
 
     # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from isthmus.cloud.image.codec import IMAGE_STREAM_LIMITS
     from isthmus.cloud.server import ServerConfig, serve
-    from isthmus.cloud.video.codec import VIDEO_STREAM_LIMITS
-    from isthmus.common.bits.packet import Limits
-    from isthmus.common.bits.prior import MAX_SYMBOL_COUNT
-    from isthmus.common.wire import StreamLimits
     from isthmus.common.zoo import find_zoos
 
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
-    points, images = given.of(PointCloudLimits), given.of(ImageLimits)
-    image_bytes, video_bytes = images.max_image_packet_bytes, given.of(VideoLimits).max_video_packet_bytes
+    save = given.of(ImageLimits).save
     logging.basicConfig(
         level=logging.INFO if log.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    packet_limits = Limits(
-        max_packet_size_bytes=points.max_packet_bytes,
-        max_symbol_count=MAX_SYMBOL_COUNT,
-        max_signal_count=points.max_signals,
-    )
-    # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
-    packet_bytes = points.max_packet_bytes
-    message_bytes = max(packet_bytes + 64, min(streams.max_in_flight * (packet_bytes + 6), 4 << 20))
-    image_limits = replace(
-        IMAGE_STREAM_LIMITS,
-        packet=replace(IMAGE_STREAM_LIMITS.packet, max_packet_size_bytes=image_bytes),
-        max_message_size_bytes=image_bytes + 64,
-        idle_timeout_s=streams.idle_timeout_s,
-    )
-    video_limits = replace(
-        VIDEO_STREAM_LIMITS,
-        packet=replace(VIDEO_STREAM_LIMITS.packet, max_packet_size_bytes=video_bytes),
-        max_message_size_bytes=video_bytes + 64,
-        idle_timeout_s=streams.idle_timeout_s,
-    )
-    if images.save is not None:
-        _make_folder(images.save)
+    if save is not None:
+        _make_folder(save)
     config = ServerConfig(
         zoo=find_zoos(server.zoo),
         host=server.host,
         port=server.port,
-        limits=StreamLimits(packet_limits, streams.max_in_flight, message_bytes, streams.idle_timeout_s),
         max_stream_count=streams.max_streams,
-        image_limits=image_limits,
-        video_limits=video_limits,
-        save=images.save,
+        allowances=_allowances(given),
+        save=save,
         grace_s=server.grace_s,
         threads=server.threads,
+        engine=server.engine,
         has_reflection=server.reflection,
     )
     asyncio.run(serve(config, lambda ready: _announce(ready, log.ready_file)))
+
+
+def _allowances(given: Given) -> dict[str, Allowance]:
+    """What is taken of each signal."""
+    streams, points = given.of(StreamOptions), given.of(PointCloudLimits)
+    sizes = (
+        (POINT_CLOUD, points.max_packet_bytes),
+        (IMAGE, given.of(ImageLimits).max_image_packet_bytes),
+        (VIDEO, given.of(VideoLimits).max_video_packet_bytes),
+    )
+    found = {signal.name: _allowance(signal, size, streams.idle_timeout_s) for signal, size in sizes}
+    return found | {POINT_CLOUD.name: _many_small(found[POINT_CLOUD.name], points.max_signals, streams.max_in_flight)}
+
+
+def _allowance(signal: Signal, max_packet_bytes: int, idle_timeout_s: float) -> Allowance:
+    """What is taken of a signal, its packets of a size."""
+    limits = signal.allowance.limits
+    changed = replace(
+        limits,
+        packet=replace(limits.packet, max_packet_size_bytes=max_packet_bytes),
+        max_message_size_bytes=max_packet_bytes + 64,
+        idle_timeout_s=idle_timeout_s,
+    )
+    return replace(signal.allowance, limits=changed)
+
+
+def _many_small(allowance: Allowance, max_signals: int, max_in_flight: int) -> Allowance:
+    """Of a signal whose packets are small: several in a message, several signals in a packet."""
+    packet = replace(allowance.limits.packet, max_signal_count=max_signals)
+    # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
+    size = packet.max_packet_size_bytes
+    message_bytes = max(size + 64, min(max_in_flight * (size + 6), 4 << 20))
+    limits = replace(
+        allowance.limits,
+        packet=packet,
+        max_in_flight_frame_count=max_in_flight,
+        max_message_size_bytes=message_bytes,
+    )
+    return replace(allowance, limits=limits)
 
 
 def _make_folder(path: Path) -> None:

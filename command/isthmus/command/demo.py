@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from isthmus.command.frame import command_frame, require_packages, table_console
 from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import option
+from isthmus.common.pointcloud.signal import POINT_CLOUD
+from isthmus.common.video.signal import VIDEO
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.pointcloud.formats import is_point_cloud_name
 from isthmus.data.video.formats import is_video_name
-from isthmus.edge.signal_choice import DEFAULT_IMAGE_FAMILY, DEFAULT_VIDEO_CODEC
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 DEMO_PACKAGES = ("grpc_health", "grpc_reflection", "matplotlib", "plotly", "scipy")
 SHOWN_PER_CLASS = 1
 SHOWN_IMAGES, SHOWN_VIDEOS = 3, 3
-DEMO_CODEC = "pc-lite-any-q10"
 DEMO_CURVES = "pc-full-any-q*,pc-lite-any-q*,pc-micro-any-q*"
 
 
@@ -40,9 +41,9 @@ class DemoOptions:
         automatic="ModelNet10 where it lies beside the project, else generated furniture; a photograph; and a "
         "photograph under a moving camera",
     )
-    codec: str = option(DEMO_CODEC, "Codec of the table of single point clouds.", metavar="NAME")
-    image_codec: str = option(DEFAULT_IMAGE_FAMILY, "Codec of the photograph, or a family.", metavar="NAME")
-    video_codec: str = option(DEFAULT_VIDEO_CODEC, "Codec of the video.", metavar="NAME")
+    codec: str = option(POINT_CLOUD.default_codec, "Codec of the table of single point clouds.", metavar="NAME")
+    image_codec: str = option(IMAGE.default_family, "Codec of the photograph, or a family.", metavar="NAME")
+    video_codec: str = option(VIDEO.default_codec, "Codec of the video.", metavar="NAME")
     clouds: int = option(300, "Point clouds that each codec of the curve is measured on.", least=10)
     out: Path = option(Path("out/demo"), "Where the pictures and the page go.", metavar="DIR")
 
@@ -93,10 +94,11 @@ def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def _classify_files(console: Console, inputs: list[str], codec: str, address: str) -> None:
-    from isthmus.edge.pointcloud.job import EdgeJob, run
+    from isthmus.edge.job import Job
+    from isthmus.edge.pointcloud.job import run
 
     console.print(f"A cloud listens on {address}; an edge sends it, coded by {codec}:")
-    run(EdgeJob(tuple(inputs), address, codec), as_json=False)
+    run(Job(tuple(inputs), address, codec))
 
 
 def _show_images(console: Console, images: list[Path], codec: str, out: Path, address: str) -> None:

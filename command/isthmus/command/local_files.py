@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar
 
 import typer
 
+from isthmus.command.edge import asked_of
 from isthmus.command.frame import command_frame, end, print_error
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, NamedCodecOptions
-from isthmus.common.errors import InputError, IsthmusError, ManifestMismatchError
+from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS, CodecOptions, NamedCodecOptions
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import opened
+from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError
 from isthmus.common.options import option
 
 if TYPE_CHECKING:
-    from isthmus.command.local_encoder import LocalEncoder
     from isthmus.common.bits.packet import Packet
     from isthmus.common.bits.stream_file import StreamHeader
+    from isthmus.common.limits import Limits
+    from isthmus.common.manifest.folder import CodecFolder
     from isthmus.common.zoo import ZooFolders
     from isthmus.edge.failures import Failure
+    from isthmus.edge.job import Packed
 
 SUFFIX = ".isth"
+PICTURE_SUFFIX = ".png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +68,25 @@ def encode(
     given: Given,
 ) -> None:
     """Encode point clouds, images or videos into stream files."""
-    from isthmus.command.local_encoder import LocalEncoder
     from isthmus.edge.failures import Failure
+    from isthmus.edge.job import Job
+    from isthmus.edge.signal_choice import choose_codec
 
-    failed_count = 0
-    encoder = LocalEncoder(tuple(files), given)
-    names = encoder.names()
-    if encoder.is_video and out.suffix != SUFFIX:
-        raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a video belong together")
-    if out.suffix == SUFFIX and given.values.get("max_bytes") and len(names) > 1:
+    inputs, about = tuple(files), given.of(CodecOptions)
+    choice = choose_codec(inputs, about.codec, about.zoo, about.format, **asked_of(given))
+    is_one_file = out.suffix == SUFFIX
+    if choice.signal.is_sequence and not is_one_file:
+        raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a {choice.signal.noun} belong together")
+    if is_one_file and given.values.get("max_bytes") and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
         raise InputError(
-            f"{out}: expected a folder, as --max-bytes may choose another codec for each of {len(names)} images "
-            "and a stream file is of one"
+            f"{out}: expected a folder, as --max-bytes may choose another codec for each of several "
+            f"{choice.signal.plural} and a stream file is of one"
         )
-    for name in _encoded(encoder, names, out):
+    own = given.only(SIGNAL_OPTIONS[choice.signal.name], SIGNAL_KINDS, choice.codec)
+    job = Job(inputs, "", choice.codec, about.zoo, about.format, engine=about.engine, options=own)
+    packed = opened(choice.signal.pack)(job)
+    failed_count = 0
+    for name in _written(packed, out) if is_one_file else _written_apart(packed, out):
         if isinstance(name, Failure):
             failed_count += 1
             print_error(name.message)
@@ -91,7 +103,7 @@ def decode(
     """Decode stream files: images to PNG files; point clouds and videos to labels, a JSON object a cloud or frame."""
     about, options = given.of(NamedCodecOptions), given.of(DecodeOptions)
     out = options.out
-    if out is not None and out.suffix == ".png" and len(files) > 1:
+    if out is not None and out.suffix == PICTURE_SUFFIX and len(files) > 1:
         raise InputError(f"--out: expected a folder for {len(files)} files, got {out}")
     failed_count = 0
     for path in files:
@@ -104,34 +116,46 @@ def decode(
     end(failed_count, len(files))
 
 
-def _encoded(encoder: LocalEncoder, names: Iterable[str | Failure], out: Path) -> Iterator[str | Failure]:
-    """Encodes each input; gives a line, or the failure, for each."""
-    from isthmus.common.bits.stream_file import StreamWriter
+def _written(packed: Iterable[Packed | Failure], out: Path) -> Iterator[str | Failure]:
+    """All packets into one file; a line, or the failure, for each."""
+    from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
+    from isthmus.edge.failures import Failure
+
+    writer: StreamWriter | None = None
+    name = ""
+    with _replaced(out) as file:
+        for item in packed:
+            if isinstance(item, Failure):
+                yield item
+                continue
+            writer = writer or StreamWriter(file, StreamHeader(item.manifest.name, item.manifest.identity))
+            name = name or item.manifest.name
+            if item.manifest.name != name:
+                raise InputError(
+                    f"{out}: expected a folder, as {item.name} is coded by {item.manifest.name} and what came before "
+                    f"by {name}, and a stream file is of one codec"
+                )
+            writer.write(item.coded.packet)
+            yield f"{item.name} -> {out}: {item.summary}"
+        if writer is None:
+            raise InputError(f"{out}: expected at least one input that can be encoded, got none")
+
+
+def _written_apart(packed: Iterable[Packed | Failure], out: Path) -> Iterator[str | Failure]:
+    """Each packet into a file of its own."""
+    from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
     from isthmus.edge.failures import Failure
     from isthmus.edge.image.job import make_folder
 
-    if out.suffix == SUFFIX:
-        writer: StreamWriter | None = None
-        with _replaced(out) as file:
-            for item in encoder.encode(names):
-                if isinstance(item, Failure):
-                    yield item
-                    continue
-                writer = writer or StreamWriter(file, item.header)
-                writer.write(item.packet)
-                yield f"{item.name} -> {out}: {item.summary}"
-            if writer is None:
-                raise InputError(f"{out}: expected at least one input that can be encoded, got none")
-        return
     make_folder(out)
     taken: set[str] = set()
-    for item in encoder.encode(names):
+    for item in packed:
         if isinstance(item, Failure):
             yield item
             continue
         path = out / (unused("stdin" if item.name == "-" else Path(item.name).stem, taken) + SUFFIX)
         with _replaced(path) as file:
-            StreamWriter(file, item.header).write(item.packet)
+            StreamWriter(file, StreamHeader(item.manifest.name, item.manifest.identity)).write(item.coded.packet)
         yield f"{item.name} -> {path}: {item.summary}"
 
 
@@ -160,30 +184,35 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_k: int) -> None:
-    from isthmus.common.bits.packet import DEFAULT_LIMITS, Limits
     from isthmus.common.bits.stream_file import StreamReader
-    from isthmus.common.image.coder import IMAGE_LIMITS
-    from isthmus.common.image.manifest import ImageManifest
     from isthmus.common.manifest.folder import load_codec_folder
-    from isthmus.common.video.manifest import VideoManifest
     from isthmus.common.zoo import find_codec
 
-    limits = Limits(IMAGE_LIMITS.max_packet_size_bytes, IMAGE_LIMITS.max_symbol_count, DEFAULT_LIMITS.max_signal_count)
     try:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: expected a readable file: {error.strerror or error}") from error
     with file:
-        reader = StreamReader(file, limits)
+        reader = StreamReader(file, _any_limits())
         folder = find_codec(codec or reader.header.codec_name, zoo)
         loaded = load_codec_folder(folder, needed=())
         _check_identity(reader.header, loaded.manifest.identity, folder)
-        if isinstance(loaded.manifest, ImageManifest):
-            _decode_images(path, folder, reader, out)
-        elif isinstance(loaded.manifest, VideoManifest):
-            _print_frame_labels(path, folder, reader, top_k)
+        if "pixels" in loaded.manifest.task.wants:
+            _write_pictures(path, loaded, reader, out)
         else:
-            _print_labels(path, folder, reader, top_k)
+            _print_answers(path, loaded, reader, top_k)
+
+
+def _any_limits() -> Limits:
+    """Of a packet of any signal."""
+    from isthmus.common.limits import Limits
+
+    limits = [signal.allowance.limits.packet for signal in SIGNALS.values()]
+    return Limits(
+        max(one.max_packet_size_bytes for one in limits),
+        max(one.max_symbol_count for one in limits),
+        max(one.max_signal_count for one in limits),
+    )
 
 
 def _check_identity(header: StreamHeader, identity: bytes, folder: Path) -> None:
@@ -194,76 +223,77 @@ def _check_identity(header: StreamHeader, identity: bytes, folder: Path) -> None
         )
 
 
-def _decode_images(path: Path, folder: Path, packets: Iterable[Packet], out: Path | None) -> None:
-    from isthmus.cloud.image.reconstruct import Reconstructor
-    from isthmus.common.image.coder import IMAGE_LIMITS
-    from isthmus.data.image.files import write_image
+def _answers(loaded: CodecFolder[Any], packets: Iterable[Packet], top_k: int) -> Iterator[Any]:
+    """For each packet its outcome, or why it has none: as a cloud would answer it."""
+    from isthmus.cloud.half import Bench
+    from isthmus.common import wire
+    from isthmus.common.tasks import Asked
+
+    manifest = loaded.manifest
+    signal, task = SIGNALS[manifest.signal], manifest.task
+    answerer = opened(signal.cloud_half)(loaded.path, Bench(signal.allowance)).open_stream("file")
+    most = min(top_k, len(manifest.classes) or 1)
+    opening = wire.OpenStream(
+        wire.CodecId(manifest.name, manifest.identity),
+        manifest.bitstream_version,
+        task.number,
+        most,
+        wants_pixels="pixels" in task.wants,
+    )
+    with asyncio.Runner() as runner:
+        for packet in packets:
+            (outcome,), _ = runner.run(answerer.answer([packet.to_bytes()], opening))
+            if isinstance(outcome, IsthmusError):
+                yield outcome
+                continue
+            found = outcome if not isinstance(outcome, list) else wire.FrameLabels(tuple(outcome))
+            yield task.read(found, Asked(opening, most, packet.signal_count, manifest.classes))
+
+
+def _write_pictures(path: Path, loaded: CodecFolder[Any], packets: Iterable[Packet], out: Path | None) -> None:
     from isthmus.edge.image.job import make_folder
 
     if out is None:
-        raise InputError("expected --out FILE.png or a folder for the images, got none")
-    reconstructor = Reconstructor(folder, IMAGE_LIMITS)
-    if out.suffix != ".png":
+        raise InputError(f"expected --out FILE{PICTURE_SUFFIX} or a folder for the images, got none")
+    if out.suffix != PICTURE_SUFFIX:
         make_folder(out)
-    previous: Packet | None = None
-    for index, packet in enumerate(_with_end(packets)):
+    previous: Any = None
+    for index, image in enumerate(_with_end(_answers(loaded, packets, 1))):
+        if isinstance(image, IsthmusError):
+            raise image
         if previous is not None:
-            is_only = index == 1 and packet is None
-            if out.suffix == ".png" and not is_only:
+            is_only = index == 1 and image is None
+            if out.suffix == PICTURE_SUFFIX and not is_only:
                 raise InputError(f"{path}: expected one image for {out}, got more; give a folder")
             name = f"{path.stem}.png" if is_only else f"{path.stem}-{index - 1:06d}.png"
-            target = out if out.suffix == ".png" else out / name
-            image, _ = reconstructor.reconstruct(previous.to_bytes())
-            write_image(image, target)
-            print(f"{path} -> {target}: {image.width} x {image.height}")
-        previous = packet
+            target = out if out.suffix == PICTURE_SUFFIX else out / name
+            with _replaced(target) as file:
+                file.write(previous.png)
+            print(f"{path} -> {target}: {previous.width} x {previous.height}")
+        previous = image
     if index == 0:
         raise InputError(f"{path}: expected at least one packet, got none")
 
 
-def _with_end(packets: Iterable[Packet]) -> Iterator[Packet | None]:
-    """The packets, then None: a file's only packet is known as such when nothing follows it."""
-    yield from packets
+def _with_end(images: Iterable[Any]) -> Iterator[Any]:
+    """The images, then None: a file's only one is known as such when nothing follows it."""
+    yield from images
     yield None
 
 
-def _print_labels(path: Path, folder: Path, packets: Iterable[Packet], top_k: int) -> None:
-    from isthmus.cloud.served import CloudCodec
-    from isthmus.common.bits.packet import DEFAULT_LIMITS
-    from isthmus.common.wire import FrameLabels
-
-    codec = CloudCodec(folder, DEFAULT_LIMITS)
-    names = codec.manifest.class_names
-    most = min(top_k, len(names))
-    for index, packet in enumerate(packets):
-        (outcome,), _ = codec.infer([packet.to_bytes()], most)
-        if isinstance(outcome, IsthmusError):
-            raise outcome
-        for signal, labels in enumerate(FrameLabels(tuple(outcome)).signals(most)):
-            told = [{"class": names[label.class_index], "probability": label.probability} for label in labels]
-            fields = {"file": str(path), "packet": index, "signal": signal, **told[0], "labels": told}
-            print(json.dumps(fields, ensure_ascii=False))
-
-
-def _print_frame_labels(path: Path, folder: Path, packets: Iterable[Packet], top_k: int) -> None:
-    """A line for each frame of a video; one that cannot be decoded is told, and the next may be again."""
-    from isthmus.cloud.video.codec import VideoInference
-    from isthmus.common.errors import CodecError
-    from isthmus.common.wire import FrameLabels
-
-    inference = VideoInference(folder)
-    decoder = inference.decoder()
-    names = inference.manifest.class_names
-    most = min(top_k, len(names))
+def _print_answers(path: Path, loaded: CodecFolder[Any], packets: Iterable[Packet], top_k: int) -> None:
+    """A line for each signal; of a packet that cannot be decoded one that says so, and the next may be sound again."""
+    task, names = loaded.manifest.task, loaded.manifest.classes
     failed: IsthmusError | None = None
-    for index, packet in enumerate(packets):
-        outcome, _ = inference.infer(decoder, packet.to_bytes(), most)
-        if not isinstance(outcome, FrameLabels):
+    for index, outcome in enumerate(_answers(loaded, packets, top_k)):
+        where: dict[str, object] = {"file": str(path), "packet": index}
+        if isinstance(outcome, IsthmusError):
             failed = failed or CodecError(f"packet {index}: {outcome}")
-            print(json.dumps({"file": str(path), "packet": index, "error": str(outcome)}, ensure_ascii=False))
+            print(json.dumps(where | {"error": str(outcome)}, ensure_ascii=False))
             continue
-        (labels,) = outcome.signals(most)
-        told = [{"class": names[label.class_index], "probability": label.probability} for label in labels]
-        print(json.dumps({"file": str(path), "packet": index, **told[0], "labels": told}, ensure_ascii=False))
+        parts = [outcome.of(k) for k in range(len(outcome.signals))] if hasattr(outcome, "of") else [outcome]
+        for number, part in enumerate(parts):
+            told = where | {"signal": number} | task.tell(part, names).fields
+            print(json.dumps(told, ensure_ascii=False))
     if failed is not None:
         raise failed

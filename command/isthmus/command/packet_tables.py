@@ -13,11 +13,12 @@ from isthmus.command.codec_tables import fields_table
 from isthmus.command.image import inspect as image
 from isthmus.command.pointcloud import inspect as pointcloud
 from isthmus.command.video import inspect as video
-from isthmus.common.bits.packet import DEFAULT_LIMITS, Packet
+from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.stream_file import StreamReader
 from isthmus.common.errors import InputError, IsthmusError
-from isthmus.common.image.coder import IMAGE_LIMITS
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.signal import IMAGE_LIMITS
+from isthmus.common.limits import DEFAULT_LIMITS
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest

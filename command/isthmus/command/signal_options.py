@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import Signal, opened
 from isthmus.common.options import Options, option
-from isthmus.edge.image.options import ImageOptions
-from isthmus.edge.pointcloud.options import PointCloudOptions
-from isthmus.edge.video.options import VideoOptions
+
+
+def options_of(signal: Signal) -> type[Options]:
+    """The class of the options that only one signal has."""
+    kind: type[Options] = opened(signal.options)  # type: ignore[assignment]  # it gives what the signal names
+    return kind
+
 
 # By the signal's name in a manifest.
-SIGNAL_OPTIONS: dict[str, type[Options]] = {
-    "point-cloud": PointCloudOptions,
-    "image": ImageOptions,
-    "video": VideoOptions,
-}
+SIGNAL_OPTIONS: dict[str, type[Options]] = {name: options_of(signal) for name, signal in SIGNALS.items()}
 SIGNAL_KINDS = tuple(SIGNAL_OPTIONS.values())
 
 
@@ -37,16 +39,18 @@ class CodecOptions:
         codec: a codec's name, its folder, or a family's name; "" for the default of the inputs' signal.
         zoo: folders of codecs, searched in order, before those that ship.
         format: of the inputs, "" to tell by their names.
+        engine: what runs the networks.
     """
 
     panel: ClassVar[str] = "Codec"
     codec: str = option(
         "",
         "A codec's name or the path of its folder, or a family of image codecs.",
-        automatic="pc-lite-any-q10, for images image-light-q4, for videos video-tiny-q3",
+        automatic=", ".join(f"{signal.default_codec} for {signal.plural}" for signal in SIGNALS.values()),
     )
     zoo: tuple[Path, ...] = zoo_option()
     format: str = option("", "Format of the files.", automatic="by suffix; needed for a point cloud from -")
+    engine: str = option("auto", "What runs the networks: auto, compiled or onnxruntime.", metavar="NAME")
 
 
 @dataclass(frozen=True, slots=True)

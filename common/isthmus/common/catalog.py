@@ -1,12 +1,10 @@
-"""The signals there are: one plain dict, by the name that a manifest says."""
+"""The signals there are: one plain dict, by the name that a manifest says. To add a signal is to put a value here."""
 
 from __future__ import annotations
 
 from isthmus.common.codec import Signal
-from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.image.signal import IMAGE
+from isthmus.common.pointcloud.signal import POINT_CLOUD
+from isthmus.common.video.signal import VIDEO
 
-SIGNALS: dict[str, Signal] = {
-    kind.signal: Signal(kind.signal, kind) for kind in (PointCloudManifest, ImageManifest, VideoManifest)
-}
+SIGNALS: dict[str, Signal] = {signal.name: signal for signal in (POINT_CLOUD, IMAGE, VIDEO)}

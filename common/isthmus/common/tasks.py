@@ -1,21 +1,172 @@
-"""What the codecs of each signal are asked for over the wire: edge and cloud look here, so that they agree."""
+"""Tasks: what a cloud does with a codec's symbols, what comes back, and how people and programs are told.
+
+Theory of operation. A manifest names its codec's tasks by word, a stream asks for one by number, and `TASKS` knows
+both. A task is one frozen value: it reads what came over the wire as an outcome of its own type, refusing what was not
+asked for, and says it as the cells of a table and as fields of JSON. Labels and pictures have fields of their own in
+the messages; any other task writes its outcome as bytes (`FrameAnswer`). The cloud half of a codec runs it.
+
+`TASKS` is a plain dict. To add a task is to put a value there, and to name it in the manifest of a codec that runs it.
+"""
 
 from __future__ import annotations
 
-from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.wire import Task
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from isthmus.common import wire
+from isthmus.common.errors import MessageError
+
+T = TypeVar("T")
+
+# Below this the likeliest class is doubtful: a codec knows its classes alone, and names one of them for anything.
+DOUBTFUL_BELOW = 0.5
 
 
-def task_of(manifest: Manifest) -> Task:
-    """What a cloud does with the symbols of a codec."""
-    if isinstance(manifest, ImageManifest):
-        return Task.RECONSTRUCTION
-    return Task.MOTION_COMPENSATED_INFERENCE if isinstance(manifest, VideoManifest) else Task.CLASSIFICATION
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a result must answer.
+
+    Attributes:
+        opening: what the stream was opened with.
+        top_k: labels granted for each signal.
+        signal_count: signals of the packet.
+        class_names: of the codec, () where its tasks give no labels.
+    """
+
+    opening: wire.OpenStream
+    top_k: int
+    signal_count: int
+    class_names: tuple[str, ...] = ()
 
 
-def class_names_of(manifest: Manifest) -> tuple[str, ...]:
-    """The classes that a codec's labels may name, by index; none where its task gives no labels."""
-    return manifest.class_names if isinstance(manifest, PointCloudManifest | VideoManifest) else ()
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outcome as people and programs are told it.
+
+    Attributes:
+        cells: one for each of the task's columns.
+        fields: of a JSON object.
+    """
+
+    cells: tuple[str, ...]
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """One task.
+
+    Attributes:
+        number: in messages (`isthmus.v1.Task`; others take numbers from 1,000 on).
+        word: in manifests and for people.
+        read: the outcome of one frame, of what came over the wire. MessageError if it is not what was asked for.
+        columns: headings of a table; those that end in "*" are of numbers, and set to the right.
+        tell: an outcome of one signal, by the codec's class names.
+        wants: what a stream of it may ask for besides: "pixels", "state_crc32".
+    """
+
+    number: int
+    word: str
+    read: Callable[[wire.Outcome, Asked], T]
+    columns: tuple[str, ...]
+    tell: Callable[[T, tuple[str, ...]], Told]
+    wants: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Outcome of a classification.
+
+    Attributes:
+        signals: of each signal its labels, best first.
+        state_crc32: of the latents of a frame of video as the cloud holds them; -1 unless it was asked for.
+    """
+
+    signals: tuple[tuple[wire.Label, ...], ...]
+    state_crc32: int = -1
+
+    def top(self, signal: int = 0) -> wire.Label:
+        """Best label of one signal."""
+        return self.signals[signal][0]
+
+    def of(self, signal: int) -> Labels:
+        """Those of one signal alone."""
+        return Labels(self.signals[signal : signal + 1], self.state_crc32)
+
+
+def read_labels(outcome: wire.Outcome, asked: Asked) -> Labels:
+    """Labels of each signal of a frame. MessageError if they are not as many as asked for."""
+    if not isinstance(outcome, wire.FrameLabels):
+        raise MessageError(f"result: expected labels, got {_kind(outcome)}")
+    if len(outcome.packed) != asked.signal_count * asked.top_k:
+        raise MessageError(
+            f"result: expected {asked.top_k} labels for each of {asked.signal_count} signals, "
+            f"got {len(outcome.packed)} labels"
+        )
+    if (outcome.state_crc32 >= 0) != asked.opening.wants_state_crc32:
+        wanted = "a state_crc32" if asked.opening.wants_state_crc32 else "no state_crc32"
+        raise MessageError(f"result: expected {wanted}, as open asked, got {outcome.state_crc32}")
+    return Labels(outcome.signals(asked.top_k), outcome.state_crc32)
+
+
+def tell_labels(labels: Labels, class_names: tuple[str, ...]) -> Told:
+    """Labels of one signal: class and probability, each on a line of its own where there are several."""
+    (best,) = labels.signals
+    names = [class_names[label.class_index] for label in best]
+    told = [
+        {"class": name, "class_index": label.class_index, "probability": label.probability}
+        for name, label in zip(names, best, strict=True)
+    ]
+    cells = "\n".join(map(short_name, names)), "\n".join(f"{label.probability:.1%}" for label in best)
+    return Told(cells, {"class": names[0], "probability": best[0].probability, "labels": told})
+
+
+def short_name(class_name: str) -> str:
+    """The first of a class's synonyms: ImageNet names a class by all of them."""
+    return class_name.split(",", 1)[0]
+
+
+def read_reconstruction(outcome: wire.Outcome, asked: Asked) -> wire.FrameReconstruction:
+    """The image of a frame. MessageError if it is none, or comes with pixels that were not asked for, or without."""
+    if not isinstance(outcome, wire.FrameReconstruction):
+        raise MessageError(f"result: expected a reconstruction, got {_kind(outcome)}")
+    if bool(outcome.png) != asked.opening.wants_pixels:
+        wanted = "pixels" if asked.opening.wants_pixels else "no pixels"
+        raise MessageError(f"result: expected {wanted}, as open asked, got {len(outcome.png)} bytes")
+    return outcome
+
+
+def tell_reconstruction(outcome: wire.FrameReconstruction, class_names: tuple[str, ...]) -> Told:
+    """The size of an image, and what proves its pixels."""
+    del class_names
+    fields: dict[str, object] = {"height": outcome.height, "width": outcome.width, "pixels_crc32": outcome.pixels_crc32}
+    return Told((f"{outcome.width}x{outcome.height}",), fields)
+
+
+CLASSIFICATION: Task[Labels] = Task(1, "classification", read_labels, ("class", "probability*"), tell_labels)
+RECONSTRUCTION: Task[wire.FrameReconstruction] = Task(
+    2, "reconstruction", read_reconstruction, ("pixels*",), tell_reconstruction, frozenset({"pixels"})
+)
+MOTION_COMPENSATED_INFERENCE: Task[Labels] = Task(
+    3,
+    "motion-compensated-inference",
+    read_labels,
+    ("class", "probability*"),
+    tell_labels,
+    frozenset({"state_crc32"}),
+)
+
+TASKS: dict[str, Task[Any]] = {
+    task.word: task for task in (CLASSIFICATION, RECONSTRUCTION, MOTION_COMPENSATED_INFERENCE)
+}
+
+
+def task_numbered(number: int) -> str:
+    """The word of the task of a number; "task 9" for one that is not known here."""
+    return next((task.word for task in TASKS.values() if task.number == number), f"task {number}")
+
+
+def _kind(outcome: wire.Outcome) -> str:
+    kinds = {wire.FrameLabels: "labels", wire.FrameReconstruction: "a reconstruction", wire.FrameAnswer: "an answer"}
+    return kinds.get(type(outcome), "an error")

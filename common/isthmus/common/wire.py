@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TypeVar
 
 import numpy as np
@@ -19,8 +18,8 @@ import numpy.typing as npt
 from google.protobuf.message import DecodeError, Message
 
 from isthmus.common import status
-from isthmus.common.bits import packet
 from isthmus.common.errors import IsthmusError, MessageError
+from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.signals import MAX_SIDE
 from isthmus.v1 import codec_pb2, inference_service_pb2
 
@@ -28,36 +27,6 @@ LABEL_PROBABILITY_BITS = 10
 PER_MILLE_MAX = 1000
 MAX_CLASS_INDEX = (1 << (32 - LABEL_PROBABILITY_BITS)) - 1
 DIGEST_SIZE_BYTES = 32
-
-
-class Task(IntEnum):
-    """What the cloud does with the decoded symbols; values are those of `isthmus.v1.Task`."""
-
-    CLASSIFICATION = 1
-    RECONSTRUCTION = 2
-    MOTION_COMPENSATED_INFERENCE = 3
-
-    @property
-    def word(self) -> str:
-        """The task as a manifest names it."""
-        return self.name.lower().replace("_", "-")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """What a cloud accepts on each stream, and enforces before it allocates.
-
-    Attributes:
-        packet: limits of one packet.
-        max_in_flight_frame_count: frames sent and not yet answered.
-        max_message_size_bytes: of one request message.
-        idle_timeout_s: a stream with nothing in flight and nothing sent for this long is ended.
-    """
-
-    packet: packet.Limits
-    max_in_flight_frame_count: int = 256
-    max_message_size_bytes: int = 1 << 20
-    idle_timeout_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +42,7 @@ class OpenStream:
     """What a client asks for, once for the whole stream.
 
     Attributes:
+        task: its number (`isthmus.common.tasks.Task`).
         top_k: labels for each signal, at least 1.
         wants_pixels: of reconstructions.
         wants_state_crc32: of the frames of a video.
@@ -80,7 +50,7 @@ class OpenStream:
 
     codec_id: CodecId
     bitstream_version: int
-    task: int = Task.CLASSIFICATION
+    task: int = 1
     top_k: int = 1
     wants_timing: bool = False
     wants_pixels: bool = False
@@ -174,7 +144,14 @@ class Goodbye:
     """The cloud is shutting down: send no more frames and half-close."""
 
 
-Outcome = FrameLabels | FrameReconstruction | IsthmusError
+@dataclass(frozen=True, slots=True)
+class FrameAnswer:
+    """Outcome of a frame whose task gives neither labels nor an image: bytes that the task writes and reads."""
+
+    data: bytes
+
+
+Outcome = FrameLabels | FrameReconstruction | FrameAnswer | IsthmusError
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +251,8 @@ def results_response(outcomes: Sequence[Sequence[int] | Outcome], timing: Timing
             result.labels.extend(outcome.packed)
             if outcome.state_crc32 >= 0:
                 result.state_crc32 = outcome.state_crc32
+        elif isinstance(outcome, FrameAnswer):
+            add().answer = outcome.data
         else:
             add().labels.extend(outcome)
     if timing is not None:
@@ -338,13 +317,18 @@ def read_capabilities(data: bytes) -> Capabilities:
 
 def _read_outcome(result: inference_service_pb2.FrameResult, class_count: int) -> Outcome:
     labels = tuple(result.labels)
-    if not labels:
-        is_reconstruction = result.HasField("reconstruction")
-        if is_reconstruction == result.HasField("error"):
-            raise MessageError("result: expected labels, a reconstruction or an error, got neither or two")
-        return _read_reconstruction(result.reconstruction) if is_reconstruction else status.from_status(result.error)
-    if result.HasField("error") or result.HasField("reconstruction"):
-        raise MessageError("result: expected one of labels, reconstruction and error, got both")
+    others = [name for name in ("error", "reconstruction", "answer") if result.HasField(name)]
+    if len(others) + bool(labels) != 1:
+        raise MessageError(
+            "result: expected one of labels, error, reconstruction and answer, got "
+            f"{', '.join((['labels'] if labels else []) + others) or 'none'}"
+        )
+    if others == ["error"]:
+        return status.from_status(result.error)
+    if others == ["reconstruction"]:
+        return _read_reconstruction(result.reconstruction)
+    if others == ["answer"]:
+        return FrameAnswer(result.answer)
     for value in labels:
         if value & 1023 > PER_MILLE_MAX or value >> LABEL_PROBABILITY_BITS >= class_count:
             raise MessageError(
@@ -404,7 +388,7 @@ def _read_limits(message: codec_pb2.Limits) -> StreamLimits:
     if zero := [name for name, value in fields.items() if value < 1]:
         raise MessageError(f"limits: expected at least 1 in each field, got 0 in {', '.join(zero)}")
     return StreamLimits(
-        packet.Limits(
+        Limits(
             max_packet_size_bytes=message.max_packet_size_bytes,
             max_symbol_count=message.max_symbol_count,
             max_signal_count=message.max_signal_count,

@@ -1,4 +1,4 @@
-"""One inference stream seen from the edge: three threads around a session.
+"""One inference stream seen from the edge: three threads around a conversation.
 
 Theory of operation. The caller's thread makes messages and takes results; gRPC's own writer thread takes messages from
 a queue; a reader thread takes responses off the wire as they come, so that results free room for further frames while
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic
 
 import grpc
 
@@ -29,6 +30,17 @@ from isthmus.common.errors import (
     OverloadedError,
     StreamMisuseError,
 )
+from isthmus.common.limits import StreamLimits
+from isthmus.common.tasks import Asked, Task
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 METHODS = "/isthmus.v1.InferenceService/"
 
@@ -40,45 +52,27 @@ PACKET_FIELD_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class FrameResult:
+class FrameResult(Generic[T]):
     """What the cloud said of one frame.
 
     Attributes:
         frame_index: counts the frames of the stream from 0.
-        outcome: for each signal of the packet its labels, best first; or what became of its image; or the error of
-            this frame.
+        outcome: what the stream's task gives; or the error of this frame.
         round_trip_s: from `send` to the arrival of the result.
         timing: the cloud's own times for the response this came in; zeros unless they were asked for.
-        state_crc32: of the latents of a frame of video as the cloud holds them; -1 unless it was asked for.
     """
 
     frame_index: int
-    outcome: tuple[tuple[wire.Label, ...], ...] | wire.FrameReconstruction | IsthmusError
+    outcome: T | IsthmusError
     round_trip_s: float
     timing: wire.Timing
-    state_crc32: int = -1
 
     @property
-    def signals(self) -> tuple[tuple[wire.Label, ...], ...]:
-        """Labels of each signal, best first. Raises the frame's error if it has one."""
+    def value(self) -> T:
+        """What the task gives. Raises the frame's error if it has one."""
         if isinstance(self.outcome, IsthmusError):
             raise self.outcome
-        if isinstance(self.outcome, wire.FrameReconstruction):
-            raise StreamMisuseError("expected a result with labels, got a reconstruction; read `reconstruction`")
         return self.outcome
-
-    @property
-    def reconstruction(self) -> wire.FrameReconstruction:
-        """The packet's image. Raises the frame's error if it has one."""
-        if isinstance(self.outcome, IsthmusError):
-            raise self.outcome
-        if not isinstance(self.outcome, wire.FrameReconstruction):
-            raise StreamMisuseError("expected a result of a reconstruction, got labels; read `signals`")
-        return self.outcome
-
-    def top(self, signal: int = 0) -> wire.Label:
-        """Best label of one signal. Raises the frame's error if it has one."""
-        return self.signals[signal][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +93,27 @@ class _Pending:
     sent_s: float
 
 
-class InferenceStream:
+class InferenceStream(Generic[T]):
     """One stream of a client; see the module's theory of operation for its threads."""
 
     def __init__(
-        self, channel: grpc.Channel, address: str, opening: wire.OpenStream, class_count: int, result_timeout_s: float
+        self,
+        channel: grpc.Channel,
+        address: str,
+        opening: wire.OpenStream,
+        task: Task[T],
+        class_names: tuple[str, ...],
+        result_timeout_s: float,
     ) -> None:
         self._address = address
         self._opening = opening
-        self._class_count = class_count
+        self._task = task
+        self._class_names = class_names
         self._result_timeout_s = result_timeout_s
         self._changed = threading.Condition()
         self._conversation = Conversation(Role.CLIENT, 1)
         self._pending: deque[_Pending] = deque()
-        self._results: deque[FrameResult] = deque()
+        self._results: deque[FrameResult[T]] = deque()
         self._opened: wire.StreamOpened | None = None
         self._failure: IsthmusError | None = None
         self._said_goodbye = False
@@ -184,14 +185,14 @@ class InferenceStream:
                 self._outgoing.put(data)
             start = stop
 
-    def receive(self) -> FrameResult:
+    def receive(self) -> FrameResult[T]:
         with self._changed:
             if not self._results and not self._conversation.in_flight_count and self._failure is None:
                 raise StreamMisuseError("expected a frame in flight, got none; send() before receive()")
             self._wait(lambda: bool(self._results), self._result_timeout_s, "a result")
             return self._results.popleft()
 
-    def take_ready(self) -> list[FrameResult]:
+    def take_ready(self) -> list[FrameResult[T]]:
         """Results that are here already."""
         with self._changed:
             ready = list(self._results)
@@ -215,7 +216,7 @@ class InferenceStream:
         self._conversation.sent(Event.HALF_CLOSE)
         self._outgoing.put(None)
 
-    def _message_end(self, datas: list[bytes], start: int, limits: wire.StreamLimits) -> int:
+    def _message_end(self, datas: list[bytes], start: int, limits: StreamLimits) -> int:
         """Index past the last packet that fits in a message which starts with packet `start`."""
         stop = start
         size = 0
@@ -262,7 +263,7 @@ class InferenceStream:
         """The reader thread."""
         try:
             for data in self._call:
-                response = wire.read_response(data, self._class_count)
+                response = wire.read_response(data, len(self._class_names))
                 now_s = time.perf_counter()
                 with self._changed:
                     if self._conversation.is_live:
@@ -301,31 +302,16 @@ class InferenceStream:
             if self._conversation.state is State.OPEN:
                 self._half_close()
 
-    def _result(self, index: int, outcome: wire.Outcome, now_s: float, timing: wire.Timing) -> FrameResult:
+    def _result(self, index: int, outcome: wire.Outcome, now_s: float, timing: wire.Timing) -> FrameResult[T]:
         pending = self._pending.popleft()
         round_trip_s = now_s - pending.sent_s
         if isinstance(outcome, IsthmusError):
             return FrameResult(index, outcome, round_trip_s, timing)
-        if isinstance(outcome, wire.FrameReconstruction):
-            self._check_reconstruction(index, outcome)
-            return FrameResult(index, outcome, round_trip_s, timing)
-        top_k = self.opened.top_k
-        if len(outcome.packed) != pending.signal_count * top_k:
-            raise MessageError(
-                f"result {index}: expected {top_k} labels for each of {pending.signal_count} signals, "
-                f"got {len(outcome.packed)} labels"
-            )
-        if (outcome.state_crc32 >= 0) != self._opening.wants_state_crc32:
-            wanted = "a state_crc32" if self._opening.wants_state_crc32 else "no state_crc32"
-            raise MessageError(f"result {index}: expected {wanted}, as open asked, got {outcome.state_crc32}")
-        return FrameResult(index, outcome.signals(top_k), round_trip_s, timing, outcome.state_crc32)
-
-    def _check_reconstruction(self, index: int, outcome: wire.FrameReconstruction) -> None:
-        if self._opening.task != wire.Task.RECONSTRUCTION:
-            raise MessageError(f"result {index}: expected labels, got a reconstruction")
-        if bool(outcome.png) != self._opening.wants_pixels:
-            wanted = "pixels" if self._opening.wants_pixels else "no pixels"
-            raise MessageError(f"result {index}: expected {wanted}, as open asked, got {len(outcome.png)} bytes")
+        asked = Asked(self._opening, self.opened.top_k, pending.signal_count, self._class_names)
+        try:
+            return FrameResult(index, self._task.read(outcome, asked), round_trip_s, timing)
+        except MessageError as error:
+            raise MessageError(f"frame {index}: {error}") from error
 
 
 def rpc_error(error: grpc.RpcError, address: str) -> IsthmusError:

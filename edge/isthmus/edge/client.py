@@ -1,20 +1,14 @@
 """The edge's end of an inference stream: a plain synchronous client, pipelined, that never waits without a limit.
 
 `send` waits for room (the cloud announces how many frames may be in flight), `receive` for the next result; both give
-up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.call`. What the cloud is asked for
-goes by the codec's signal: labels of point clouds and of the frames of videos, the reconstruction of images.
+up after `result_timeout_s`. The threads behind them are those of `isthmus.edge.call`.
 
     with CloudClient("127.0.0.1:50051", manifest) as client:
-        for result in client.classify(encoder.encode(cloud).packet for cloud in clouds):
-            print(result.top().class_index)
+        for result in client.results(encoder.encode(cloud).packet for cloud in clouds):
+            print(result.value.top().class_index)
 
-    with CloudClient("127.0.0.1:50051", image_manifest, wants_pixels=True) as client:
-        for result in client.reconstruct(image_encoder.encode(image).packet for image in images):
-            write(result.reconstruction.png)
-
-    with CloudClient("127.0.0.1:50051", video_manifest) as client:
-        for result in client.infer(video_encoder.encode(frame).packet for frame in frames):
-            print(result.frame_index, result.top().class_index)
+What a result's value is goes by the task (`isthmus.common.tasks`), which is the codec's first unless another is asked
+for: labels of point clouds and of the frames of videos, the reconstruction of images.
 
 A frame of a video may be answered with a ReferenceMissingError (`FrameResult.outcome`): the encoder's next frame should
 then be intra. A caller who wants that sends and receives by itself.
@@ -25,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
+from typing import Generic
 
 import grpc
 
@@ -33,8 +28,8 @@ from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
-from isthmus.common.tasks import class_names_of, task_of
-from isthmus.edge.call import METHODS, FrameResult, InferenceStream, Traffic, rpc_error
+from isthmus.common.tasks import Task
+from isthmus.edge.call import METHODS, FrameResult, InferenceStream, T, Traffic, rpc_error
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -42,12 +37,13 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_PIXELS_RESPONSE_BYTES = 3 * MAX_PIXELS + (4 << 20)
 
 
-class CloudClient:
+class CloudClient(Generic[T]):
     """One cloud, and at most one stream to it at a time, which `open` (or the first `send`) begins.
 
     Args:
         address: "host:port".
         manifest: the codec of the stream; the cloud must hold the same.
+        task: what is asked for; None for the codec's first.
         top_k: labels wanted for each signal; nothing to a codec of images.
         wants_timing: whether the cloud shall say how long it took (a few bytes a response).
         wants_pixels: whether reconstructions shall come back as a PNG, or only their size and checksum.
@@ -60,6 +56,7 @@ class CloudClient:
         self,
         address: str,
         manifest: Manifest,
+        task: Task[T] | None = None,
         *,
         top_k: int = 1,
         wants_timing: bool = False,
@@ -74,24 +71,16 @@ class CloudClient:
         self._manifest = manifest
         self._top_k = top_k
         self._wants_timing = wants_timing
-        # Classes a label may name. A codec of images has none, and gives reconstructions.
-        self._class_count = len(class_names_of(manifest))
-        self._task = task_of(manifest)
-        self._wants_pixels = wants_pixels
-        self._wants_state_crc32 = wants_state_crc32
-        if wants_pixels and self._task is not wire.Task.RECONSTRUCTION:
-            raise InputError(f"wants_pixels: expected a codec of images, got {manifest.name}, of {manifest.signal}")
-        if wants_state_crc32 and self._task is not wire.Task.MOTION_COMPENSATED_INFERENCE:
-            raise InputError(
-                f"wants_state_crc32: expected a codec of videos, got {manifest.name}, of {manifest.signal}"
-            )
+        self._task: Task[T] = manifest.task if task is None else task
+        self._wants_pixels = self._wanted("pixels", wants_pixels)
+        self._wants_state_crc32 = self._wanted("state_crc32", wants_state_crc32)
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
-        self._stream: InferenceStream | None = None
+        self._stream: InferenceStream[T] | None = None
         self._is_closed = False
 
-    def __enter__(self) -> CloudClient:
+    def __enter__(self) -> CloudClient[T]:
         return self
 
     def __exit__(
@@ -117,13 +106,15 @@ class CloudClient:
             opening = wire.OpenStream(
                 wire.CodecId(self._manifest.name, self._manifest.identity),
                 self._manifest.bitstream_version,
-                task=self._task,
+                task=self._task.number,
                 top_k=self._top_k,
                 wants_timing=self._wants_timing,
                 wants_pixels=self._wants_pixels,
                 wants_state_crc32=self._wants_state_crc32,
             )
-            stream = InferenceStream(self._channel, self._address, opening, self._class_count, self._result_timeout_s)
+            stream = InferenceStream(
+                self._channel, self._address, opening, self._task, self._manifest.classes, self._result_timeout_s
+            )
             self._stream = None
             try:
                 stream.open(self._connect_timeout_s)
@@ -147,7 +138,7 @@ class CloudClient:
             self.open()
         self._live().send(packets)
 
-    def receive(self) -> FrameResult:
+    def receive(self) -> FrameResult[T]:
         """The next result, in the order of the frames.
 
         Raises:
@@ -157,7 +148,7 @@ class CloudClient:
         """
         return self._live().receive()
 
-    def take_ready(self) -> list[FrameResult]:
+    def take_ready(self) -> list[FrameResult[T]]:
         """The results that are here already, in the order of the frames; does not wait."""
         return self._stream.take_ready() if self._stream is not None else []
 
@@ -166,54 +157,32 @@ class CloudClient:
         """Results that `receive` will still give: frames in flight, and results not yet taken."""
         return self._stream.pending_count if self._stream is not None else 0
 
-    def classify(self, packets: Iterable[Packet], *, frames_per_message: int = 1) -> Iterator[FrameResult]:
+    def results(self, packets: Iterable[Packet], *, frames_per_message: int = 1) -> Iterator[FrameResult[T]]:
         """Results of all packets in order, pipelined: packets are drawn and sent while results are on their way.
 
         `frames_per_message` packets travel together; where packets are slow to come by, 1 answers soonest.
 
         Raises:
-            StreamMisuseError: the codec is not of point clouds.
             IsthmusError: as `send` and `receive`.
         """
-        self._expect_task(wire.Task.CLASSIFICATION)
-        return self._pipeline(packets, frames_per_message)
-
-    def reconstruct(self, packets: Iterable[Packet]) -> Iterator[FrameResult]:
-        """Results of all packets in order, pipelined as those of `classify`; `FrameResult.reconstruction` has them.
-
-        Raises:
-            StreamMisuseError: the codec is not of images.
-            IsthmusError: as `send` and `receive`.
-        """
-        self._expect_task(wire.Task.RECONSTRUCTION)
-        return self._pipeline(packets, 1)
-
-    def infer(self, packets: Iterable[Packet]) -> Iterator[FrameResult]:
-        """Results of all frames of a video in order, pipelined as those of `classify`, each with its labels.
-
-        Raises:
-            StreamMisuseError: the codec is not of videos.
-            IsthmusError: as `send` and `receive`.
-        """
-        self._expect_task(wire.Task.MOTION_COMPENSATED_INFERENCE)
-        return self._pipeline(packets, 1)
-
-    def _expect_task(self, task: wire.Task) -> None:
-        if task is not self._task:
-            raise StreamMisuseError(
-                f"expected a call that asks for {self._task.word}, which codec {self._manifest.name} gives, "
-                f"got one for {task.word}"
-            )
-
-    def _pipeline(self, packets: Iterable[Packet], frames_per_message: int) -> Iterator[FrameResult]:
         if frames_per_message < 1:
             raise InputError(f"frames_per_message: expected at least 1, got {frames_per_message}")
-        source = iter(packets)
-        while group := tuple(islice(source, frames_per_message)):
+        return self._pipelined(iter(packets), frames_per_message)
+
+    def _pipelined(self, packets: Iterator[Packet], frames_per_message: int) -> Iterator[FrameResult[T]]:
+        while group := tuple(islice(packets, frames_per_message)):
             self.send(*group)
             yield from self.take_ready()
         while self.pending_count:
             yield self.receive()
+
+    def _wanted(self, what: str, wants: bool) -> bool:
+        if wants and what not in self._task.wants:
+            raise InputError(
+                f"wants_{what}: expected a codec whose task gives that, got {self._manifest.name}, for "
+                f"{self._task.word}"
+            )
+        return wants
 
     @property
     def traffic(self) -> Traffic:
@@ -234,7 +203,7 @@ class CloudClient:
                 self._stream.close()
             self._channel.close()
 
-    def _live(self) -> InferenceStream:
+    def _live(self) -> InferenceStream[T]:
         if self._stream is None:
             raise StreamMisuseError("expected an open stream, got none; call open() or send() first")
         return self._stream

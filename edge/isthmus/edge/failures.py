@@ -28,6 +28,11 @@ class Failure:
         message = str(self.error)
         return message if message.startswith(self.name) else f"{self.name}: {message}"
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """Of a JSON object."""
+        return {"file": self.name, "error": type(self.error).__name__, "message": str(self.error)}
+
 
 def input_names(
     inputs: Iterable[str], paths_of: Callable[[Iterable[str | Path]], list[Path]]

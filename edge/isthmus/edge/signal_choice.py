@@ -2,79 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import Signal
 from isthmus.common.errors import InputError
-from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
-from isthmus.data.image.formats import FORMATS as IMAGE_FORMATS
-from isthmus.data.image.formats import is_image_name
-from isthmus.data.pointcloud.formats import is_point_cloud_name
-from isthmus.data.video.formats import is_video_name
 
-DEFAULT_CLOUD_CODEC = "pc-lite-any-q10"
-DEFAULT_IMAGE_CODEC = "image-light-q4"
-DEFAULT_IMAGE_FAMILY = "image-light"
-DEFAULT_VIDEO_CODEC = "video-tiny-q3"
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a command is about.
+
+    Attributes:
+        signal: of its inputs and its codec.
+        codec: its name, a folder, or a family's name.
+    """
+
+    signal: Signal
+    codec: str
 
 
 def choose_codec(
-    inputs: tuple[str, ...], codec: str, zoo: ZooFolders, format_name: str, quality: int, *, video: bool = False
-) -> tuple[type[Manifest], str]:
-    """The kind of codec and its name; the default of the inputs' signal where `codec` is "".
+    inputs: tuple[str, ...],
+    codec: str = "",
+    zoo: ZooFolders = None,
+    format_name: str = "",
+    *,
+    signal: str = "",
+    by_family: bool = False,
+) -> Choice:
+    """The signal and the codec; the signal's default where `codec` is "".
 
-    `video` says that the inputs are videos, whatever their names: a folder of images is one then.
+    Args:
+        inputs: as a user named them.
+        codec: a codec's or a family's name, or a folder.
+        zoo: folders of codecs, None for the usual ones.
+        format_name: of the inputs, "" to go by their names.
+        signal: what the inputs are, whatever their names: "video" makes a folder of images one.
+        by_family: whether a quality is asked for, which a family of codecs gives.
 
     Raises:
         InputError: no such codec, or none was named and the inputs are of several signals.
         ManifestError: the codec's folder is damaged.
     """
     if codec:
-        return _kind_of(codec, zoo), codec
-    if video or _hold_videos(inputs):
-        return VideoManifest, DEFAULT_VIDEO_CODEC
-    if format_name in IMAGE_FORMATS or (not format_name and _hold_images(inputs)):
-        return ImageManifest, DEFAULT_IMAGE_FAMILY if quality else DEFAULT_IMAGE_CODEC
-    return PointCloudManifest, DEFAULT_CLOUD_CODEC
+        return Choice(_signal_of(codec, zoo), codec)
+    found = SIGNALS[signal] if signal else _signal_named(inputs, format_name)
+    return Choice(found, (by_family and found.default_family) or found.default_codec)
 
 
-def _kind_of(codec: str, zoo: ZooFolders) -> type[Manifest]:
+def _signal_of(codec: str, zoo: ZooFolders) -> Signal:
+    folder: Path | None = None
     if "/" not in codec and "\\" not in codec:
         folders = codec_folders(find_zoos(zoo))
         members = [path for path in folders if path.name.rpartition("-q")[0] == codec]
         if members and all(path.name != codec for path in folders):
-            return type(load_codec_folder(members[0], needed=()).manifest)
-    return type(load_codec_folder(find_codec(codec, zoo), needed=()).manifest)
+            folder = members[0]
+    return SIGNALS[load_codec_folder(folder or find_codec(codec, zoo), needed=()).manifest.signal]
 
 
-def _hold_videos(inputs: tuple[str, ...]) -> bool:
-    """Whether the inputs are videos by their names. A folder is none: its images are images unless somebody says so."""
-    videos = [given for given in inputs if is_video_name(given)]
-    others = [given for given in inputs if given not in videos]
-    if videos and others:
-        raise InputError(
-            f"expected inputs of one signal, got the video {videos[0]} and {others[0]}; name the wanted files, or a "
-            "codec with --codec"
-        )
-    return bool(videos)
-
-
-def _hold_images(inputs: tuple[str, ...]) -> bool:
-    """Whether the inputs are images by their names; a folder by those of its files."""
-    image, cloud = "", ""
+def _signal_named(inputs: tuple[str, ...], format_name: str) -> Signal:
+    """The signal of the inputs by their format, or by their names; the first there is where they say nothing."""
+    found: dict[str, str] = {}
     for given in inputs:
-        path = Path(given)
-        is_folder = path.is_dir()
-        names = list(path.rglob("*")) if is_folder else [path]
-        image = next((str(name) for name in names if is_image_name(name)), image)
-        cloud = next((str(name) for name in names if is_point_cloud_name(name, is_certain=is_folder)), cloud)
-    if image and cloud:
+        for name in _names(given):
+            for signal in SIGNALS.values():
+                if signal.has_name(name):
+                    found.setdefault(signal.name, name)
+    if format_name and not any(SIGNALS[name].is_sequence for name in found):
+        known = [signal for signal in SIGNALS.values() if format_name in signal.formats.values()]
+        return known[0] if known else next(iter(SIGNALS.values()))
+    if len(found) > 1:
+        (first, one), (second, other) = list(found.items())[:2]
         raise InputError(
-            f"expected inputs of one signal, got the image {image} and the point cloud {cloud}; name the wanted files, "
-            "or a codec with --codec"
+            f"expected inputs of one signal, got the {SIGNALS[first].noun} {one} and the {SIGNALS[second].noun} "
+            f"{other}; name the wanted files, or a codec with --codec"
         )
-    return bool(image)
+    return SIGNALS[next(iter(found))] if found else next(iter(SIGNALS.values()))
+
+
+def _names(given: str) -> Iterator[str]:
+    """The name itself; of a folder, those of its files that say something."""
+    path = Path(given)
+    if not path.is_dir():
+        yield given
+        return
+    vague = tuple(suffix for signal in SIGNALS.values() for suffix in signal.vague_suffixes)
+    alone = tuple(suffix for signal in SIGNALS.values() if signal.is_sequence for suffix in signal.suffixes)
+    for file in path.rglob("*"):
+        if not file.name.lower().endswith(vague + alone):
+            yield str(file)

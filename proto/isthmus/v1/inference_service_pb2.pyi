@@ -71,16 +71,18 @@ class StreamOpened(_message.Message):
     def __init__(self, stream_id: _Optional[str] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ..., top_k: _Optional[int] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("labels", "error", "reconstruction", "state_crc32")
+    __slots__ = ("labels", "error", "reconstruction", "state_crc32", "answer")
     LABELS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RECONSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     STATE_CRC32_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedScalarFieldContainer[int]
     error: _status_pb2.Status
     reconstruction: Reconstruction
     state_crc32: int
-    def __init__(self, labels: _Optional[_Iterable[int]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reconstruction: _Optional[_Union[Reconstruction, _Mapping]] = ..., state_crc32: _Optional[int] = ...) -> None: ...
+    answer: bytes
+    def __init__(self, labels: _Optional[_Iterable[int]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reconstruction: _Optional[_Union[Reconstruction, _Mapping]] = ..., state_crc32: _Optional[int] = ..., answer: _Optional[bytes] = ...) -> None: ...
 
 class Reconstruction(_message.Message):
     __slots__ = ("height", "width", "pixels_crc32", "png")

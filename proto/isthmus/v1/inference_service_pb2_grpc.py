@@ -99,7 +99,7 @@ class InferenceServiceServicer:
 
         A status that ends the stream, and the `error` of a frame, carry a
         google.rpc.ErrorInfo of domain "isthmus.v1" whose reason names the error
-        and whose metadata may hold "expected", "actual" and "where".
+        and whose metadata may hold "expected" and "actual".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

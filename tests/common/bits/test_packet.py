@@ -12,9 +12,10 @@ from support.golden_images import golden_image_coder
 from support.golden_videos import golden_video_coder
 from support.paths import GOLDEN
 
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, PacketError, SymbolMismatchError
+from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import read_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.video.coder import VideoDecoder

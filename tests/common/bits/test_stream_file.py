@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.stream_file import StreamHeader, StreamReader, StreamWriter
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, PacketError, UnsupportedVersionError
+from isthmus.common.limits import Limits
 
 HEADER = StreamHeader("golden-tree", bytes(range(32)))
 

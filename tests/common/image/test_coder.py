@@ -16,7 +16,7 @@ from support.golden_images import golden_image_coder
 
 from isthmus.common.bits import context, range_coder
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import INT32_MAX, INT32_MIN, Symbols
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import (
@@ -27,8 +27,10 @@ from isthmus.common.errors import (
     SymbolMismatchError,
 )
 from isthmus.common.image import choice as image_choice
-from isthmus.common.image.coder import IMAGE_LIMITS, Adaptation, CodedImage, ImageCoder, ImageSymbols
+from isthmus.common.image.coder import Adaptation, CodedImage, ImageCoder, ImageSymbols
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.image.tables import ImageTables
+from isthmus.common.limits import Limits
 
 REFUSED = (PacketError, LimitExceededError, SymbolMismatchError)
 LIMITS = Limits(4096, 20_000, 1)

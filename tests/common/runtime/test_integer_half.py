@@ -16,8 +16,9 @@ from support.tiny_image_codec import CHANNELS, photo
 from isthmus.cloud.image.reconstruct import Reconstructor
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.image.coder import IMAGE_LIMITS, Adaptation
+from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import histograms
@@ -142,19 +143,19 @@ def test_a_hyperprior(tmp_path: Path, shape: tuple[int, int]) -> None:
     image, symbols = Reconstructor(folder, IMAGE_LIMITS).reconstruct(encoded.packet.to_bytes())
     assert image.pixels.shape == (*shape, 3)
     assert symbols.z is not None
-    assert encoded.coded.symbols.z is not None
-    assert np.array_equal(symbols.z, encoded.coded.symbols.z)
-    assert np.array_equal(symbols.y, encoded.coded.symbols.y)
+    assert encoded.detail.symbols.z is not None
+    assert np.array_equal(symbols.z, encoded.detail.symbols.z)
+    assert np.array_equal(symbols.y, encoded.detail.symbols.y)
     assert symbols.y.shape[1:] == tuple(4 * side for side in symbols.z.shape[1:])
     assert len(encoded.packet.sections) == 3
-    assert encoded.timing.hyper_s > 0
+    assert encoded.timing.seconds("hyper") > 0
 
 
 def test_synthesized_tables(tmp_path: Path) -> None:
     folder = adaptive_codec(tmp_path)
     encoder = ImageEncoder(folder)
     encoded = encoder.encode(photo(), Adaptation.SYNTHESIZED)
-    coded = encoded.coded.symbols
+    coded = encoded.detail.symbols
     assert coded.adaptation is Adaptation.SYNTHESIZED
     assert coded.q is not None
     assert coded.q.any()
@@ -162,7 +163,7 @@ def test_synthesized_tables(tmp_path: Path) -> None:
     assert symbols.q is not None
     assert np.array_equal(symbols.q, coded.q)
     assert np.array_equal(symbols.y, coded.y)
-    assert encoder.encode(photo()).coded.symbols.adaptation in (Adaptation.STATIC, Adaptation.CHOSEN)
+    assert encoder.encode(photo()).detail.symbols.adaptation in (Adaptation.STATIC, Adaptation.CHOSEN)
     # An edge without h_a,q codes the other ways.
     (folder / "h_a_q.onnx").unlink()
     renew(folder)

@@ -25,7 +25,7 @@ from isthmus.common.errors import InputError, IsthmusError, ManifestError, Missi
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.common.zoo import codec_folders, find_zoo
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.measure.determinism import pointcloud, runtimes
 from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
 from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
@@ -480,9 +480,9 @@ def write_manifest(folder: Path, prior: Prior) -> None:
 @needs_compiler
 def test_the_encoder_prefers_the_compiled_engine(codec: Path) -> None:
     clouds = [cloud for points in (8, 8, 20, 64) for cloud in tiny_codec.clouds(3, points, seed=points)]
-    ours, other = Encoder(codec), Encoder(codec, engine="onnxruntime")
+    ours, other = PointCloudEncoder(codec), PointCloudEncoder(codec, engine="onnxruntime")
     assert (ours.engine, other.engine) == ("compiled", "onnxruntime")
-    assert Encoder(codec, engine="compiled").engine == "compiled"
+    assert PointCloudEncoder(codec, engine="compiled").engine == "compiled"
     assert ours.encode_batch(clouds).packet == other.encode_batch(clouds).packet
     assert ours.symbols(clouds) == other.symbols(clouds)
     for cloud in clouds:
@@ -493,20 +493,20 @@ def test_the_encoder_prefers_the_compiled_engine(codec: Path) -> None:
 def test_without_the_compiled_engine(codec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pointwise, "IS_COMPILED", False)
     monkeypatch.setattr(pointwise, "compiled", None)
-    assert Encoder(codec).engine == "onnxruntime"
+    assert PointCloudEncoder(codec).engine == "onnxruntime"
     with pytest.raises(MissingDependencyError, match="was not built: install a C compiler"):
-        Encoder(codec, engine="compiled")
+        PointCloudEncoder(codec, engine="compiled")
     with pytest.raises(MissingDependencyError, match="hatch_build"):
         PointwiseNetwork(load_plan(codec / PLAN_FILE))
 
 
 def test_engines_that_cannot_be_had(codec: Path, tmp_path: Path) -> None:
     wide = tiny_codec.write_codec(tmp_path)
-    assert Encoder(wide).engine == "onnxruntime"
+    assert PointCloudEncoder(wide).engine == "onnxruntime"
     with pytest.raises(ManifestError, match=r"codec tiny-q1 has no edge\.npz, which the engine compiled runs"):
-        Encoder(wide, engine="compiled")
+        PointCloudEncoder(wide, engine="compiled")
     with pytest.raises(InputError, match="engine: expected one of auto, compiled, onnxruntime, got 'tensorrt'"):
-        Encoder(codec, engine="tensorrt")
+        PointCloudEncoder(codec, engine="tensorrt")
 
 
 @needs_compiler
@@ -516,9 +516,9 @@ def test_only_the_engines_file_is_needed(codec: Path, tmp_path: Path) -> None:
         for other in ("edge.npz", "edge.onnx"):
             (tmp_path / other).unlink(missing_ok=True)
         (tmp_path / name).write_bytes((codec / name).read_bytes())
-        assert Encoder(tmp_path).engine == engine
+        assert PointCloudEncoder(tmp_path).engine == engine
     with pytest.raises(ManifestError, match=r"edge\.npz: the manifest names this file, cannot read it"):
-        Encoder(tmp_path, engine="compiled")
+        PointCloudEncoder(tmp_path, engine="compiled")
 
 
 @needs_compiler
@@ -526,12 +526,12 @@ def test_a_damaged_plan_is_refused_also_in_an_open_folder(codec: Path, tmp_path:
     for name in ("manifest.json", "edge.onnx", "edge.npz"):
         (tmp_path / name).write_bytes((codec / name).read_bytes())
     folder = load_codec_folder(tmp_path, needed=("edge.onnx",), kind=PointCloudManifest)
-    assert Encoder(folder).engine == "compiled"
+    assert PointCloudEncoder(folder).engine == "compiled"
     (tmp_path / "edge.npz").write_bytes(b"none")
     for damaged in (tmp_path, folder):
         with pytest.raises(ManifestError, match=r"edge\.npz: expected SHA-256"):
-            Encoder(damaged)
-    assert Encoder(folder, engine="onnxruntime").engine == "onnxruntime"
+            PointCloudEncoder(damaged)
+    assert PointCloudEncoder(folder, engine="onnxruntime").engine == "onnxruntime"
 
 
 @needs_compiler
@@ -541,15 +541,15 @@ def test_a_plan_of_another_codec(codec: Path, tmp_path: Path) -> None:
     tables = CdfTables.from_frequencies([[256]] * 3, np.zeros(3, np.int32), 8)
     write_manifest(tmp_path, Prior(tables, int32([0, 1, 2]), int32([-1, -1, -1])))
     with pytest.raises(ManifestError, match=r"expected a graph .*symbols.*3.*got .*symbols.*2"):
-        Encoder(tmp_path)
+        PointCloudEncoder(tmp_path)
 
 
 @needs_compiler
 def test_a_compiled_encoder_does_without_onnxruntime(codec: Path) -> None:
     script = (
         "import sys; sys.modules['onnxruntime'] = None; import numpy as np\n"
-        "from isthmus.common.signals import PointCloud; from isthmus.edge.pointcloud.encoder import Encoder\n"
-        f"Encoder({str(codec)!r}).encode(PointCloud(np.eye(8, 3)))\n"
+        "from isthmus.common.signals import PointCloud; from isthmus.edge.pointcloud.encoder import PointCloudEncoder\n"
+        f"PointCloudEncoder({str(codec)!r}).encode(PointCloud(np.eye(8, 3)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],

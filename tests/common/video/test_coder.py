@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import tiny_video_coder
 
 from isthmus.common.bits import context, range_coder
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import (
     InputError,
@@ -24,6 +24,7 @@ from isthmus.common.errors import (
     RemoteError,
     SymbolMismatchError,
 )
+from isthmus.common.limits import Limits
 from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, CodedFrame, VideoCoder, VideoDecoder, residual_context
 from isthmus.common.video.motion_field import MAX_VECTOR, BlockMode, MotionField, phases, spread
 from isthmus.common.video.state import LatentState, References

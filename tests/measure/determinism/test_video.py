@@ -19,13 +19,14 @@ from typer.testing import CliRunner
 
 from isthmus.command.main import app
 from isthmus.common.bits.packet import Packet
+from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.edge.client import CloudClient
+from isthmus.edge.video.encoder import FrameDetail
 from isthmus.measure.determinism.crossing import WINDOW, Crossing, Rates, Tally, spoiled
 from isthmus.measure.determinism.options import VideoCases
 from isthmus.measure.determinism.video import CASES, VideoCase, _shares, moving_frames, video_determinism
@@ -52,7 +53,7 @@ class Encoder:
         self._latest: LatentState | None = None
         self._index, self._lies_at, self._checksum_size_bytes = -1, lies_at, checksum_size_bytes
 
-    def encode(self, _: VideoFrame) -> CodedFrame:
+    def encode(self, _: VideoFrame) -> Coded[FrameDetail]:
         self._index += 1
         is_key = self._latest is None or self._index % 20 == 0
         coded = self._frames.intra() if self._latest is None or is_key else self._frames.predicted(self._latest)
@@ -63,7 +64,8 @@ class Encoder:
             values += 16
             coded = replace(coded, state=LatentState(values, coded.state.serial))
         self._latest = coded.state
-        return coded
+        detail = FrameDetail(coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, None, "", 0.0, True)
+        return Coded(coded.packet, Timing(()), detail, lambda: np.array([coded.estimated_bits]))
 
     def force_key(self) -> None:
         self._latest = None
@@ -118,7 +120,7 @@ def test_an_encoder_of_key_frames_only(
     encoder = Encoder(codec)
     encode = encoder.encode
 
-    def key(frame: VideoFrame) -> CodedFrame:
+    def key(frame: VideoFrame) -> Coded[FrameDetail]:
         encoder.force_key()
         return encode(frame)
 

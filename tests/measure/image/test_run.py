@@ -13,9 +13,9 @@ from support.paths import ROOT
 from typer.testing import CliRunner
 
 from isthmus.command.measure import add_commands
-from isthmus.common.bits.packet import DEFAULT_LIMITS
 from isthmus.common.errors import InputError
 from isthmus.common.image.quality import ms_ssim, psnr_rgb_db
+from isthmus.common.limits import DEFAULT_LIMITS
 from isthmus.common.results import read_results
 from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.targets import run_fuzz, synthetic_picture
@@ -61,7 +61,7 @@ def test_rows_are_what_a_reconstructor_says(measured: ImageMeasurement, zoo: Pat
             for row in point.rows:
                 encoded = encoder.encode(image, asked[row.adaptation])
                 assert row.packet_bits[index] == 8 * len(encoded.packet.to_bytes())
-                assert row.estimated_bits[index] == pytest.approx(encoded.coded.estimated_bits)
+                assert row.estimated_bits[index] == pytest.approx(encoded.detail.estimated_bits)
                 back, _ = reconstructor.reconstruct(encoded.packet.to_bytes())
                 assert point.psnr_db[index] == pytest.approx(psnr_rgb_db(image.pixels, back.pixels))
                 assert -1 < row.excess_bits[index] < 80

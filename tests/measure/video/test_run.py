@@ -18,7 +18,8 @@ from isthmus.common.errors import InputError
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.video.clips import Clip, ClipSet
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.command_line import command_line
 from isthmus.measure.video.clips import NamedClips, clip_sets
 from isthmus.measure.video.link import LinkOptions

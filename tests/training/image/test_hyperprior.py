@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from isthmus.common.bits.packet import Limits
 from isthmus.common.image.coder import ImageCoder
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.tables import ImageTables
+from isthmus.common.limits import Limits
 from isthmus.models.exact.onnx_numpy import OnnxNumpy
 from isthmus.models.image.hyperprior import SCALE_LEVELS, HyperShape
 from isthmus.models.image.transforms import PatchAnalysis, PatchShape

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from isthmus.command.main import app
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import IMAGE_LIMITS, Adaptation
+from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.models.image.transforms import PatchAnalysis, PatchShape, ReferenceShape
@@ -230,7 +231,7 @@ def test_every_adaptation_of_a_trained_codec_gives_the_same_pixels(zoo: Path, si
     ):
         encoder, reconstructor = ImageEncoder(zoo / name), Reconstructor(zoo / name, IMAGE_LIMITS)
         for adaptation in adaptations:
-            coded = encoder.encode(image, adaptation).coded
+            coded = encoder.encode(image, adaptation).detail
             decoded, symbols = reconstructor.reconstruct(coded.packet.to_bytes())
             assert np.array_equal(symbols.y, coded.symbols.y)
             assert decoded.pixels.shape == image.pixels.shape

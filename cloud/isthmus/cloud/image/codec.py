@@ -1,54 +1,67 @@
-"""Images on the cloud: one codec's packets in, reconstructions out; and what all image streams of a server share."""
+"""Images in the cloud: packets in, reconstructions out; one at a time, since a large one may take seconds."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
+from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.cloud.quota import Desk
 from isthmus.common import wire
-from isthmus.common.bits import packet
-from isthmus.common.errors import InputError, IsthmusError, OverloadedError, RemoteError
-from isthmus.common.image.coder import IMAGE_LIMITS
+from isthmus.common.errors import IsthmusError, OverloadedError, RemoteError
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.limits import Limits
 from isthmus.common.signals import Image
 from isthmus.data.image.fast_png import fast_png
-
-# Packets of images are large and few.
-IMAGE_STREAM_LIMITS = wire.StreamLimits(
-    IMAGE_LIMITS, max_in_flight_frame_count=8, max_message_size_bytes=IMAGE_LIMITS.max_packet_size_bytes + 64
-)
 
 _log = logging.getLogger("isthmus.cloud")
 
 
-class CloudImageCodec:
-    """One image codec, loaded: the bytes of a packet in, its reconstruction out. One call at a time.
+class ImageCodec:
+    """Cloud half of one image codec: the bytes of a packet in, its reconstruction out. One call at a time.
 
     Args:
         folder: of the codec.
-        limits: of one packet.
-        threads: of the network.
+        bench: what it works with; `save` keeps a PNG of every reconstruction.
 
     Raises:
         ManifestError: the folder is damaged.
     """
 
-    def __init__(self, folder: Path, limits: packet.Limits, threads: int = 1) -> None:
-        self._reconstructor = Reconstructor(folder, limits, threads)
+    def __init__(self, folder: Path, bench: Bench) -> None:
+        self._bench = bench
+        self._reconstructor = Reconstructor(folder, self.limits, bench.threads, bench.engine)
 
     @property
     def manifest(self) -> ImageManifest:
-        """The codec's manifest."""
+        """Of the codec."""
         return self._reconstructor.manifest
+
+    @property
+    def limits(self) -> Limits:
+        """Of one packet."""
+        return self._bench.allowance.limits.packet
+
+    def open_stream(self, stream_id: str) -> ImageAnswerer:
+        """What answers the packets of one stream."""
+        return ImageAnswerer(self, self._bench, stream_id)
+
+    def stop(self) -> None:
+        """Leave what is under way at its next tile."""
+        self._reconstructor.stop()
 
     def reconstruct(
         self, data: bytes, wants_pixels: bool, save_to: Path | None = None
     ) -> tuple[wire.FrameReconstruction | IsthmusError, wire.Timing]:
-        """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given."""
+        """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given.
+
+        Raises:
+            OverloadedError: `stop` was called meanwhile.
+        """
         start_s = middle_s = time.perf_counter()
         outcome: wire.FrameReconstruction | IsthmusError
         try:
@@ -65,37 +78,24 @@ class CloudImageCodec:
             raise
         except RemoteError as error:
             outcome = error
-        end_s = time.perf_counter()
-        return outcome, wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
-
-    def stop(self) -> None:
-        """Leave what is under way at its next tile."""
-        self._reconstructor.stop()
+        return outcome, elapsed(start_s, middle_s, time.perf_counter())
 
 
-class ImageDesk(Desk):
-    """What the image streams of one server share.
+class ImageAnswerer:
+    """One stream: counts its images, so that what is saved has a name of its own."""
 
-    Args:
-        limits: of each stream.
-        max_stream_count: streams at a time; each may hold some tens of megabytes of packets and pixels.
-        save: folder for a PNG of every reconstruction, which must exist; None keeps none.
+    def __init__(self, codec: ImageCodec, bench: Bench, stream_id: str) -> None:
+        self._codec = codec
+        self._bench = bench
+        self._files = (f"{stream_id}-{index:06d}.png" for index in itertools.count())
 
-    Raises:
-        InputError: `save` is no folder.
-    """
-
-    def __init__(
-        self, limits: wire.StreamLimits = IMAGE_STREAM_LIMITS, max_stream_count: int = 8, save: Path | None = None
-    ) -> None:
-        if save is not None and not save.is_dir():
-            raise InputError(f"{save}: expected a folder to save reconstructions in, got none there; make it first")
-        super().__init__("image", limits, max_stream_count)
-        self._save = save
-
-    def file_of(self, stream_id: str, frame_index: int) -> Path | None:
-        """Where the reconstruction of a frame is kept, if it is."""
-        return None if self._save is None else self._save / f"{stream_id}-{frame_index:06d}.png"
+    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+        """The reconstruction of one packet."""
+        (data,) = packets
+        name = next(self._files)
+        save_to = None if self._bench.save is None else self._bench.save / name
+        outcome, timing = await self._bench.run(lambda: self._codec.reconstruct(data, opening.wants_pixels, save_to))
+        return [outcome], timing
 
 
 def pixels_crc32(image: Image) -> int:

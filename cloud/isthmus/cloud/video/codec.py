@@ -9,45 +9,35 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.cloud.labels import top_labels
-from isthmus.cloud.quota import Desk
 from isthmus.common import wire
-from isthmus.common.bits import packet
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import IsthmusError, PacketError, RemoteError
+from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
-from isthmus.common.video.coder import MAX_BLOCKS, VIDEO_LIMITS, VideoCoder, VideoDecoder
+from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder, VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
-from isthmus.runtime.engine import AUTO, End, open_half
-
-# Frames in flight: enough for a second of video over a slow link; an edge that plays in real time allows itself fewer.
-VIDEO_STREAM_LIMITS = wire.StreamLimits(
-    VIDEO_LIMITS, max_in_flight_frame_count=32, max_message_size_bytes=VIDEO_LIMITS.max_packet_size_bytes + 64
-)
-
-# Latents for more pixels than these (a frame of 3840 x 2160 and some) are refused: a network's activations, unlike
-# its latents, are not counted by a limit on symbols, and are many times as large where a codec has few channels.
-MAX_FRAME_PIXELS = 1 << 23
+from isthmus.runtime.engine import End, open_half
 
 _log = logging.getLogger("isthmus.cloud")
 
 
-class VideoInference:
+class VideoCodec:
     """Cloud half of one video codec. One call at a time; what a stream holds is in its own `VideoDecoder`.
 
     Args:
         folder: of the codec (only the files a cloud needs are read).
-        limits: of one packet.
-        threads: of the network.
-        engine: what runs it (`isthmus.runtime.engine`).
+        bench: what it works with.
 
     Attributes:
         manifest: of the codec.
@@ -57,20 +47,25 @@ class VideoInference:
         ManifestError: the folder is damaged or of another signal, or a graph does not fit the manifest.
     """
 
-    def __init__(
-        self, folder: Path, limits: packet.Limits = VIDEO_LIMITS, threads: int = 1, engine: str = AUTO
-    ) -> None:
+    def __init__(self, folder: Path, bench: Bench) -> None:
         codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest: VideoManifest = codec.manifest
-        positions = MAX_FRAME_PIXELS // self.manifest.stride**2
-        most = self.manifest.latent_channels * positions + MOTION_CHANNELS * min(positions, MAX_BLOCKS)
-        self.limits = replace(limits, max_symbol_count=min(limits.max_symbol_count, most))
+        self._bench = bench
+        self.limits = _bounded(bench, codec.manifest)
         self._coder = VideoCoder(self.manifest, VideoTables.load(codec.file(ENTROPY_FILE), self.manifest))
         ends = (
             End("y_hat", "float", self.manifest.latent_channels),
             End("logits", "float", len(self.manifest.class_names), axis=-1),
         )
-        self._network = open_half(codec, CLOUD_HALF, ends, threads, engine)
+        self._network = open_half(codec, CLOUD_HALF, ends, bench.threads, bench.engine)
+
+    def open_stream(self, stream_id: str) -> VideoAnswerer:
+        """What answers the packets of one stream."""
+        del stream_id
+        return VideoAnswerer(self, self._bench)
+
+    def stop(self) -> None:
+        """Nothing takes long."""
 
     def decoder(self) -> VideoDecoder:
         """What decodes the packets of one stream, in their order."""
@@ -97,8 +92,7 @@ class VideoInference:
             outcome = wire.FrameLabels(tuple(labels[0].tolist()), crc32)
         except RemoteError as error:
             outcome = error
-        end_s = time.perf_counter()
-        return outcome, wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
+        return outcome, elapsed(start_s, middle_s, time.perf_counter())
 
     def logits(self, state: LatentState) -> npt.NDArray[np.float32]:
         """Logits float32 `[1, classes]` of a frame.
@@ -118,13 +112,27 @@ class VideoInference:
         return logits
 
 
-class VideoDesk(Desk):
-    """What the video streams of one server share.
+class VideoAnswerer:
+    """One stream: holds what its predicted packets refer to. Each frame is answered as soon as it can be."""
 
-    Args:
-        limits: of each stream.
-        max_stream_count: streams at a time; each may hold two states of up to 32 MiB.
-    """
+    def __init__(self, codec: VideoCodec, bench: Bench) -> None:
+        self._codec = codec
+        self._bench = bench
+        self._decoder = codec.decoder()
 
-    def __init__(self, limits: wire.StreamLimits = VIDEO_STREAM_LIMITS, max_stream_count: int = 16) -> None:
-        super().__init__("video", limits, max_stream_count)
+    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+        """Labels of one frame."""
+        (data,) = packets
+        outcome, timing = await self._bench.run(
+            lambda: self._codec.infer(self._decoder, data, opening.top_k, opening.wants_state_crc32)
+        )
+        return [outcome], timing
+
+
+def _bounded(bench: Bench, manifest: VideoManifest) -> Limits:
+    limits, pixels = bench.allowance.limits.packet, bench.allowance.max_pixels
+    if not pixels:
+        return limits
+    positions = pixels // manifest.stride**2
+    most = manifest.latent_channels * positions + MOTION_CHANNELS * min(positions, MAX_BLOCKS)
+    return replace(limits, max_symbol_count=min(limits.max_symbol_count, most))

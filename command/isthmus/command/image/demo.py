@@ -144,8 +144,8 @@ def cross(photo: Path, folder: Path, address: str) -> Crossing:
     point = measure_image_codec(folder, one, address, (CHOSEN, CONTEXT))
     encoder = ImageEncoder(folder)
     with CloudClient(address, encoder.manifest, wants_pixels=True, result_timeout_s=RESULT_TIMEOUT_S) as client:
-        (result,) = client.reconstruct([encoder.encode(image).packet])
-        ours = read_image(result.reconstruction.png).pixels
+        (result,) = client.results([encoder.encode(image).packet])
+        ours = read_image(result.value.png).pixels
     shortest_bits = min(float(row.packet_bits[0]) for row in point.rows)
     file = jpeg_of_size(image.pixels, int(shortest_bits) // 8)
     return Crossing(photo.name, point, image.pixels, ours, decode_picture(file), len(file))

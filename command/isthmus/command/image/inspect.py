@@ -7,8 +7,9 @@ from pathlib import Path
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.varint import decode_varint
 from isthmus.common.errors import PacketError
-from isthmus.common.image.coder import IMAGE_LIMITS, KINDS, Adaptation, ImageSymbols
+from isthmus.common.image.coder import KINDS, Adaptation, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.runtime.integer_half import coder_files, open_coder
 
@@ -54,17 +55,17 @@ def image_rows(path: Path, folder: CodecFolder[ImageManifest], picture: Path | N
 
     image = read_image(path)
     encoded = ImageEncoder(folder).encode(image)
-    coded = encoded.coded
+    coded = encoded.detail
     found, _ = Reconstructor(folder, IMAGE_LIMITS).reconstruct(coded.packet.to_bytes())
     pixel_count = image.width * image.height
-    timing = encoded.timing
+    analysis_ms, coding_ms = (1e3 * encoded.timing.seconds(step) for step in ("analysis", "entropy_encode"))
     rows = [
         *_symbol_rows(coded.symbols),
         ("estimated bits", f"{coded.estimated_bits:.1f}"),
         ("side information", f"{coded.side_bits} bits"),
         ("packet", f"{coded.packet_bits} bits, {coded.packet_bits / pixel_count:.4f} a pixel"),
         ("PSNR", f"{psnr_rgb_db(image.pixels, found.pixels):.2f} dB"),
-        ("time", f"analysis {timing.analysis_s * 1e3:.1f} ms, entropy coding {timing.entropy_encode_s * 1e3:.1f} ms"),
+        ("time", f"analysis {analysis_ms:.1f} ms, entropy coding {coding_ms:.1f} ms"),
     ]
     if picture is not None:
         write_image(found, picture)

@@ -48,13 +48,13 @@ def point_cloud_rows(
     """
     from isthmus.data.pointcloud.files import read_point_cloud
     from isthmus.data.pointcloud.normalize import choose_points, normalize
-    from isthmus.edge.pointcloud.encoder import THINNING_SEED, Encoder
+    from isthmus.edge.pointcloud.encoder import THINNING_SEED, PointCloudEncoder
     from isthmus.models.pointcloud.critical import critical_points
 
     kept = folder.manifest.preprocessing
     thinned = choose_points(read_point_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
-    encoded = Encoder(folder).encode(PointCloud(thinned))
-    symbols, points = encoded.symbols, normalize(thinned)
+    encoded = PointCloudEncoder(folder).encode(PointCloud(thinned))
+    symbols, points = encoded.detail, normalize(thinned)
     critical = critical_points(folder.file("edge.onnx"), points)
     rows = [
         ("points", str(points.shape[1])),

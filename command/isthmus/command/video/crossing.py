@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.edge.video.report import short_name
+from isthmus.common.tasks import short_name
 
 if TYPE_CHECKING:
     from isthmus.common.video.manifest import VideoManifest
     from isthmus.common.video.motion_field import MotionField
     from isthmus.data.video.clips import Clip
 
-KINDS = ("key", "motion + residual", "motion")
+KINDS = {"key": "key", "residual": "motion + residual", "motion": "motion"}
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]

@@ -17,8 +17,8 @@ import numpy as np
 from isthmus.command.frame import PIPED_WIDTH
 from isthmus.command.video.crossing import KINDS, SentFrame, VideoCrossing, mean_of
 from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.tasks import short_name
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.edge.video.report import short_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,7 +118,7 @@ def kinds_table(crossing: VideoCrossing) -> Table:
     """A row for each kind of frame, for all, and for key frames alone."""
     from isthmus.measure.table import Table, number
 
-    of_kind = [(kind, [frame for frame in crossing.sent if frame.kind == kind]) for kind in KINDS]
+    of_kind = [(kind, [frame for frame in crossing.sent if frame.kind == kind]) for kind in KINDS.values()]
     rows = []
     for name, frames in (*of_kind, ("all", list(crossing.sent)), ("key frames alone", list(crossing.intra))):
         bits = (number(mean_of(frames, f"{part}_bits"), 0) for part in ("packet", "motion", "residual"))
@@ -131,7 +131,7 @@ def kinds_table(crossing: VideoCrossing) -> Table:
 def said(crossing: VideoCrossing) -> list[str]:
     """What the numbers come to, a line each."""
     count = len(crossing.sent)
-    predicted = [frame for frame in crossing.sent if frame.kind != KINDS[0]]
+    predicted = [frame for frame in crossing.sent if frame.kind != KINDS["key"]]
     lines = [f"Prediction saves {crossing.saved_percent:.1f} % of the bits of key frames alone (both were sent)."]
     if predicted:
         ratio = _median_ms(predicted) / _median_ms(crossing.intra)
@@ -176,20 +176,20 @@ def _send(clip: Clip, folder: Path, address: str, policy: VideoPolicy) -> tuple[
             coded = encoder.encode(frame)
             client.send(coded.packet)
             result = client.receive()
-            answer = result.top().class_index
+            answer = result.value.top().class_index
             check_state(result, coded, f"{clip.name}, frame {frame.index}")
-            kind = KINDS[0] if coded.is_key else KINDS[1] if coded.residual_bits else KINDS[2]
+            kind = KINDS[coded.detail.kind]
             sent.append(
                 SentFrame(
                     kind,
                     coded.packet_bits,
-                    coded.motion_bits,
-                    coded.residual_bits,
+                    coded.detail.motion_bits,
+                    coded.detail.residual_bits,
                     1e3 * coded.timing.total_s,
-                    coded.network_runs,
+                    coded.detail.network_runs,
                     answer,
-                    coded.field,
-                    coded.state.values,
+                    coded.detail.field,
+                    coded.detail.state.values,
                 )
             )
     return tuple(sent)

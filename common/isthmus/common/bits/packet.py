@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from isthmus.common.bits.prior import MAX_SYMBOL_COUNT
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.bits.varint import MAX_VARINT, decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, PacketError, SymbolMismatchError
+from isthmus.common.limits import DEFAULT_LIMITS, Limits
 
 CHECKSUM_SIZES_BYTES = (0, 2, 4)
 MAX_SECTION_COUNT = 4
@@ -26,37 +26,6 @@ class PacketType(IntEnum):
     """Nothing but itself."""
     PREDICTED = 1
     """The latents of a frame before it (BITSTREAM.md §9)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a decoder is willing to take; checked before anything is allocated.
-
-    Attributes:
-        max_packet_size_bytes: longest packet.
-        max_symbol_count: most symbols one packet may decode to, all its signals together.
-        max_signal_count: most signals in one packet.
-    """
-
-    max_packet_size_bytes: int = 1 << 20
-    max_symbol_count: int = MAX_SYMBOL_COUNT
-    max_signal_count: int = 4096
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if not 1 <= value <= MAX_VARINT:
-                raise InputError(f"expected {name} from 1 to {MAX_VARINT}, got {value}")
-
-    def check_symbol_count(self, symbol_count: int) -> None:
-        """Refuses a packet that would decode to more symbols than allowed."""
-        if symbol_count > self.max_symbol_count:
-            raise LimitExceededError(
-                f"packet: expected at most {self.max_symbol_count} symbols, it would decode to {symbol_count}"
-            )
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ from isthmus.common.bits.range_coder import (
 )
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, ManifestError
+from isthmus.common.limits import MAX_SYMBOL_COUNT
 
 MAX_CHANNELS = 4096
 MAX_TABLES = 65_536
 MAX_TABLE_CELLS = 1 << 22
 """Most entries of the padded table array: tables times (largest size + 1)."""
-MAX_SYMBOL_COUNT = 1 << 20
 """Most symbols one call decodes unless told otherwise."""
 
 JSON_FIELDS = {"first_table", "frequencies", "has_escape", "offsets", "parent", "precision_bits"}

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from isthmus.common.bits.packet import DEFAULT_LIMITS, Limits, Packet
+from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.varint import MAX_VARINT_BYTES, decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError, UnsupportedVersionError
+from isthmus.common.limits import DEFAULT_LIMITS, Limits
 from isthmus.common.manifest.fields import MAX_CODEC_NAME_LENGTH, check_codec_name
 
 MAGIC = b"ISTH"

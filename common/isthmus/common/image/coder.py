@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.integer_softmax import synthesized_tables
-from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Limits, Packet, PacketType
+from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet, PacketType
 from isthmus.common.bits.symbols import Symbols, crc32
 from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
@@ -39,7 +39,9 @@ from isthmus.common.image.sections import (
     table_indices,
     table_rows,
 )
+from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.image.tables import ImageTables
+from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
 
 Int32 = NDArray[np.int32]
@@ -48,7 +50,6 @@ Synthesize = Callable[[Int32], Int32]
 ScaleIndices = Callable[[Int32], Int32]
 """h_s: z int32 [N, a, b] to the group of every latent, int32 [M, h, w]."""
 
-IMAGE_LIMITS = Limits(max_packet_size_bytes=16 << 20, max_symbol_count=1 << 26, max_signal_count=1)
 """Of a decoder of images: 67 megapixels at 256 channels are 67 million symbols."""
 
 BIN_STRIDE = 8

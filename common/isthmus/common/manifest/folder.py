@@ -74,7 +74,7 @@ def read_manifest(data: bytes, kind: type[Any] = Manifest) -> Any:
     """
     fields = parse(data)
     signal = fields.get("signal") if isinstance(fields, dict) else None
-    kinds = {signal.name: signal.manifest for signal in SIGNALS.values()}
+    kinds = {signal.name: signal.kind for signal in SIGNALS.values()}
     found = kinds.get(signal) if type(signal) is str else PointCloudManifest  # whose fields the message names
     if found is None:
         raise ManifestError(f"signal: expected one of {tuple(kinds)}, got {signal!r:.80}")

@@ -20,9 +20,9 @@ from isthmus.common.manifest.fields import (
     check_weights,
     expect,
 )
+from isthmus.common.tasks import TASKS, Task
 
 MAX_STRIDE = 64  # pixels of one latent along a side
-TASKS = ("classification", "motion-compensated-inference", "reconstruction")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -57,7 +57,7 @@ class Manifest(ABC):
         tasks = self.tasks
         expect(
             bool(tasks) and set(tasks) <= set(TASKS) and list(tasks) == sorted(set(tasks)),
-            f"tasks: expected some of {TASKS}, sorted, got {tasks!r}",
+            f"tasks: expected some of {tuple(sorted(TASKS))}, sorted, got {tasks!r}",
         )
         expect(
             type(self.checksum_size_bytes) is int and self.checksum_size_bytes in CHECKSUM_SIZES_BYTES,
@@ -102,6 +102,16 @@ class Manifest(ABC):
             fields: of the JSON, of the types that `json_fields` says.
             shared: what all signals share, as arguments.
         """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that labels may name, by index; none where no task of the codec gives labels."""
+        return ()
+
+    @property
+    def task(self) -> Task[Any]:
+        """The first of the codec's tasks: what is asked of it unless somebody says otherwise."""
+        return TASKS[self.tasks[0]]
 
     @abstractmethod
     def _check(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from isthmus.common.bits.packet import DEFAULT_LIMITS, Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import InputError, PacketError
+from isthmus.common.limits import DEFAULT_LIMITS, Limits
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 
 

@@ -57,6 +57,11 @@ class PointCloudManifest(Manifest):
         """Symbols of one signal."""
         return self.prior.channels
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those of the logits."""
+        return self.class_names
+
     def _check(self) -> None:
         check_class_names(self.class_names)
 

@@ -18,21 +18,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import crc32
 from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
 from isthmus.common.image.sections import checked, named
+from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState, References, check_serial, find_reference
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp
 
 Int32 = NDArray[np.int32]
 
-VIDEO_LIMITS = Limits(max_packet_size_bytes=4 << 20, max_symbol_count=1 << 23, max_signal_count=1)
 """Of a decoder of videos."""
 MAX_BLOCKS = 1 << 16
 """Most motion blocks of a frame."""

@@ -53,6 +53,11 @@ class VideoManifest(Manifest):
             return self.latent_channels, self.latent_height, self.latent_width
         return self.latent_channels, -(-height // self.stride), -(-width // self.stride)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those of the logits."""
+        return self.class_names
+
     def _check(self) -> None:
         expect(self.tasks == (VIDEO_TASK,), f"tasks: expected {VIDEO_TASK} alone, got {self.tasks!r}")
         check_class_names(self.class_names)

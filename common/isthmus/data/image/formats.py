@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".bmp": "bmp",
-}
+from isthmus.common.image.signal import IMAGE
+
+SUFFIXES = IMAGE.formats
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 

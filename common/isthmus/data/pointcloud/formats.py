@@ -5,31 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.common.errors import InputError
+from isthmus.common.pointcloud.signal import POINT_CLOUD
 
-# Suffix to format. ".pcd.bin" is what nuScenes calls its sweeps: five floats a point, the fifth the ring index.
-SUFFIXES = {
-    ".off": "off",
-    ".xyz": "xyz",
-    ".txt": "xyz",
-    ".csv": "xyz",
-    ".npy": "npy",
-    ".pcd.bin": "bin5",
-    ".bin": "bin",
-    ".ply": "ply",
-    ".pcd": "pcd",
-    ".obj": "obj",
-    ".stl": "stl",
-}
+SUFFIXES = POINT_CLOUD.formats
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
-
-# Names that many files have which are no point clouds: beside images or videos they count for nothing.
-VAGUE_SUFFIXES = (".txt", ".csv", ".bin")
 
 
 def is_point_cloud_name(path: str | Path, *, is_certain: bool = False) -> bool:
     """Whether the name ends as a point cloud's; where `is_certain`, as hardly any other file's."""
     path = Path(path)
-    if is_certain and path.suffix.lower() in VAGUE_SUFFIXES:
+    if is_certain and path.suffix.lower() in POINT_CLOUD.vague_suffixes:
         return False
     return path.name.lower().endswith(tuple(SUFFIXES))
 

@@ -5,35 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-SUFFIXES = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".avi",
-    ".mkv",
-    ".webm",
-    ".y4m",
-    ".264",
-    ".h264",
-    ".265",
-    ".h265",
-    ".hevc",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".m2ts",
-    ".wmv",
-    ".flv",
-    ".ogv",
-    ".3gp",
-    ".mjpeg",
-    ".mjpg",
-    ".ivf",
-    ".obu",
-)
-"""Of the files that are taken for videos where no codec was named. PyAV reads more."""
+from isthmus.common.video.signal import CAMERA_PATTERN, VIDEO
 
-CAMERA = re.compile(r"camera:([0-9]{1,3})")
+SUFFIXES = VIDEO.suffixes
+
+CAMERA = re.compile(CAMERA_PATTERN)
 
 
 def is_video_name(source: str | Path) -> bool:

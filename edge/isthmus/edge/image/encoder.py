@@ -8,16 +8,16 @@ the decoder must compute again. Large images run in tiles (isthmus.runtime.tiles
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.bits.packet import Packet
+from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError
 from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.fields import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE, SideAnalysis
@@ -30,33 +30,6 @@ HYPER_ANALYSIS_HALF = "h_a"
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageTiming:
-    """Seconds of each step of one `encode`; `hyper_s` is that of whatever is computed from y to code it better."""
-
-    analysis_s: float
-    hyper_s: float
-    entropy_encode_s: float
-
-    @property
-    def total_s(self) -> float:
-        """All of it."""
-        return self.analysis_s + self.hyper_s + self.entropy_encode_s
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """One packet, what it was made of, and how long that took."""
-
-    coded: CodedImage
-    timing: ImageTiming
-
-    @property
-    def packet(self) -> Packet:
-        """What travels."""
-        return self.coded.packet
 
 
 class ImageEncoder:
@@ -84,7 +57,7 @@ class ImageEncoder:
         found = load_codec_folder(path, needed=(), kind=ImageManifest)
         manifest = found.manifest
         has_side = bool(manifest.bins) and found.has_file(SIDE_ANALYSIS_FILE)
-        if checksum_size_bytes not in (None, 0, 2, 4):
+        if checksum_size_bytes not in (None, *CHECKSUM_SIZES_BYTES):
             raise InputError(f"checksum_size_bytes: expected 0, 2 or 4, got {checksum_size_bytes}")
         folder = load_codec_folder(path, needed=coder_files(manifest), kind=ImageManifest)
         self.manifest: ImageManifest = folder.manifest
@@ -97,7 +70,7 @@ class ImageEncoder:
             ends = End("y", "float", manifest.latent_channels), End("z", "float", manifest.hyper_channels)
             self._hyper_analysis = open_half(folder, HYPER_ANALYSIS_HALF, ends, threads, engine)
 
-    def encode(self, image: Image, adaptation: Adaptation = Adaptation.AUTO) -> EncodedImage:
+    def encode(self, image: Image, adaptation: Adaptation = Adaptation.AUTO) -> Coded[CodedImage]:
         """One image, one packet.
 
         Args:
@@ -125,7 +98,13 @@ class ImageEncoder:
             checksum_size_bytes=self._checksum_size_bytes,
         )
         end_s = time.perf_counter()
-        return EncodedImage(coded, ImageTiming(analysed_s - start_s, middle_s - analysed_s, end_s - middle_s))
+        # What is computed from y to code it better is "hyper".
+        steps = (
+            ("analysis", analysed_s - start_s),
+            ("hyper", middle_s - analysed_s),
+            ("entropy_encode", end_s - middle_s),
+        )
+        return Coded(coded.packet, Timing(steps), coded, lambda: np.array([coded.estimated_bits]))
 
     def latents(self, image: Image) -> Float32:
         """y before it is rounded, float32 `[M, h, w]`: sixteen pixels a latent, the image padded to whole ones."""

@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
-from isthmus.edge.image.encoder import EncodedImage, ImageEncoder
+from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.runtime.engine import AUTO
 
-DEFAULT_QUALITY = 4
+DEFAULT_QUALITY = int(IMAGE.default_codec.rpartition("-q")[2])
 
 MEMBER = re.compile(r"(?P<family>.+)-q(?P<quality>[1-9][0-9]?)")
 
@@ -26,14 +29,16 @@ class ImageFamily:
         name: of the family, "image-light".
         folders: of its codecs, by quality; at least one.
         threads: of each network.
+        engine: what runs the networks.
     """
 
-    def __init__(self, name: str, folders: Mapping[int, Path], threads: int = 1) -> None:
+    def __init__(self, name: str, folders: Mapping[int, Path], threads: int = 1, engine: str = AUTO) -> None:
         if not folders:
             raise InputError(f"family {name!r}: expected at least one codec, got none")
         self.name = name
         self._folders = dict(sorted(folders.items()))
         self._threads = threads
+        self._engine = engine
         self._encoders: dict[int, ImageEncoder] = {}
 
     @property
@@ -48,12 +53,12 @@ class ImageFamily:
                 f"codec {self.name}: expected a quality of {', '.join(map(str, self._folders))}, got {quality}"
             )
         if quality not in self._encoders:
-            self._encoders[quality] = ImageEncoder(self._folders[quality], self._threads)
+            self._encoders[quality] = ImageEncoder(self._folders[quality], self._threads, engine=self._engine)
         return self._encoders[quality]
 
     def encode_within(
         self, image: Image, max_bytes: int, adaptation: Adaptation = Adaptation.AUTO
-    ) -> tuple[int, EncodedImage]:
+    ) -> tuple[int, Coded[CodedImage]]:
         """The best quality whose packet has at most `max_bytes` bytes, and that packet.
 
         Found by halving, as sizes grow with quality: at most four encodings of eight qualities.
@@ -62,7 +67,7 @@ class ImageFamily:
             InputError: none is so small; the message says how small the image gets.
         """
         qualities = self.qualities
-        best: tuple[int, EncodedImage] | None = None
+        best: tuple[int, Coded[CodedImage]] | None = None
         smallest = 0
         low, high = 0, len(qualities) - 1
         while low <= high:
@@ -83,12 +88,13 @@ class ImageFamily:
         return best
 
 
-def find_family(codec: str, zoo: ZooFolders = None, quality: int = 0) -> tuple[ImageFamily, int]:
+def find_family(codec: str, zoo: ZooFolders = None, quality: int = 0, engine: str = AUTO) -> tuple[ImageFamily, int]:
     """The family of a codec, and the quality that was asked for.
 
     Args:
         codec: a family's name ("image-light"), a codec's name ("image-light-q4"), or the path of a codec's folder.
         zoo: folders of codecs; None for the usual ones.
+        engine: what runs the networks.
         quality: wanted; 0 for the codec's own, or the default of a family.
 
     Raises:
@@ -97,12 +103,14 @@ def find_family(codec: str, zoo: ZooFolders = None, quality: int = 0) -> tuple[I
     """
     known = _members(find_zoos(zoo), codec) if "/" not in codec and "\\" not in codec else {}
     if known:
-        family = ImageFamily(codec, known)
+        family = ImageFamily(codec, known, engine=engine)
         own = DEFAULT_QUALITY if DEFAULT_QUALITY in known else family.qualities[len(known) // 2]
     else:
         folder = find_codec(codec, zoo)
         manifest = load_codec_folder(folder, needed=(), kind=ImageManifest).manifest
-        family = ImageFamily(manifest.family, _members((folder.parent,), manifest.family) | {manifest.quality: folder})
+        family = ImageFamily(
+            manifest.family, _members((folder.parent,), manifest.family) | {manifest.quality: folder}, engine=engine
+        )
         own = manifest.quality
         if quality not in (0, own):
             raise InputError(

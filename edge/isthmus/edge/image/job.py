@@ -1,103 +1,89 @@
-"""A list of image files, sent one after another, and what came back of them reported for people or for programs.
+"""Files of images, sent one after another; what comes back of them reported, and kept where that is asked for.
 
 A file that cannot be read, or whose frame the cloud refuses, is reported in its place and the rest goes on; what ends
 the stream ends the run. While the cloud works on one image the next is read and encoded; how many may be under way is
-bounded by their pixels, so memory does not grow with the list.
+bounded by their pixels, so memory does not grow with the list. Each quality is a codec, and so a stream, of its own.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, MessageError
-from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.quality import psnr_rgb_db
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.signals import MAX_PIXELS, Image
+from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.wire import FrameReconstruction
-from isthmus.common.zoo import ZooFolders
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names, progress_bar
-from isthmus.edge.image.encoder import EncodedImage
-from isthmus.edge.image.family import ImageFamily, find_family
-from isthmus.edge.image.report import ImageAnswer, JsonReport, Report, TableReport
+from isthmus.edge.failures import Failure, input_names
+from isthmus.edge.image.family import find_family
+from isthmus.edge.image.options import ImageOptions
+from isthmus.edge.job import Job, Packed, failure_row, sending
+from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.sender import Sender
 
 # The cloud and the edge at work at once, and one image in between.
 MAX_WAITING_COUNT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ImageJob:
-    """What `isthmus edge` was asked to do with images.
-
-    Attributes:
-        inputs: files and folders; "-" is standard input.
-        address: of the cloud.
-        codec: a codec's or a family's name, or a codec's folder.
-        zoo: folders of codecs, None for the usual ones.
-        quality: wanted of the family, 0 for the codec's own.
-        max_bytes: the best quality whose packet fits is taken; 0 for no bound.
-        format: to refuse others, "" for any.
-        adaptation: how tables are fitted to an image.
-        save: folder for the reconstructions, None for sending no pixels back.
-        timeout_s: limit for each wait for the cloud.
-    """
-
-    inputs: tuple[str, ...]
-    address: str
-    codec: str
-    zoo: ZooFolders = None
-    quality: int = 0
-    max_bytes: int = 0
-    format: str = ""
-    adaptation: Adaptation = Adaptation.AUTO
-    save: Path | None = None
-    timeout_s: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """An image under way: its name, its packet, and its pixels where they are to be compared."""
-
-    name: str
-    codec: str
-    image: Image
-    encoded: EncodedImage
-
-
-def run(job: ImageJob, *, as_json: bool) -> int:
+def run(job: Job) -> int:
     """Do the job; return how many inputs failed.
 
     Raises:
         InputError: no such codec or quality, an address that is none, or no place to save in.
         IsthmusError: what kept the stream from opening, or ended it.
     """
-    if job.quality and job.max_bytes:
-        raise InputError("expected --quality or --max-bytes, got both; --max-bytes chooses the quality")
-    family, quality = find_family(job.codec, job.zoo, job.quality)
-    if job.save is not None:
-        make_folder(job.save)
-    report: Report = JsonReport() if as_json else TableReport(with_pixels=job.save is not None)
-    failed_count = 0
-    with _Run(job, family) as sender:
-        sender.open(quality)  # before any file is read: if there is no cloud, say so at once
+    options: ImageOptions = job.options or ImageOptions()
+    coding = _Coding(job, options)
+    if options.save is not None:
+        make_folder(options.save)
+    columns = (
+        Column("file"),
+        Column("codec"),
+        *task_columns(RECONSTRUCTION),
+        Column("bytes", is_number=True),
+        Column("bits/pixel", is_number=True),
+        *((Column("PSNR dB", is_number=True),) if options.save is not None else ()),
+        Column("ms", is_number=True),
+    )
+    flow = _Flow(job, options, coding, columns)
+    try:
+        client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
         names = list(input_names(job.inputs, image_paths))
-        with progress_bar(len(names)) as progress:
-            task = progress.add_task("sending", total=len(names))
-            try:
-                for entry in sender.run(names, quality):
-                    failed_count += isinstance(entry, Failure)
-                    report.add(entry)
-                    progress.advance(task)
-            finally:
-                report.finish()
-    return failed_count
+        with sending(client, open_report(columns, as_json=job.as_json), names, "sending") as sender:
+            for name in names:
+                flow.send(sender, name)
+            sender.drain()
+        return sender.failed_count
+    finally:
+        flow.close()
+
+
+def pack(job: Job) -> Iterator[Packed | Failure]:
+    """The packets of what was named, one an image. InputError: no such codec or quality."""
+    coding = _Coding(job, job.options or ImageOptions())
+    for name in input_names(job.inputs, image_paths):
+        if isinstance(name, Failure):
+            yield name
+            continue
+        try:
+            image = coding.read(name)
+            quality, coded = coding.encode(image)
+        except IsthmusError as error:
+            yield Failure(name, error)
+            continue
+        rate = coded.packet_bits / (image.width * image.height)
+        words = f"{image.width} x {image.height}, {coded.packet.size_bytes} bytes, {rate:.3f} bits a pixel"
+        yield Packed(name, coding.family.encoder(quality).manifest, coded, words)
 
 
 def make_folder(path: Path) -> None:
@@ -108,69 +94,99 @@ def make_folder(path: Path) -> None:
         raise InputError(f"{path}: expected a folder, or a place to make it: {error.strerror or error}") from error
 
 
-class _Run:
-    """One run: at most one stream at a time, as each quality is a codec of its own."""
+class _Coding:
+    """How a job's images are read and coded.
 
-    def __init__(self, job: ImageJob, family: ImageFamily) -> None:
+    Attributes:
+        family: of the codec.
+        quality: that is asked for, where no bound on bytes chooses it.
+    """
+
+    def __init__(self, job: Job, options: ImageOptions) -> None:
+        if options.quality and options.max_bytes:
+            raise InputError("expected --quality or --max-bytes, got both; --max-bytes chooses the quality")
+        self.family, self.quality = find_family(job.codec, job.zoo, options.quality, job.engine)
+        self._format = job.format or None
+        self._max_bytes = options.max_bytes
+        self._adaptation = Adaptation(options.adaptation)
+
+    def read(self, name: str) -> Image:
+        """The image of a file; "-" is standard input."""
+        return read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
+
+    def encode(self, image: Image) -> tuple[int, Coded[CodedImage]]:
+        """(quality, packet) of an image."""
+        if self._max_bytes:
+            return self.family.encode_within(image, self._max_bytes, self._adaptation)
+        return self.quality, self.family.encoder(self.quality).encode(image, self._adaptation)
+
+
+class _Flow:
+    """Images of one run, each in the stream of its quality."""
+
+    def __init__(self, job: Job, options: ImageOptions, coding: _Coding, columns: Sequence[Column]) -> None:
         self._job = job
-        self._family = family
-        self._client: CloudClient | None = None
+        self._options = options
+        self._coding = coding
+        self._columns = columns
+        self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
-        self._waiting: deque[_Waiting | Failure] = deque()
         self._saved: set[str] = set()
 
-    def __enter__(self) -> _Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._client is not None:
-            self._client.close()
-
-    def open(self, quality: int) -> CloudClient:
+    def open(self, quality: int) -> CloudClient[FrameReconstruction]:
         """The stream of a quality; that of another one is closed."""
         if self._client is None or quality != self._quality:
-            if self._client is not None:
-                self._client.close()
+            self.close()
+            wait_s = self._job.wait_s(IMAGE)
             self._client = CloudClient(
                 self._job.address,
-                self._family.encoder(quality).manifest,
-                wants_pixels=self._job.save is not None,
-                connect_timeout_s=self._job.timeout_s,
-                result_timeout_s=self._job.timeout_s,
+                self._coding.family.encoder(quality).manifest,
+                RECONSTRUCTION,
+                wants_pixels=self._options.save is not None,
+                connect_timeout_s=wait_s,
+                result_timeout_s=wait_s,
             )
             self._quality = quality
             self._client.open()
         return self._client
 
-    def run(self, names: list[str | Failure], quality: int) -> Iterator[ImageAnswer | Failure]:
-        """What becomes of each file, in order."""
-        for name in names:
-            if isinstance(name, Failure):
-                self._waiting.append(name)
-                continue
-            try:
-                image = read_image(sys.stdin.buffer if name == "-" else name, format=self._job.format or None)
-                yield from self._make_room(image)
-                chosen, encoded = self._encode(image, quality)
-                if chosen != self._quality:
-                    yield from self._finish()
-                self._check_size(encoded)
-            except IsthmusError as error:
-                self._waiting.append(Failure(name, error))
-                continue
-            self.open(chosen).send(encoded.packet)
-            self._waiting.append(_Waiting(name, f"{self._family.name}-q{chosen}", image, encoded))
-        yield from self._finish()
+    def close(self) -> None:
+        """End the stream."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
-    def _encode(self, image: Image, quality: int) -> tuple[int, EncodedImage]:
-        if self._job.max_bytes:
-            return self._family.encode_within(image, self._job.max_bytes, self._job.adaptation)
-        return quality, self._family.encoder(quality).encode(image, self._job.adaptation)
+    def send(self, sender: Sender, name: str | Failure) -> None:
+        """Send the image of one file, or report that there is none."""
+        if isinstance(name, Failure):
+            sender.place(failure_row(name.name, name.error, self._columns))
+            return
+        try:
+            image = self._coding.read(name)
+        except IsthmusError as error:
+            sender.place(self.failed(name, error))
+            return
+        pixel_count = image.width * image.height
+        while sender.unanswered_count and (
+            sender.unanswered_count >= MAX_WAITING_COUNT or sender.weight + pixel_count > MAX_PIXELS
+        ):
+            sender.take()
+        try:
+            chosen, coded = self._coding.encode(image)
+            self._check_size(coded)
+        except IsthmusError as error:
+            sender.place(self.failed(name, error))
+            return
+        if chosen != self._quality:
+            sender.drain()
+        sender.client = self.open(chosen)
+        told = _ImageTold(self, name, f"{self._coding.family.name}-q{chosen}", image, coded)
+        sender.send(coded.packet, told, pixel_count)
 
-    def _check_size(self, encoded: EncodedImage) -> None:
+    def _check_size(self, coded: Coded[CodedImage]) -> None:
         assert self._client is not None  # opened before any file is read
         limits = self._client.open().limits.packet
-        size, count = encoded.packet.size_bytes, encoded.coded.symbols.count
+        size, count = coded.packet.size_bytes, coded.detail.symbols.count
         if size > limits.max_packet_size_bytes or count > limits.max_symbol_count:
             raise LimitExceededError(
                 f"expected a packet of at most {limits.max_packet_size_bytes} bytes and {limits.max_symbol_count} "
@@ -178,71 +194,83 @@ class _Run:
                 "image smaller, or choose a lower quality if it is the bytes"
             )
 
-    def _make_room(self, image: Image) -> Iterator[ImageAnswer | Failure]:
-        """Take results until another image may be under way."""
-        while self._waiting and (
-            len(self._waiting) >= MAX_WAITING_COUNT or self._pixel_count() + image.width * image.height > MAX_PIXELS
-        ):
-            yield self._next()
+    def failed(self, name: str, error: IsthmusError) -> Row:
+        """The row of an image that came to nothing."""
+        return failure_row(name, error, self._columns)
 
-    def _pixel_count(self) -> int:
-        return sum(w.image.width * w.image.height for w in self._waiting if isinstance(w, _Waiting))
+    def keep(self, name: str, codec: str, png: bytes) -> str:
+        """Save a reconstruction as photo.image-light-q4.png, never the name of a picture that was there; "" if unasked.
 
-    def _finish(self) -> Iterator[ImageAnswer | Failure]:
-        while self._waiting:
-            yield self._next()
-
-    def _next(self) -> ImageAnswer | Failure:
-        """The result of the first image under way."""
-        waiting = self._waiting.popleft()
-        if isinstance(waiting, Failure):
-            return waiting
-        assert self._client is not None  # it has sent this image
-        result = self._client.receive()
-        try:
-            return self._answer(waiting, result, result.reconstruction)
-        except IsthmusError as error:
-            return Failure(waiting.name, error)
-
-    def _answer(self, waiting: _Waiting, result: FrameResult, found: FrameReconstruction) -> ImageAnswer:
-        image, coded = waiting.image, waiting.encoded.coded
-        if (found.height, found.width) != (image.height, image.width):
-            raise MessageError(
-                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
-            )
-        psnr_db, saved = math.nan, ""
-        if self._job.save is not None:
-            psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels)
-            saved = self._write(waiting, found.png, self._job.save)
-        return ImageAnswer(
-            name=waiting.name,
-            codec=waiting.codec,
-            height=image.height,
-            width=image.width,
-            adaptation=coded.symbols.adaptation,
-            estimated_bits=coded.estimated_bits,
-            side_bits=coded.side_bits,
-            payload_bits=coded.payload_bits,
-            packet_bits=coded.packet_bits,
-            pixels_crc32=found.pixels_crc32,
-            psnr_db=psnr_db,
-            saved=saved,
-            encode_ms=waiting.encoded.timing.total_s * 1e3,
-            round_trip_ms=result.round_trip_s * 1e3,
-        )
-
-    def _write(self, waiting: _Waiting, png: bytes, folder: Path) -> str:
-        """Save a reconstruction as photo.image-light-q4.png: never the name of a picture that was there."""
-        stem = "stdin" if waiting.name == "-" else Path(waiting.name).stem
-        name = f"{stem}.{waiting.codec}"
-        number = 1
-        while name in self._saved:
+        Raises:
+            InputError: it cannot be written.
+        """
+        if self._options.save is None:
+            return ""
+        stem = "stdin" if name == "-" else Path(name).stem
+        file, number = f"{stem}.{codec}", 1
+        while file in self._saved:
             number += 1
-            name = f"{stem}-{number}.{waiting.codec}"
-        self._saved.add(name)
-        path = folder / f"{name}.png"
+            file = f"{stem}-{number}.{codec}"
+        self._saved.add(file)
+        path = self._options.save / f"{file}.png"
         try:
             path.write_bytes(png)
         except OSError as error:
             raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
         return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageTold:
+    """How the result of one image is told."""
+
+    flow: _Flow
+    name: str
+    codec: str
+    image: Image
+    coded: Coded[CodedImage]
+
+    def answered(self, result: FrameResult[FrameReconstruction]) -> Sequence[Row]:
+        """One row; a failure if what came back is not of this image."""
+        try:
+            return [self._row(result.value, result.round_trip_s * 1e3)]
+        except IsthmusError as error:
+            return [self.flow.failed(self.name, error)]
+
+    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
+        """One row."""
+        del why
+        return [self.flow.failed(self.name, error)]
+
+    def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
+        image, coded = self.image, self.coded
+        if (found.height, found.width) != (image.height, image.width):
+            raise MessageError(
+                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
+            )
+        psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
+        saved = self.flow.keep(self.name, self.codec, found.png)
+        told = RECONSTRUCTION.tell(found, ())
+        bits_per_pixel = coded.packet_bits / (image.height * image.width)
+        encode_ms = coded.timing.total_s * 1e3
+        cells = (
+            *(self.name, self.codec, *told.cells),
+            str(coded.packet_bits // 8),
+            f"{bits_per_pixel:.3f}",
+            *((f"{psnr_db:.2f}",) if saved else ()),
+            f"{encode_ms + round_trip_ms:.1f}",
+        )
+        fields = {"file": self.name, "codec": self.codec} | told.fields
+        fields |= {
+            "adaptation": str(coded.detail.symbols.adaptation),
+            "estimated_bits": round(float(coded.estimated_bits.sum()), 3),
+            "side_bits": coded.detail.side_bits,
+            "payload_bits": coded.payload_bits,
+            "packet_bits": coded.packet_bits,
+            "bits_per_pixel": round(bits_per_pixel, 6),
+            "encode_ms": round(encode_ms, 3),
+            "round_trip_ms": round(round_trip_ms, 3),
+        }
+        if saved:
+            fields |= {"saved": saved, "psnr_db": round(psnr_db, 4) if math.isfinite(psnr_db) else "inf"}
+        return Row(cells, fields)

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.bits.prior import Prior
 from isthmus.common.bits.symbols import Symbols
+from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.fields import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
@@ -35,46 +35,7 @@ MAX_RUN_POINT_COUNT = 4096
 THINNING_SEED = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeTiming:
-    """Seconds of each step of one `encode` or `encode_batch`."""
-
-    normalize_s: float
-    network_s: float
-    entropy_encode_s: float
-
-    @property
-    def total_s(self) -> float:
-        """All of it."""
-        return self.normalize_s + self.network_s + self.entropy_encode_s
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One packet, and what it was made of."""
-
-    packet: Packet
-    symbols: Symbols
-    timing: EncodeTiming
-    prior: Prior
-
-    @property
-    def estimated_bits(self) -> npt.NDArray[np.float64]:
-        """Ideal bits of each signal under the codec's prior, float64 `[signals]`; computed when asked for."""
-        return self.prior.estimated_bits(self.symbols)
-
-    @property
-    def payload_bits(self) -> int:
-        """Bits of the coded sections, without what the packet puts around them."""
-        return 8 * sum(map(len, self.packet.sections))
-
-    @property
-    def packet_bits(self) -> int:
-        """Bits of the whole packet."""
-        return 8 * self.packet.size_bytes
-
-
-class Encoder:
+class PointCloudEncoder:
     """Edge half of one codec. Holds nothing between clouds; not to be used by two threads at once.
 
     Args:
@@ -109,7 +70,7 @@ class Encoder:
             raise ManifestError(
                 f"{folder.path}: expected a codec for clouds whose z points up, got {manifest.preprocessing.up_axis}"
             )
-        if checksum_size_bytes not in (None, 0, 2, 4):
+        if checksum_size_bytes not in (None, *CHECKSUM_SIZES_BYTES):
             raise InputError(f"checksum_size_bytes: expected 0, 2 or 4, got {checksum_size_bytes}")
         self._checksum_size_bytes = manifest.checksum_size_bytes if checksum_size_bytes is None else checksum_size_bytes
         self._prior = manifest.prior
@@ -119,7 +80,7 @@ class Encoder:
         ends = End("points", "float", 3), End("symbols", "int32", manifest.channels)
         self._network = open_half(folder, EDGE_HALF, ends, threads, self.engine)
 
-    def encode(self, cloud: PointCloud) -> Encoded:
+    def encode(self, cloud: PointCloud) -> Coded[Symbols]:
         """One cloud, one packet.
 
         Raises:
@@ -132,7 +93,7 @@ class Encoder:
         symbols = Symbols(self._network.run({"points": points[None]})[0])
         return self._encoded(symbols, start_s, normalized_s)
 
-    def encode_batch(self, clouds: Sequence[PointCloud]) -> Encoded:
+    def encode_batch(self, clouds: Sequence[PointCloud]) -> Coded[Symbols]:
         """All clouds in one packet, coded together. A batch of one is the packet `encode` makes.
 
         Raises:
@@ -180,8 +141,12 @@ class Encoder:
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _encoded(self, symbols: Symbols, start_s: float, normalized_s: float) -> Encoded:
+    def _encoded(self, symbols: Symbols, start_s: float, normalized_s: float) -> Coded[Symbols]:
         ran_s = time.perf_counter()
         packet = Packet.intra(self._prior.encode(symbols), symbols, self._checksum_size_bytes)
-        timing = EncodeTiming(normalized_s - start_s, ran_s - normalized_s, time.perf_counter() - ran_s)
-        return Encoded(packet, symbols, timing, self._prior)
+        steps = (
+            ("normalize", normalized_s - start_s),
+            ("network", ran_s - normalized_s),
+            ("entropy_encode", time.perf_counter() - ran_s),
+        )
+        return Coded(packet, Timing(steps), symbols, lambda: self._prior.estimated_bits(symbols))

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError, ManifestError
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import VideoFrame
@@ -39,9 +40,6 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.frame_size import fitted
 
-__all__ = ["EncodedFrame", "VideoEncoder", "VideoPolicy", "VideoTiming"]
-
-
 MIN_ENERGY = 0.1
 """Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
 
@@ -50,43 +48,33 @@ Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class VideoTiming:
-    """Seconds of each stage of one `encode`.
-
-    Attributes:
-        motion_s: canvas, search, and damage.
-        analysis_s: the network, and what is made of its latents.
-        entropy_s: prediction and entropy coding.
-    """
-
-    motion_s: float
-    analysis_s: float
-    entropy_s: float
-
-    @property
-    def total_s(self) -> float:
-        """All of it."""
-        return self.motion_s + self.analysis_s + self.entropy_s
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedFrame(CodedFrame):
-    """A coded frame, and how it came to be.
+class FrameDetail:
+    """How a coded frame came to be.
 
     Attributes:
+        state: that the packet leads to on both sides.
+        is_key: whether it refers to nothing but itself.
+        motion_bits, residual_bits: of the sections of a predicted frame; both 0 for a key frame.
         field: its motion and the modes of its blocks; None for a key frame.
         cause: why it is a key frame: first, forced, mode, size, interval, cut, drift or rate; "" if it is none.
         damage: mean over its blocks, a share of the contrast, before any residual; 0 where none was estimated.
         network_runs: whether the edge's network ran.
-        timing: seconds by stage.
     """
 
+    state: LatentState
+    is_key: bool
+    motion_bits: int
+    residual_bits: int
     field: MotionField | None
     cause: str
     damage: float
     network_runs: bool
-    timing: VideoTiming
+
+    @property
+    def kind(self) -> str:
+        """In a word: "key", "motion", or "residual" for motion with a residual."""
+        return "key" if self.is_key else "residual" if self.residual_bits else "motion"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +128,7 @@ class VideoEncoder:
         """Make the next frame a key frame: the cloud has lost what it held, or was never given it."""
         self._is_forced = True
 
-    def encode(self, frame: VideoFrame) -> EncodedFrame:
+    def encode(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """The next frame of the stream.
 
         Raises:
@@ -151,9 +139,9 @@ class VideoEncoder:
         cause = self._known_cause(size)
         coded = self._key_frame(frame, cause) if cause else self._frame(frame)
         self._serial = (self._serial + 1) % SERIALS
-        self._since_key = 1 if coded.is_key else self._since_key + 1
+        self._since_key = 1 if coded.detail.is_key else self._since_key + 1
         self._last_index, self._size = frame.index, size
-        if coded.is_key:
+        if coded.detail.is_key:
             self._is_forced = False
         return coded
 
@@ -186,7 +174,7 @@ class VideoEncoder:
             return "size"
         return "interval" if self._since_key >= policy.key_interval else ""
 
-    def _key_frame(self, frame: VideoFrame, cause: str) -> EncodedFrame:
+    def _key_frame(self, frame: VideoFrame, cause: str) -> Coded[FrameDetail]:
         start_s = time.perf_counter()
         canvas = self._canvas(frame) if self.policy.mode != "intra" else None
         seen_s = time.perf_counter()
@@ -198,12 +186,12 @@ class VideoEncoder:
 
     def _finish_key(
         self, coded: CodedFrame, canvas: UInt8 | None, cause: str, damage: float, at_s: tuple[float, float, float]
-    ) -> EncodedFrame:
+    ) -> Coded[FrameDetail]:
         held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
         self._latest = self._key = held
         return _encoded(coded, None, cause, damage, True, at_s)
 
-    def _frame(self, frame: VideoFrame) -> EncodedFrame:
+    def _frame(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """A frame that may be predicted."""
         start_s = time.perf_counter()
         policy = self.policy
@@ -236,7 +224,7 @@ class VideoEncoder:
         reference: LatentState,
         damage: float,
         at_s: tuple[float, float],
-    ) -> EncodedFrame:
+    ) -> Coded[FrameDetail]:
         """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
         y = self.latents(frame)
         predicted = self._coder.predict(reference, field)
@@ -306,22 +294,18 @@ def _encoded(
     damage: float,
     network_runs: bool,
     at_s: tuple[float, float, float],
-) -> EncodedFrame:
+) -> Coded[FrameDetail]:
     start_s, seen_s, analysed_s = at_s
-    timing = VideoTiming(seen_s - start_s, analysed_s - seen_s, time.perf_counter() - analysed_s)
-    return EncodedFrame(
-        coded.packet,
-        coded.state,
-        coded.is_key,
-        coded.estimated_bits,
-        coded.motion_bits,
-        coded.residual_bits,
-        field,
-        cause,
-        damage,
-        network_runs,
-        timing,
+    # Canvas, search and damage; the network, and what is made of its latents; prediction and entropy coding.
+    steps = (
+        ("motion", seen_s - start_s),
+        ("analysis", analysed_s - seen_s),
+        ("entropy_encode", time.perf_counter() - analysed_s),
     )
+    detail = FrameDetail(
+        coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, field, cause, damage, network_runs
+    )
+    return Coded(coded.packet, Timing(steps), detail, lambda: np.array([coded.estimated_bits]))
 
 
 _ROUGH_BITS = np.concatenate(([0.1], 2.1 + 2 * np.log2(1 + np.arange(1, 256)))).astype(np.float32)

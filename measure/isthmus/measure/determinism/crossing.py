@@ -18,12 +18,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, ReferenceMissingError
 from isthmus.common.signals import VideoFrame
-from isthmus.common.video.coder import CodedFrame
 from isthmus.common.video.state import LatentState, References
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
+from isthmus.edge.video.encoder import FrameDetail
 
 WINDOW = 6  # frames in flight
 
@@ -78,7 +79,7 @@ class Tally:
 class Encoder(Protocol):
     """What is asked of an encoder of videos."""
 
-    def encode(self, frame: VideoFrame) -> CodedFrame:
+    def encode(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """The next frame."""
         ...
 
@@ -90,7 +91,7 @@ class Encoder(Protocol):
 class Witness(Protocol):
     """Who looks at sound frames that were answered with the right state."""
 
-    def see(self, coded: CodedFrame, references: tuple[LatentState, ...], result: FrameResult) -> None:
+    def see(self, coded: Coded[FrameDetail], references: tuple[LatentState, ...], result: FrameResult) -> None:
         """One frame, the encoder's states that it may refer to, and what the cloud said."""
         ...
 
@@ -100,7 +101,7 @@ class _Sent:
     """A frame in flight. `is_expected` says whether labels must come; it has no meaning if not `is_certain`."""
 
     number: int
-    coded: CodedFrame
+    coded: Coded[FrameDetail]
     references: tuple[LatentState, ...]
     is_sound: bool
     is_certain: bool
@@ -138,8 +139,8 @@ class Crossing:
         number = 0
         while self._tally.predicted_frames < count:
             coded = self._encoder.encode(next(frames))
-            self._states[coded.state.serial] = coded.state
-            if coded.is_key:
+            self._states[coded.detail.state.serial] = coded.detail.state
+            if coded.detail.is_key:
                 self._last_key_number = number
             self._cross(number, coded)
             while len(self._in_flight) >= WINDOW:
@@ -153,7 +154,7 @@ class Crossing:
             self._take()
         return self._tally
 
-    def _cross(self, number: int, coded: CodedFrame) -> None:
+    def _cross(self, number: int, coded: Coded[FrameDetail]) -> None:
         draw, rates = self._random.random(), self._rates
         if draw < rates.dropped:
             self._tally.dropped += 1
@@ -165,12 +166,12 @@ class Crossing:
             return
         if draw < rates.dropped + rates.corrupted + rates.reconnect:
             self._reconnect()
-        if coded.is_key:
+        if coded.detail.is_key:
             self._is_certain = True
-        is_expected = coded.is_key or self._is_held(coded.packet)
+        is_expected = coded.detail.is_key or self._is_held(coded.packet)
         self._send(_Sent(number, coded, self._held.states, True, self._is_certain, is_expected), coded.packet)
         if is_expected:
-            self._held.add(coded.state, is_key=coded.is_key)
+            self._held.add(coded.detail.state, is_key=coded.detail.is_key)
 
     def _reconnect(self) -> None:
         """End the stream, now and then with frames in flight; the encoder is told, or finds out by an answer."""
@@ -207,7 +208,7 @@ class Crossing:
             if sent.number >= self._last_key_number:
                 self._encoder.force_key()
             return
-        is_right = result.state_crc32 == coded.state.crc32()
+        is_right = result.value.state_crc32 == coded.detail.state.crc32()
         if not is_right:
             tally.wrong_results += 1
         if not sent.is_sound:
@@ -216,7 +217,7 @@ class Crossing:
             tally.mismatches += 1
             return
         tally.packet_bits += coded.packet_bits
-        if coded.is_key:
+        if coded.detail.is_key:
             tally.key_frames += 1
             tally.recoveries += self._is_recovering
             self._is_recovering = False

@@ -160,7 +160,7 @@ def _coded(codec: CodecFolder[ImageManifest], images: ImageSet) -> list[CodedIma
     """Every image's packet; with synthesized tables if the codec has them, else with static ones."""
     encoder = ImageEncoder(codec.path)
     adaptation = Adaptation.SYNTHESIZED if codec.manifest.bins else Adaptation.STATIC
-    return [encoder.encode(images.read(index), adaptation).coded for index in range(len(images))]
+    return [encoder.encode(images.read(index), adaptation).detail for index in range(len(images))]
 
 
 def _first_candidates(tables: ImageTables) -> CdfTables:

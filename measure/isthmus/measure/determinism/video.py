@@ -28,7 +28,8 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.client import CloudClient
-from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.command_line import command_line
 from isthmus.measure.determinism.crossing import Crossing, Rates, Tally

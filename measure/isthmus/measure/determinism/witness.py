@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, CodecFolder
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.edge.call import FrameResult
-from isthmus.edge.video.encoder import VideoEncoder, VideoPolicy
+from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.determinism.runtimes import open_reference
 
 Int32 = npt.NDArray[np.int32]
@@ -81,16 +83,16 @@ class Replay:
         self._limit = limit
         self.replayed = self.state_mismatches = self.relabelled = self.label_mismatches = 0
 
-    def see(self, coded: CodedFrame, references: tuple[LatentState, ...], result: FrameResult) -> None:
+    def see(self, coded: Coded[FrameDetail], references: tuple[LatentState, ...], result: FrameResult) -> None:
         """One frame that the cloud answered; passed over once the limit is reached."""
         if self.replayed >= self._limit:
             return
         state = self._coder.decode(coded.packet, references).state
         self.replayed += 1
-        self.state_mismatches += state.crc32() != result.state_crc32
+        self.state_mismatches += state.crc32() != result.value.state_crc32
         self.relabelled += 1
         logits = self._classify({"y_hat": state.y_hat[None]})[0]
-        self.label_mismatches += int(logits.argmax()) != result.top().class_index
+        self.label_mismatches += int(logits.argmax()) != result.value.top().class_index
 
 
 def _in_python(model: ContextModel) -> PythonContext:

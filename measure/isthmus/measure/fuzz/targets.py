@@ -23,7 +23,7 @@ from isthmus.common.zoo import find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
-from isthmus.edge.pointcloud.encoder import Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.command_line import command_line
 from isthmus.measure.fuzz import video as fuzz_video
@@ -125,7 +125,7 @@ def _cloud_target(folder: Path) -> FuzzTarget:
     clouds = [PointCloud(points) for points in generate_set(CLOUDS_PER_CLASS, POINTS, SEED).clouds]
     packets = []
     for size_bytes in CHECKSUM_SIZES_BYTES:
-        encoder = Encoder(folder, checksum_size_bytes=size_bytes)
+        encoder = PointCloudEncoder(folder, checksum_size_bytes=size_bytes)
         packets += [encoder.encode_batch(clouds[:count]).packet.to_bytes() for count in BATCHES]
     return cloud_target(load_codec_folder(folder, needed=(), kind=PointCloudManifest).manifest, packets)
 

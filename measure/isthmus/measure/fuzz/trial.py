@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isthmus.common.bits.packet import Limits, Packet, PacketType
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import IsthmusError, RemoteError
+from isthmus.common.limits import Limits
 
 MAX_CASE_S = 1.0
 MEMORY_EVERY = 25

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError
-from isthmus.common.image.coder import Adaptation, ImageSymbols
+from isthmus.common.image.coder import Adaptation, CodedImage, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.quality import UInt8, psnr_rgb_db
 from isthmus.common.image.tables import ImageTables
@@ -27,7 +28,7 @@ from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.data.image.files import read_image
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
-from isthmus.edge.image.encoder import EncodedImage, ImageEncoder
+from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
 from isthmus.measure.curve import Float64
 from isthmus.measure.image.baselines import ms_ssim_or_nan
@@ -173,7 +174,7 @@ def _pass(
             message_bits = 8 * (client.traffic.sent_bytes - sent_before)
             for name, value in _measured(encoded, result, message_bits, 8 * crossed.up).items():
                 columns[name][index] = value
-            told = result.reconstruction
+            told = result.value
             if is_first:
                 pixels = read_image(told.png).pixels
                 if told.pixels_crc32 != zlib.crc32(pixels.tobytes()):
@@ -183,7 +184,7 @@ def _pass(
                         told.pixels_crc32,
                         *_quality(image.pixels, pixels),
                         8 * crossed.down,
-                        *bounds.differences(encoded.coded.symbols),
+                        *bounds.differences(encoded.detail.symbols),
                     )
                 )
             elif told.pixels_crc32 != pictures[index].crc32:
@@ -195,15 +196,17 @@ def _pass(
     return AdaptationRow(adaptation, **columns)
 
 
-def _send(client: CloudClient, encoded: EncodedImage) -> FrameResult:
+def _send(client: CloudClient, encoded: Coded[CodedImage]) -> FrameResult:
     client.send(encoded.packet)
     result = client.receive()
-    _ = result.reconstruction  # raises the frame's error, if it has one
+    _ = result.value  # raises the frame's error, if it has one
     return result
 
 
-def _measured(encoded: EncodedImage, result: FrameResult, message_bits: float, wire_bits: float) -> dict[str, float]:
-    coded, timing = encoded.coded, encoded.timing
+def _measured(
+    encoded: Coded[CodedImage], result: FrameResult, message_bits: float, wire_bits: float
+) -> dict[str, float]:
+    coded, timing = encoded.detail, encoded.timing
     decode_s, task_s = result.timing.entropy_decode_us * 1e-6, result.timing.task_us * 1e-6
     return {
         "estimated_bits": coded.estimated_bits,
@@ -212,8 +215,8 @@ def _measured(encoded: EncodedImage, result: FrameResult, message_bits: float, w
         "packet_bits": coded.packet_bits,
         "message_bits": message_bits,
         "wire_bits": wire_bits,
-        "analysis_ms": 1e3 * (timing.analysis_s + timing.hyper_s),
-        "entropy_encode_ms": 1e3 * timing.entropy_encode_s,
+        "analysis_ms": 1e3 * (timing.seconds("analysis", "hyper")),
+        "entropy_encode_ms": 1e3 * timing.seconds("entropy_encode"),
         "wire_ms": 1e3 * max(0.0, result.round_trip_s - decode_s - task_s),
         "entropy_decode_ms": 1e3 * decode_s,
         "synthesis_ms": 1e3 * task_s,

@@ -75,8 +75,8 @@ def take_specimens(folder: Path, images: ImageSet, address: str, count: int = SP
         for index in np.unique(np.linspace(0, len(images) - 1, count).round().astype(int)).tolist():
             original = images.read(index)
             packet = encoder.encode(original).packet
-            (result,) = client.reconstruct([packet])
-            ours = read_image(result.reconstruction.png).pixels
+            (result,) = client.results([packet])
+            ours = read_image(result.value.png).pixels
             data = jpeg_of_size(original.pixels, packet.size_bytes)
             found.append(
                 Specimen(

@@ -20,12 +20,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.bits.symbols import Symbols
+from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError, InputError
 from isthmus.common.manifest.folder import EDGE_FILE, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
-from isthmus.edge.pointcloud.encoder import Encoded, Encoder
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.measure.percentiles import Percentiles
 from isthmus.measure.pointcloud.options import LiveOptions
 from isthmus.measure.pointcloud.point import STAGES, CodecPoint, Rate, StageTimes, Traffic
@@ -66,7 +68,7 @@ def measure_codec(
         IsthmusError: what encoding or the stream raises.
     """
     codec = load_codec_folder(folder, needed=(EDGE_FILE,), kind=PointCloudManifest)
-    encoder = Encoder(codec, options.threads)
+    encoder = PointCloudEncoder(codec, options.threads)
     manifest = encoder.manifest
     if manifest.class_names != trial.class_names:
         raise InputError(
@@ -113,7 +115,7 @@ def clouds_to_send(trial: TrialClouds, options: LiveOptions) -> int:
     return len(trial) * (1 + len(trial.draws) + len(trial.turned)) + timed
 
 
-def _ping_pong(meter: WireMeter, encoder: Encoder, clouds: Sequence[PointCloud], progress: Progress) -> _Pass:
+def _ping_pong(meter: WireMeter, encoder: PointCloudEncoder, clouds: Sequence[PointCloud], progress: Progress) -> _Pass:
     with CloudClient(meter.address, encoder.manifest) as client:
         client.open()
         before = meter.counted()
@@ -121,7 +123,7 @@ def _ping_pong(meter: WireMeter, encoder: Encoder, clouds: Sequence[PointCloud],
         for cloud in clouds:
             encoded = encoder.encode(cloud)
             client.send(encoded.packet)
-            predicted.append(client.receive().top().class_index)
+            predicted.append(client.receive().value.top().class_index)
             sent.append(encoded)
             progress(1)
         traffic = Traffic.mean(meter.counted() - before, len(clouds))
@@ -130,12 +132,12 @@ def _ping_pong(meter: WireMeter, encoder: Encoder, clouds: Sequence[PointCloud],
 
 
 def _coalesced(
-    meter: WireMeter, encoder: Encoder, clouds: Sequence[PointCloud], group: int, progress: Progress
+    meter: WireMeter, encoder: PointCloudEncoder, clouds: Sequence[PointCloud], group: int, progress: Progress
 ) -> _Pass:
     with CloudClient(meter.address, encoder.manifest) as client:
         client.open()
         before = meter.counted()
-        sent: list[Encoded] = []
+        sent: list[Coded[Symbols]] = []
         predicted = _classify(client, encoder, clouds, group, progress, sent=sent)
         traffic = Traffic.mean(meter.counted() - before, len(clouds))
         message_bits = 8 * client.traffic.sent_bytes / len(clouds)
@@ -143,7 +145,7 @@ def _coalesced(
 
 
 def _answers(
-    address: str, encoder: Encoder, clouds: Sequence[PointCloud], options: LiveOptions, progress: Progress
+    address: str, encoder: PointCloudEncoder, clouds: Sequence[PointCloud], options: LiveOptions, progress: Progress
 ) -> Int64:
     with CloudClient(address, encoder.manifest) as client:
         return _classify(client, encoder, clouds, options.coalesced_clouds, progress, sent=[])
@@ -151,12 +153,12 @@ def _answers(
 
 def _classify(
     client: CloudClient,
-    encoder: Encoder,
+    encoder: PointCloudEncoder,
     clouds: Sequence[PointCloud],
     group: int,
     progress: Progress,
     *,
-    sent: list[Encoded],
+    sent: list[Coded[Symbols]],
 ) -> Int64:
     """Class of each cloud, `group` clouds a packet; each packet is added to `sent`."""
     predicted: list[int] = []
@@ -164,12 +166,12 @@ def _classify(
         encoded = encoder.encode_batch(clouds[start : start + group])
         sent.append(encoded)
         client.send(encoded.packet)
-        predicted += [labels[0].class_index for labels in client.receive().signals]
+        predicted += [labels[0].class_index for labels in client.receive().value.signals]
         progress(encoded.packet.signal_count)
     return np.array(predicted, np.int64)
 
 
-def _rate(sent: Sequence[Encoded], message_bits: float, traffic: Traffic) -> Rate:
+def _rate(sent: Sequence[Coded[Symbols]], message_bits: float, traffic: Traffic) -> Rate:
     """Mean bits a cloud over packets of any number of clouds."""
     clouds = sum(encoded.packet.signal_count for encoded in sent)
     return Rate(
@@ -182,7 +184,7 @@ def _rate(sent: Sequence[Encoded], message_bits: float, traffic: Traffic) -> Rat
 
 
 def _times(
-    address: str, encoder: Encoder, clouds: Sequence[PointCloud], timed_clouds: int, progress: Progress
+    address: str, encoder: PointCloudEncoder, clouds: Sequence[PointCloud], timed_clouds: int, progress: Progress
 ) -> StageTimes:
     """Milliseconds of each stage over the first clouds, one a message; warm-up rounds are thrown away."""
     chosen = clouds[: timed_clouds + WARM_UP_CLOUDS]
@@ -194,10 +196,10 @@ def _times(
             encoded = encoder.encode(cloud)
             client.send(encoded.packet)
             result = client.receive()
-            result.top()  # raises the frame's error, if it has one
+            result.value.top()  # raises the frame's error, if it has one
             decode_s, task_s = result.timing.entropy_decode_us * 1e-6, result.timing.task_us * 1e-6
-            seconds["edge"].append(encoded.timing.normalize_s + encoded.timing.network_s)
-            seconds["entropy_encode"].append(encoded.timing.entropy_encode_s)
+            seconds["edge"].append(encoded.timing.seconds("normalize", "network"))
+            seconds["entropy_encode"].append(encoded.timing.seconds("entropy_encode"))
             seconds["wire"].append(max(0.0, result.round_trip_s - decode_s - task_s))
             seconds["cloud_decode"].append(decode_s)
             seconds["cloud_task"].append(task_s)

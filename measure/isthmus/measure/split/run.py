@@ -20,6 +20,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.signal import VIDEO
 from isthmus.data.image.labelled import LabelledImages
 from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder
@@ -205,9 +206,10 @@ def _live(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "video-split-live"
         manifest = write_split_codec(network, seen, chosen, folder, EDGE_ENCODER)
-        from isthmus.cloud.video.codec import VideoInference
+        from isthmus.cloud.half import Bench
+        from isthmus.cloud.video.codec import VideoCodec
 
-        local = VideoInference(folder)
+        local = VideoCodec(folder, Bench(VIDEO.allowance))
         decoder = local.decoder()
         encoder, again = (VideoEncoder(folder, VideoPolicy(mode="intra")) for _ in range(2))
         packets = answers = 0
@@ -215,7 +217,7 @@ def _live(
             for index, frame in enumerate(frames):
                 coded = encoder.encode(VideoFrame(Image(frame), index))
                 client.send(coded.packet)
-                answered = client.receive().top().class_index
+                answered = client.receive().value.top().class_index
                 same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
                 labels, _ = local.infer(decoder, same, 1)
                 packets += same != coded.packet.to_bytes()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError
-from isthmus.common.video.coder import CodedFrame
 from isthmus.data.video.clips import Clip
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
+from isthmus.edge.video.encoder import FrameDetail
 from isthmus.measure.video.network import Float32, nrmse
 from isthmus.measure.video.point import FrameTrace
 from isthmus.measure.video.runs import FrameLog, LatentSender, Truth
@@ -55,9 +56,9 @@ class LiveSender:
             coded, edge_ms = self._sender.encode(frame)
             self._client.send(coded.packet)
             result = self._client.receive()
-            answers.append(result.top().class_index)
+            answers.append(result.value.top().class_index)
             check_state(result, coded, f"{clip.name}, frame {frame.index}")
-            seen.append(coded.state.y_hat)
+            seen.append(coded.detail.state.y_hat)
             log.add(
                 coded,
                 8 * coded.packet.size_bytes,
@@ -70,11 +71,11 @@ class LiveSender:
         return log.trace(np.array(answers, np.int64), truth, nrmse(np.stack(seen), truth.latents))
 
 
-def check_state(result: FrameResult, coded: CodedFrame, where: str) -> None:
+def check_state(result: FrameResult, coded: Coded[FrameDetail], where: str) -> None:
     """CodecError if the cloud holds other latents than the encoder after a frame."""
-    if result.state_crc32 != coded.state.crc32():
+    if result.value.state_crc32 != coded.detail.state.crc32():
         raise CodecError(
-            f"{where}: expected the cloud to hold what the encoder holds, got CRC-32 {result.state_crc32:08x}"
+            f"{where}: expected the cloud to hold what the encoder holds, got CRC-32 {result.value.state_crc32:08x}"
         )
 
 

@@ -15,7 +15,7 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_zoo
 from isthmus.data.video.clips import Clip
-from isthmus.edge.video.encoder import VideoPolicy
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.options import words

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.coder import VideoCoder, VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.clips import Clip
-from isthmus.edge.video.encoder import EncodedFrame, VideoEncoder, VideoPolicy
+from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.video.input_codecs import InputCodec, code_clip
 from isthmus.measure.video.network import Float32, Int64, WholeNetwork, nrmse
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, SURE_PROBABILITY, FrameKind, FrameTrace
@@ -115,7 +117,7 @@ class LatentSender:
         self._encoder.force_key()
         return frames
 
-    def encode(self, frame: VideoFrame) -> tuple[EncodedFrame, float]:
+    def encode(self, frame: VideoFrame) -> tuple[Coded[FrameDetail], float]:
         """A frame's packet with the rest, and the milliseconds that it took."""
         start_s = time.perf_counter()
         coded = self._encoder.encode(frame)
@@ -148,13 +150,13 @@ class FrameLog:
         self._cloud_ms: list[float] = []
         self._runs: list[bool] = []
 
-    def add(self, coded: EncodedFrame, packet_bits: int, edge_ms: float, cloud_ms: float) -> None:
+    def add(self, coded: Coded[FrameDetail], packet_bits: int, edge_ms: float, cloud_ms: float) -> None:
         """One more."""
         self._bits.append(float(packet_bits))
         self._kinds.append(kind_of(coded))
         self._edge_ms.append(edge_ms)
         self._cloud_ms.append(cloud_ms)
-        self._runs.append(coded.network_runs)
+        self._runs.append(coded.detail.network_runs)
 
     def trace(
         self, answers: Int64, truth: Truth, errors: npt.NDArray[np.float64], more_cloud_ms: float = 0.0
@@ -172,11 +174,11 @@ class FrameLog:
         )
 
 
-def kind_of(coded: EncodedFrame) -> FrameKind:
+def kind_of(coded: Coded[FrameDetail]) -> FrameKind:
     """What a frame was sent as."""
-    if coded.is_key:
+    if coded.detail.is_key:
         return FrameKind.KEY
-    return FrameKind.RESIDUAL if coded.residual_bits else FrameKind.MOTION
+    return FrameKind.RESIDUAL if coded.detail.residual_bits else FrameKind.MOTION
 
 
 def send_input(codec: InputCodec, clip: Clip, key_interval: int, network: WholeNetwork, truth: Truth) -> FrameTrace:

@@ -1,0 +1,41 @@
+"""Images as a signal of the house."""
+
+from __future__ import annotations
+
+from isthmus.common.codec import Allowance, Signal
+from isthmus.common.limits import Limits, StreamLimits
+
+IMAGE_LIMITS = Limits(max_packet_size_bytes=16 << 20, max_symbol_count=1 << 26, max_signal_count=1)
+
+IMAGE = Signal(
+    name="image",
+    noun="image",
+    plural="images",
+    manifest="isthmus.common.image.manifest:ImageManifest",
+    formats={
+        ".png": "png",
+        ".jpg": "jpeg",
+        ".jpeg": "jpeg",
+        ".webp": "webp",
+        ".tif": "tiff",
+        ".tiff": "tiff",
+        ".bmp": "bmp",
+    },
+    default_codec="image-light-q4",
+    default_family="image-light",
+    # Packets are large and few; each stream may hold some tens of megabytes of packets and pixels.
+    allowance=Allowance(
+        StreamLimits(
+            IMAGE_LIMITS,
+            max_in_flight_frame_count=8,
+            max_message_size_bytes=IMAGE_LIMITS.max_packet_size_bytes + 64,
+        ),
+        max_stream_count=8,
+    ),
+    encoder="isthmus.edge.image.encoder:ImageEncoder",
+    cloud_half="isthmus.cloud.image.codec:ImageCodec",
+    pack="isthmus.edge.image.job:pack",
+    job="isthmus.edge.image.job:run",
+    options="isthmus.edge.image.options:ImageOptions",
+    answer_timeout_s=120.0,  # a large image takes a cloud longer than any cloud of points
+)

@@ -1,0 +1,35 @@
+"""Point clouds as a signal of the house."""
+
+from __future__ import annotations
+
+from isthmus.common.codec import Allowance, Signal
+from isthmus.common.limits import Limits, StreamLimits
+
+POINT_CLOUD = Signal(
+    name="point-cloud",
+    noun="point cloud",
+    plural="clouds of points",
+    manifest="isthmus.common.pointcloud.manifest:PointCloudManifest",
+    formats={
+        ".off": "off",
+        ".xyz": "xyz",
+        ".txt": "xyz",
+        ".csv": "xyz",
+        ".npy": "npy",
+        ".pcd.bin": "bin5",  # nuScenes's sweeps: five floats a point, the fifth the ring index
+        ".bin": "bin",
+        ".ply": "ply",
+        ".pcd": "pcd",
+        ".obj": "obj",
+        ".stl": "stl",
+    },
+    vague_suffixes=(".txt", ".csv", ".bin"),
+    default_codec="pc-lite-any-q10",
+    # Small packets, many at once: they are classified together.
+    allowance=Allowance(StreamLimits(Limits()), max_batch_frame_count=128),
+    encoder="isthmus.edge.pointcloud.encoder:PointCloudEncoder",
+    cloud_half="isthmus.cloud.pointcloud.codec:PointCloudCodec",
+    pack="isthmus.edge.pointcloud.job:pack",
+    job="isthmus.edge.pointcloud.job:run",
+    options="isthmus.edge.pointcloud.options:PointCloudOptions",
+)

@@ -1,0 +1,173 @@
+"""What an edge was asked to do, and the way that all jobs go: source -> encoder -> stream -> report.
+
+A signal's `run(job)` opens its encoder, and gives packets to a `Sender` as its source brings them; what becomes of them
+comes out as rows, in the order of the inputs. `run_files` is the whole way for a signal whose inputs are files, each
+one signal and one packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isthmus.common.codec import Signal
+from isthmus.common.coded import Coded, Encoder
+from isthmus.common.errors import IsthmusError
+from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.zoo import ZooFolders
+from isthmus.edge.call import FrameResult
+from isthmus.edge.client import CloudClient
+from isthmus.edge.failures import Failure, input_names, progress_bar
+from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
+from isthmus.edge.sender import Sender
+from isthmus.runtime.engine import AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What `isthmus edge` was asked to do.
+
+    Attributes:
+        inputs: files, folders, "-" for standard input, or whatever the signal reads.
+        address: of the cloud.
+        codec: a codec's name or folder, or a family's name.
+        zoo: where codecs are looked for, None for the usual places.
+        format: of the inputs, "" to tell by their names.
+        timeout_s: limit for each wait for the cloud, 0 for the signal's usual one.
+        engine: what runs the networks.
+        as_json: whether programs read what is reported.
+        options: the signal's own, None for its defaults.
+    """
+
+    inputs: tuple[str, ...]
+    address: str
+    codec: str
+    zoo: ZooFolders = None
+    format: str = ""
+    timeout_s: float = 0.0
+    engine: str = AUTO
+    as_json: bool = False
+    options: Any = None
+
+    def wait_s(self, signal: Signal) -> float:
+        """Limit for each wait for the cloud."""
+        return self.timeout_s or signal.answer_timeout_s
+
+
+def failure_row(name: str, error: IsthmusError, columns: Sequence[Column]) -> Row:
+    """An input that came to nothing, in its place."""
+    failure = Failure(name, error)
+    return Row((name, *["-"] * (len(columns) - 1)), failure.fields, failure.message, is_failure=True)
+
+
+@contextmanager
+def sending(client: CloudClient[Any], report: Report, names: Sequence[str | Failure], what: str) -> Iterator[Sender]:
+    """A sender over a list of inputs, with a bar over them; what was answered is reported however it ends."""
+    with progress_bar(len(names)) as progress:
+        bar = progress.add_task(what, total=len(names))
+        try:
+            yield Sender(client, report, on_row=lambda _: progress.advance(bar))
+        finally:
+            report.finish(Summary())
+
+
+def run_files(
+    job: Job,
+    signal: Signal,
+    encoder: Encoder[Any, Any],
+    paths_of: Callable[[Iterable[str | Path]], list[Path]],
+    read: Callable[[str], Any],
+) -> int:
+    """Send files, one packet each, and report what the codec's task makes of them.
+
+    Args:
+        job: as asked for.
+        signal: of the codec.
+        encoder: of the codec.
+        paths_of: the files of what was named. InputError where there is none.
+        read: the signal in a file.
+
+    Returns:
+        How many came to nothing.
+
+    Raises:
+        IsthmusError: what kept the stream from opening, or ended it.
+    """
+    task = encoder.manifest.task
+    columns = (Column("file"), *task_columns(task), Column("packet bits", True), Column("ms", True))
+    wait_s = job.wait_s(signal)
+    with CloudClient(job.address, encoder.manifest, task, connect_timeout_s=wait_s, result_timeout_s=wait_s) as client:
+        client.open()  # before any file is read: if there is no cloud, say so at once
+        names = list(input_names(job.inputs, paths_of))
+        with sending(client, open_report(columns, as_json=job.as_json), names, "sending") as sender:
+            for name in names:
+                if isinstance(name, Failure):
+                    sender.place(failure_row(name.name, name.error, columns))
+                    continue
+                try:
+                    coded = encoder.encode(read(name))
+                except IsthmusError as error:
+                    sender.place(failure_row(name, error, columns))
+                    continue
+                sender.send(coded.packet, _FileTold(name, coded, columns, encoder.manifest.classes, task.tell))
+            sender.drain()
+        return sender.failed_count
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One packet that stays here: its input's name, its codec, and a few words about it."""
+
+    name: str
+    manifest: Manifest
+    coded: Coded[Any]
+    words: str
+
+    @property
+    def summary(self) -> str:
+        """For people."""
+        return f"{self.manifest.name}, {self.words}"
+
+
+def pack_files(
+    encoder: Encoder[Any, Any], names: Iterable[str | Failure], read: Callable[[str], Any]
+) -> Iterator[Packed | Failure]:
+    """The packets of files, each one signal; what cannot be read or coded keeps its place as a failure."""
+    for name in names:
+        if isinstance(name, Failure):
+            yield name
+            continue
+        try:
+            coded = encoder.encode(read(name))
+        except IsthmusError as error:
+            yield Failure(name, error)
+            continue
+        yield Packed(name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class _FileTold:
+    """How the result of one file is told."""
+
+    name: str
+    coded: Coded[Any]
+    columns: Sequence[Column]
+    class_names: tuple[str, ...]
+    tell: Callable[[Any, tuple[str, ...]], Any]
+
+    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
+        if isinstance(result.outcome, IsthmusError):
+            return [failure_row(self.name, result.outcome, self.columns)]
+        told = self.tell(result.outcome, self.class_names)
+        encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
+        cells = (self.name, *told.cells, f"{self.coded.packet_bits}", f"{encode_ms + round_trip_ms:.2f}")
+        times = {"encode_ms": round(encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
+        fields = {"file": self.name} | told.fields | {"packet_bits": self.coded.packet_bits} | times
+        return [Row(cells, fields)]
+
+    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
+        del why
+        return [failure_row(self.name, error, self.columns)]

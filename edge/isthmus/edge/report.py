@@ -1,0 +1,221 @@
+"""What became of what was sent, for people as a table and for programs as JSON: rows once, told both ways.
+
+A job says its columns and makes a `Row` of everything that comes to an end; the reports know neither signals nor tasks.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from isthmus.common.errors import IsthmusError
+from isthmus.common.tasks import Task
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+# Rows of a live table, the newest last.
+LIVE_ROWS = 16
+LIVE_REFRESHES_PER_S = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        heading: of it.
+        is_number: set to the right and never folded.
+        width: at least, where rows are printed as they come.
+    """
+
+    heading: str
+    is_number: bool = False
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one thing.
+
+    Attributes:
+        cells: one for each column; () for what is no row of the table.
+        fields: of a JSON object.
+        error: for people, "" where nothing went wrong.
+        is_failure: whether it counts as one that came to nothing.
+    """
+
+    cells: tuple[str, ...]
+    fields: dict[str, object]
+    error: str = ""
+    is_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run comes to: lines for people and fields for programs."""
+
+    lines: tuple[str, ...] = ()
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+class Report(Protocol):
+    """Where rows go, in the order of what they are about."""
+
+    def add(self, row: Row) -> None:
+        """Take the next one."""
+
+    def finish(self, summary: Summary) -> None:
+        """Nothing more comes."""
+
+
+def task_columns(task: Task[Any], widths: Sequence[int] = ()) -> tuple[Column, ...]:
+    """The columns of a task's outcome; `widths` of the first of them."""
+    known = dict(enumerate(widths))
+    return tuple(
+        Column(heading.removesuffix("*"), heading.endswith("*"), known.get(place, 0))
+        for place, heading in enumerate(task.columns)
+    )
+
+
+def error_fields(error: IsthmusError) -> dict[str, object]:
+    """An error as fields of JSON."""
+    return {"error": type(error).__name__, "message": str(error)}
+
+
+def open_report(columns: Sequence[Column], *, as_json: bool, is_live: bool = False) -> Report:
+    """The report that was asked for.
+
+    Args:
+        columns: of the table.
+        as_json: for programs.
+        is_live: rows come one by one without an end in sight, and are shown as they come.
+    """
+    if as_json:
+        return JsonReport()
+    if not is_live:
+        return TableReport(columns)
+    from rich.console import Console  # not for programs: it takes longer to import than the rest of a command
+
+    console = Console()
+    return LiveReport(columns, console) if console.is_terminal else LineReport(columns)
+
+
+class JsonReport:
+    """One object a line on standard output; the last one is the summary, if there is one."""
+
+    def add(self, row: Row) -> None:
+        """Print the row at once."""
+        print(json.dumps(row.fields, ensure_ascii=False), flush=True)
+
+    def finish(self, summary: Summary) -> None:
+        """Print the summary."""
+        if summary.fields:
+            print(json.dumps({"summary": summary.fields}, ensure_ascii=False), flush=True)
+
+
+class TableReport:
+    """A table on standard output when all is done; failures go to standard error, in the table as dashes."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Keep it; a failure is told at once."""
+        if row.cells:
+            self._rows.append(row)
+        _tell_error(row)
+
+    def finish(self, summary: Summary) -> None:
+        """Print the table, and what it comes to."""
+        if self._rows:
+            from rich.console import Console
+
+            Console().print(_table(self._columns, self._rows))
+        _print_lines(summary.lines)
+
+
+class LineReport:
+    """A line a row on standard output, as they come: nobody looks, or a file keeps them."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        print(self._line([column.heading for column in columns]), flush=True)
+
+    def add(self, row: Row) -> None:
+        """Print it at once."""
+        if row.cells:
+            print(self._line(row.cells), flush=True)
+        _tell_error(row)
+
+    def finish(self, summary: Summary) -> None:
+        """Say what it comes to."""
+        _print_lines(summary.lines)
+
+    def _line(self, cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
+            for cell, column in zip(cells, self._columns, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+
+class LiveReport:
+    """A table of the newest rows, drawn again as they come."""
+
+    def __init__(self, columns: Sequence[Column], console: Console) -> None:
+        from rich.live import Live
+
+        self._columns = columns
+        self._rows: deque[Row] = deque(maxlen=LIVE_ROWS)
+        self._live = Live(
+            console=console,
+            refresh_per_second=LIVE_REFRESHES_PER_S,
+            get_renderable=lambda: _table(self._columns, self._rows),
+        )
+        self._live.start()
+
+    def add(self, row: Row) -> None:
+        """Show it."""
+        if row.cells:
+            self._rows.append(row)
+        _tell_error(row)
+
+    def finish(self, summary: Summary) -> None:
+        """Leave the table as it is, and say what it comes to."""
+        self._live.stop()
+        _print_lines(summary.lines)
+
+
+def _tell_error(row: Row) -> None:
+    if row.error:
+        print(f"error: {row.error}", file=sys.stderr)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _table(columns: Sequence[Column], rows: Iterable[Row]) -> Table:
+    from rich import table as tables
+    from rich.markup import escape
+
+    table = tables.Table(box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(
+            column.heading,
+            justify="right" if column.is_number else "left",
+            no_wrap=column.is_number,
+            overflow="fold" if place == 0 else "ellipsis",
+            min_width=column.width or None,
+        )
+    for row in rows:
+        table.add_row(*map(escape, row.cells), style="red" if row.is_failure else "")
+    return table
