@@ -39,13 +39,13 @@ class GraphBuilder:
         return name
 
     def integers(self, value: npt.NDArray[np.int64] | Int32) -> str:
-        """A float32 constant stored in the smallest integer type that holds it."""
+        """A float32 constant of any shape ``[...]``, stored in the smallest integer type that holds it."""
         largest = int(np.abs(value).max(initial=0))
         dtype = np.int8 if largest < 2**7 else np.int16 if largest < 2**15 else np.int32
         return self.node("Cast", [self.constant(value.astype(dtype))], to=TensorProto.FLOAT)
 
     def halves(self, value: Float32) -> str:
-        """A float32 constant stored in half precision (relative steps of 2^-11)."""
+        """A float32 constant of any shape ``[...]``, stored in half precision (relative steps of 2^-11)."""
         return self.node("Cast", [self.constant(value.astype(np.float16))], to=TensorProto.FLOAT)
 
     def node(self, operator: str, inputs: Sequence[str], output: str | None = None, **attributes: Any) -> str:
@@ -55,7 +55,7 @@ class GraphBuilder:
         return out
 
     def scaled(self, value: Int32, shift: Int32, shape: tuple[int, ...]) -> str:
-        """``value * 2**-shift`` with one shift for each leading index, reshaped."""
+        """`value` ``[out, ...]`` times ``2**-shift``, `shift` ``[out]``, reshaped."""
         stored = self.integers(value.reshape(shape))
         power = np.exp2(-shift.astype(np.float64)).astype(np.float32)
         return self.node("Mul", [stored, self.constant(power.reshape(-1, *[1] * (len(shape) - 1)))])

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,16 +21,14 @@ import numpy.typing as npt
 from isthmus.common.bits.cdf import CdfTables, quantize_pmf
 from isthmus.common.bits.context import LARGEST_MAGNITUDE, SUM_CHANNEL, ContextModel
 from isthmus.common.errors import InputError
+from isthmus.training.context_classes import activity_classes
+from isthmus.training.context_taps import mean_around, select_taps, tap_sources, tap_values
 from isthmus.training.group_choice import support
 
 PRECISION_BITS = 16
 SMALL_COUNT = 0.02  # of values never seen, so that no probability is zero
 MOTION_TOP = 64  # larger differences of vectors are escapes
 ESCAPE_MASS = 2e-6
-WEIGHT_TOP = 255
-FINE_CLASSES = 48
-CAUSAL = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
-AROUND = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
 
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
@@ -83,7 +80,7 @@ def learn_motion(messages: Sequence[npt.NDArray[np.integer[Any]]], effort: Conte
 
 
 def supported_tables(pmfs: list[Float64], bounds: list[tuple[int, int]], top: int) -> CdfTables:
-    """Integer tables of probabilities on ``-top..top``, cut to each one's bounds, with the rest in the escape."""
+    """Integer tables of probabilities `[2 top + 1]` on ``-top..top``, cut to each one's bounds, the rest escaped."""
     rows, offsets = [], []
     for pmf, (low, high) in zip(pmfs, bounds, strict=True):
         inside = pmf[low + top : high + top + 1]
@@ -125,16 +122,16 @@ def learn_context(
     total = np.zeros((len(latents), *padded.shape[2:]), np.uint16)
     # Magnitudes around each position, averaged: what decides which channels are worth a tap.
     centre = np.stack([padded[sample[0], c, sample[1] + 2, sample[2] + 2] for c in range(len(order))], 1).astype(float)
-    around = np.stack([_box(padded, c, sample) for c in range(len(order))], 1)
+    around = np.stack([mean_around(padded, c, sample) for c in range(len(order))], 1)
     all_taps: list[list[tuple[int, int, int, int]]] = [[] for _ in range(known + channels)]
     all_thresholds: list[Int64] = [np.empty(0, np.int64) for _ in range(known + channels)]
     class_pmfs: list[list[Float64]] = [[pmf] for pmf in pmfs]
     for place, coded in enumerate(ranked.tolist()):
         channel = known + coded
         if bits[coded] > 1e-3:
-            sources = _candidates(channel, order[: known + place], known, centre, around, effort.neighbours)
-            values = np.stack([_tap_values(padded, total, sample, tap) for tap in sources], 1)
-            chosen, weights = _select(values, centre[:, channel], effort.taps)
+            sources = tap_sources(channel, order[: known + place], known, centre, around, effort.neighbours)
+            values = np.stack([tap_values(padded, total, sample, tap) for tap in sources], 1)
+            chosen, weights = select_taps(values, centre[:, channel], effort.taps)
             taps = [(*sources[k], w) for k, w in zip(chosen, weights, strict=True) if w]
             activity = np.zeros((len(latents), height, width), np.int32)
             for source, down, right, weight in taps:
@@ -142,7 +139,13 @@ def learn_context(
                 part = plane[:, 2 + down : 2 + down + height, 2 + right : 2 + right + width]
                 activity += np.int32(weight) * part
             counted = (_inside(activity, mask), _inside(latents[:, coded], mask))
-            thresholds, tables = _classes(*counted, pmfs[coded], top, effort)
+            thresholds, tables = activity_classes(
+                *counted,
+                pmfs[coded],
+                classes=effort.classes,
+                class_bits=effort.class_bits,
+                smoothing=effort.smoothing,
+            )
             if len(thresholds):
                 all_taps[channel], all_thresholds[channel], class_pmfs[coded] = taps, thresholds, tables
         total += padded[:, channel]
@@ -179,93 +182,6 @@ def _inside(plane: npt.NDArray[Scalar], mask: Mask | None) -> npt.NDArray[Scalar
     return plane.ravel() if mask is None else plane[mask]
 
 
-def _candidates(
-    channel: int, before: Int64, known: int, centre: Float64, around: Float64, neighbours: int
-) -> list[tuple[int, int, int]]:
-    """Places a tap may look at: (channel, down, right); the first `known` of the channels before are given."""
-    sources = [(channel, *offset) for offset in CAUSAL]
-    if len(before) > known:
-        sources += [(SUM_CHANNEL, *offset) for offset in AROUND]
-    if len(before):
-        target = centre[:, channel]
-        strength = np.maximum(_correlation(centre[:, before], target), _correlation(around[:, before], target))
-        for source in before[np.argsort(-strength, kind="stable")[:neighbours]].tolist():
-            sources += [(source, *offset) for offset in AROUND]
-    return sources
-
-
-def _select(values: Float64, target: Float64, count: int) -> tuple[list[int], list[int]]:
-    """Indices of the chosen columns, and their integer weights."""
-    # Two rounds: the first finds how large the target is expected to be, the second weighs errors relative to that.
-    relative = np.ones(len(target))
-    chosen: list[int] = []
-    weights: Float64 = np.empty(0)
-    columns = np.column_stack([values, np.ones(len(values))])
-    for _ in range(2):
-        x = columns * relative[:, None]
-        gram = x.T @ x + 1e-3 * len(x) * np.diag(np.append(np.full(values.shape[1], 1e-3), 1e-9))
-        product = x.T @ (target * relative)
-        chosen = [values.shape[1]]
-        for _ in range(min(count, values.shape[1])):
-            inverse = np.linalg.inv(gram[np.ix_(chosen, chosen)])
-            cross = gram[:, chosen]
-            residual = product - cross @ (inverse @ product[chosen])
-            spread = np.maximum(np.diag(gram) - np.einsum("ij,jk,ik->i", cross, inverse, cross), 1e-9)
-            gain = residual**2 / spread
-            gain[chosen] = -1
-            chosen.append(int(np.argmax(gain)))
-        weights = np.asarray(np.linalg.solve(gram[np.ix_(chosen, chosen)], product[chosen]), np.float64)
-        predicted = np.maximum(columns[:, chosen] @ weights, 0.02)
-        relative = 1 / (predicted + 0.1)
-    real = weights[1:]
-    scale = WEIGHT_TOP / max(np.abs(real).max(), 1e-9)
-    return chosen[1:], np.rint(real * scale).astype(int).tolist()
-
-
-def _classes(
-    activity: npt.NDArray[np.int32], values: Int16, pmf: Float64, top: int, effort: ContextEffort
-) -> tuple[Int64, list[Float64]]:
-    """Thresholds of the classes and their distributions."""
-    # Finer where activity is high: few latents there, and many bits.
-    shares = 1 - np.linspace(1, 0.02, FINE_CLASSES - 1) ** 2
-    edges = np.unique(np.quantile(activity, np.clip(shares, 0.02, 0.999)).astype(np.int64))
-    edges = edges[edges > activity.min()]
-    fine = np.searchsorted(edges, activity, side="right")
-    width = 2 * top + 1
-    cells = fine * width + (np.clip(values, -top, top) + top)
-    counts = np.bincount(cells, minlength=(len(edges) + 1) * width).reshape(-1, width).astype(float)
-
-    def cost(histogram: Float64) -> float:
-        smooth = histogram + effort.smoothing * pmf
-        return float(-(histogram * np.log2(smooth / smooth.sum())).sum())
-
-    n = len(counts)
-    cumulative = np.concatenate([np.zeros((1, counts.shape[1])), counts.cumsum(0)])
-    price = effort.class_bits * max(1, int((counts.sum(0) > 0).sum()))
-    costs = np.full((n + 1, n + 1), np.inf)
-    for i in range(n):
-        for j in range(i + 1, n + 1):
-            costs[i, j] = cost(cumulative[j] - cumulative[i]) + price
-    best = np.full((effort.classes + 1, n + 1), np.inf)
-    back = np.zeros((effort.classes + 1, n + 1), int)
-    best[0, 0] = 0
-    for k in range(1, effort.classes + 1):
-        totals = best[k - 1][:, None] + costs
-        back[k] = totals.argmin(0)
-        best[k] = totals.min(0)
-    k = int(best[1:, n].argmin()) + 1
-    cuts, j = [n], n
-    for level in range(k, 0, -1):
-        j = int(back[level, j])
-        cuts.append(j)
-    cuts = cuts[::-1]
-    tables = []
-    for i, j in pairwise(cuts):
-        histogram = cumulative[j] - cumulative[i] + effort.smoothing * pmf
-        tables.append(histogram / histogram.sum())
-    return edges[np.array(cuts[1:-1], int) - 1], tables
-
-
 def _positions(
     generator: np.random.Generator, shape: tuple[int, ...], count: int, mask: Mask | None
 ) -> tuple[Int64, Int64, Int64]:
@@ -281,31 +197,6 @@ def _positions(
         raise InputError("mask: expected latents to learn from, got none")
     image, row, column = np.unravel_index(generator.choice(places, min(count, 4 * len(places))), mask.shape)
     return image, row, column
-
-
-def _tap_values(
-    padded: npt.NDArray[np.uint8],
-    total: npt.NDArray[np.uint16],
-    sample: tuple[Int64, Int64, Int64],
-    tap: tuple[int, int, int],
-) -> Float64:
-    image, row, column = sample
-    source, down, right = tap
-    plane = total if source == SUM_CHANNEL else padded[:, source]
-    return np.asarray(plane[image, row + 2 + down, column + 2 + right], np.float64)
-
-
-def _box(padded: npt.NDArray[np.uint8], channel: int, sample: tuple[Int64, Int64, Int64]) -> Float64:
-    image, row, column = sample
-    parts = [padded[image, channel, row + 2 + d, column + 2 + r].astype(float) for d, r in AROUND if (d, r) != (0, 0)]
-    return np.asarray(np.sum(parts, 0) / len(parts))
-
-
-def _correlation(columns: Float64, target: Float64) -> Float64:
-    centred = columns - columns.mean(0)
-    spread = np.sqrt((centred**2).sum(0) * ((target - target.mean()) ** 2).sum()) + 1e-9
-    correlation: Float64 = centred.T @ (target - target.mean()) / spread
-    return correlation
 
 
 def _histogram(values: Int16, top: int) -> Int64:

@@ -52,7 +52,10 @@ class Choices:
 
 
 def symbol_cells(symbols: Int32, reach: int) -> Int32:
-    """The cell of each symbol: its distance from -`reach`, or 2 * `reach` + 1, the escape, outside."""
+    """The cell of each symbol: its distance from -`reach`, or 2 * `reach` + 1, the escape, outside.
+
+    Any shape ``[...]``, the same both ways.
+    """
     cell = symbols + np.int32(reach)
     return np.where((cell < 0) | (cell > 2 * reach), np.int32(2 * reach + 1), cell)
 
@@ -121,7 +124,7 @@ def candidate_costs(histograms: Histograms, pmfs: list[Float64]) -> Float32:
 
 
 def learn_choice(costs: Float32, weight: float) -> Prior:
-    """The tree prior of the choices that training photographs make, one channel a group."""
+    """The tree prior of the choices that training photographs make, of costs ``[n, groups, candidates]``."""
     sizes = (costs[0] < FORBIDDEN / 2).sum(1)
     scaled = costs * np.float32(weight)
     shares = np.full(costs.shape[1:], 1 / costs.shape[2])
@@ -166,7 +169,7 @@ def choice_prior(choices: Int32, parents: list[int], sizes: npt.NDArray[np.int64
 
 
 def choose(costs: Float32, prior: Prior) -> Choices:
-    """The cheapest choices of each photograph, exactly: from the leaves of the tree to its root."""
+    """The cheapest choices of each photograph, exactly, of costs ``[n, groups, candidates]``: from leaves to root."""
     c = costs.astype(np.float64)
     n, groups, most = c.shape
     names = _name_bits(prior, most)
@@ -205,7 +208,10 @@ def _name_bits(prior: Prior, most: int) -> list[Float64]:
 def integer_tables(
     histograms: Histograms, pmfs: list[Float64], prior: Prior, z_tables: CdfTables | None
 ) -> ImageTables:
-    """The tables that an image codec ships: a group's candidates cropped to what its training symbols took."""
+    """The tables that an image codec ships: a group's candidates cropped to what its training symbols took.
+
+    `histograms` are ``[n, groups, cells]``, `pmfs` ``[candidates, cells]`` a group.
+    """
     reach = (histograms.shape[2] - 2) // 2
     seen = histograms.sum(0)
     rows: list[Float64] = []
@@ -221,7 +227,7 @@ def integer_tables(
 
 
 def support(counts: npt.NDArray[np.integer[Any]], reach: int) -> tuple[int, int]:
-    """First and last cell that deserve an entry: where something was counted, and always -1 to 1."""
+    """First and last cell of ``[cells]`` that deserve an entry: where something was counted, and always -1 to 1."""
     occupied = np.flatnonzero(counts)
     if not len(occupied):
         return reach - 1, reach + 1

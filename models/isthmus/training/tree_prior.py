@@ -47,7 +47,7 @@ def joint_counts(above: Int32, below: Int32, size: int) -> Float64:
 
 
 def mutual_information_bits(counts: Float64) -> float:
-    """Mutual information of two symbols, less the bias of estimating it from counts (Miller and Madow)."""
+    """Mutual information of two symbols by counts ``[size, size]``, less the estimate's bias (Miller and Madow)."""
     total = counts.sum()
     p = counts / total
     outer = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)

@@ -10,13 +10,14 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 from PIL import Image
+from support.paths import DATA
 
 from isthmus.common.errors import InputError
 from isthmus.models.video.squeezenet_graph import MEAN_BGR, SIDE, _shapes, squeezenet_model
 
 Float32 = npt.NDArray[np.float32]
-REAL = Path("../shared/data/nets/imagenet_squeezenet_v10_dc.npz")
-IMAGES = Path("../shared/data/imagenet500_256.npz")
+REAL = DATA / "nets" / "imagenet_squeezenet_v10_dc.npz"
+IMAGES = DATA / "imagenet500_256.npz"
 
 
 def random_weights(path: Path, **changed: Float32) -> dict[str, Float32]:

@@ -28,8 +28,9 @@ from isthmus.training.image.hyperprior import (
 from isthmus.training.image.hyperprior_freeze import code_latents, freeze_hyperprior
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.scale_tables import channel_kinds, gaussian_pmf
+from isthmus.training.image.table_choice import codec_tables
 from isthmus.training.image.transforms import ImageCodec, load_codec, save_codec
-from isthmus.training.studies.open_question_2 import answer, codec_tables
+from isthmus.training.studies.open_question_2 import answer
 
 CODEC = PatchShape(quarter=8, eighth=8, latent_channels=8, synthesis_eighth=8, synthesis_quarter=8)
 HYPER = HyperShape(latent_channels=8, hyper_channels=4, analysis_width=8, synthesis_width=8)

@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.image.coder import BIN_STRIDE
+from isthmus.common.image.histogram import largest_counted
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.runtime.engine import AUTO, End, open_half
 
 SIDE_ANALYSIS_HALF, SIDE_ANALYSIS_FILE = "h_a_q", "h_a_q.onnx"
 
-# Latents are clipped to this share of the histogram's half-range, as in training (isthmus.models.image.adaptive).
-CLIP_SHARE = 0.75
 
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
@@ -52,7 +51,7 @@ class SideAnalysis:
 
 def histograms(y: Int32, bins: int) -> Float32:
     """Shares float32 `[M, bins]` of each channel's values; bin i counts the value i - bins / 2."""
-    most = int(CLIP_SHARE * bins / 2)
+    most = largest_counted(bins)
     counts = [np.bincount((np.clip(channel, -most, most) + bins // 2).ravel(), minlength=bins) for channel in y]
     shares: Float32 = (np.stack(counts) / y[0].size).astype(np.float32)
     return shares

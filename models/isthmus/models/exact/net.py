@@ -82,7 +82,10 @@ def quantize_hidden(
 def quantize_output(
     weight: Float64, bias: Float64, input_scale: Float64, input_top: int, factor_limit: float = 2.0**MAX_SHIFT
 ) -> tuple[IntegerLinear, int]:
-    """A final linear layer, one power of two for all outputs so that they compare: integer = 2**shift * real."""
+    """A final linear layer, one power of two for all outputs so that they compare: integer = 2**shift * real.
+
+    `weight` ``[out, in]`` and `bias` ``[out]`` are the float layer, `input_scale` ``[in]`` as in `quantize_hidden`.
+    """
     real = weight / input_scale[None, :]
     magnitude = (np.abs(real).sum(1) * input_top + np.abs(bias)).max()
     room = (EXACT_LIMIT - 1 - input_top * (weight.shape[1] / 2 + 1)) / max(magnitude, 1e-12)

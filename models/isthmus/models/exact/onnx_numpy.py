@@ -39,7 +39,7 @@ class OnnxNumpy:
         return value.astype(self._dtype) if value.dtype.kind == "f" else value
 
     def run(self, feeds: dict[str, Any]) -> list[Array]:
-        """Arrays in, arrays out, in the order of the graph's outputs."""
+        """Arrays in, of the shapes that the graph says (``[batch, ...]``), arrays out, in the order of its outputs."""
         values = self._constants | {name: self._array(array) for name, array in feeds.items()}
         for node in self._nodes:
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.common.image.histogram import largest_counted
 from isthmus.models.bottleneck import EntropyBottleneck
 
 BIN_STRIDE = 8  # of both networks: three layers of stride 2
 GROUPS = 8
 WIDE, NARROW = 15, 5  # kernels
-CLIP_SHARE = 0.75  # latents are clipped to this share of the histogram's half-range
 ROOT_FLOOR = 1e-4  # under a root, so that its gradient stays finite where a bin is empty
 # q starts this many times wider than a linear layer's habit: rounded to zeros it would teach nothing.
 SIDE_GAIN = 30.0
@@ -66,11 +66,6 @@ class AdaptiveShape:
     def clip(self) -> int:
         """Largest magnitude of a latent in a histogram."""
         return largest_counted(self.bins)
-
-
-def largest_counted(bins: int) -> int:
-    """Magnitude that latents are clipped to in a histogram of so many bins."""
-    return int(CLIP_SHARE * bins / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +123,7 @@ class ChannelShuffle(nn.Module):
     """Interleaves the channels of the groups, so that the next grouped layer sees all of them."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[n, channels, length]`` both ways."""
         n, c, length = x.shape
         return x.reshape(n, GROUPS, c // GROUPS, length).transpose(1, 2).reshape(n, c, length)
 

@@ -66,6 +66,7 @@ class HyperAnalysis(nn.Module):
                 layer.weight.mul_(INITIAL_GAIN)  # type: ignore[operator]  # or z would round to zero at first
 
     def forward(self, y: Tensor) -> Tensor:
+        """``y`` ``[n, M, 4a, 4b]`` to ``z`` ``[n, N, a, b]``, not rounded."""
         z: Tensor = self.layers(y.abs())
         return z.clamp(-HYPER_TOP, HYPER_TOP)
 
@@ -91,6 +92,7 @@ class HyperSynthesis(nn.Module):
             last.bias.fill_(SCALE_LEVELS / 4)
 
     def forward(self, z_hat: Tensor) -> Tensor:
+        """``z`` ``[n, N, a, b]`` to scale indices ``[n, M, 4a, 4b]``."""
         h = z_hat
         for convolution in self.convolutions[:-1]:
             h = F.pixel_shuffle(F.relu(convolution(h)), 2)
@@ -139,7 +141,11 @@ class _Grid(torch.autograd.Function):
 
 
 def gaussian_bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-    """Bits of integers under Gaussians integrated over the unit interval; `index` is clipped to the grid."""
+    """Bits of integers under Gaussians integrated over the unit interval, ``[n, M, h, w]``.
+
+    `symbols` and the scale indices `index` are ``[n, M, h, w]``, `mean` broadcasts to them; `index` is clipped to the
+    grid.
+    """
     on_grid: Tensor = _Grid.apply(index)  # type: ignore[no-untyped-call]
     inverse = torch.exp(on_grid * -math.log(SCALE_RATIO)) * (math.sqrt(0.5) / SMALLEST_SCALE)
     distance = torch.abs(symbols - mean)

@@ -56,6 +56,7 @@ class ResidualBlock(nn.Module):
         self.b = nn.Conv2d(hidden, channels, second, padding=second // 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[n, channels, h, w]`` both ways."""
         added: Tensor = self.b(F.relu(self.a(x)))
         return x + added
 
@@ -85,6 +86,7 @@ class PatchAnalysis(nn.Module):
         self.scale = nn.Buffer(torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pixels ``[n, 3, H, W]`` to ``y`` ``[n, M, H/16, W/16]``."""
         x = x - 0.5
         y: Tensor = self.linear(x) + self.gain[:, None, None] * self.layers(x)
         return self.scale * self.filter_gain[:, None, None] * y
@@ -122,6 +124,7 @@ class PatchSynthesis(nn.Module):
         self.shuffle = nn.PixelShuffle(PATCH)
 
     def forward(self, y_hat: Tensor) -> Tensor:
+        """Latents ``[n, M, h, w]`` to pixels ``[n, 3, 16h, 16w]``."""
         y_hat = self.filter_gain[:, None, None] / self.scale * y_hat
         first = self.linear(y_hat)
         correction = self.correction(self.layers(y_hat) + self.embedding(first))
@@ -186,6 +189,7 @@ class GDN(nn.Module):
         self.gamma = nn.Parameter(0.1 * torch.eye(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[n, channels, h, w]`` both ways."""
         gamma = self.gamma.abs()[:, :, None, None]
         norm = torch.sqrt(F.conv2d(x * x, gamma, self.beta.abs() + self.FLOOR))
         return x * norm if self.inverse else x / norm
@@ -208,6 +212,7 @@ class ReferenceAnalysis(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pixels ``[n, 3, H, W]`` to ``y`` ``[n, M, H/16, W/16]``."""
         y: Tensor = self.layers(x)
         return y
 
@@ -228,5 +233,6 @@ class ReferenceSynthesis(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, y_hat: Tensor) -> Tensor:
+        """Latents ``[n, M, h, w]`` to pixels ``[n, 3, 16h, 16w]``."""
         x: Tensor = self.layers(y_hat)
         return x

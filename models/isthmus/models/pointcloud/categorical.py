@@ -58,6 +58,7 @@ class CategoricalCodec(nn.Module):
         return F.one_hot(symbols, self.alphabet.size).float().flatten(1)
 
     def logits(self, symbols: Tensor) -> Tensor:
+        """Symbols ``[batch, heads]`` to ``[batch, classes]``."""
         out: Tensor = self.g_s(self.one_hot(symbols))
         return out
 

@@ -142,7 +142,7 @@ def _folded_head(sequence: nn.Module) -> list[tuple[Float64, Float64]]:
 def float_layers(
     g_a: PointEncoder, standard: nn.BatchNorm1d, g_s: nn.Module
 ) -> tuple[list[tuple[Float64, Float64]], list[tuple[Float64, Float64]]]:
-    """Both halves of a network without a bottleneck as plain (weight, bias) pairs, everything folded."""
+    """Both halves of a network without a bottleneck as plain pairs (``[out, in]``, ``[out]``), everything folded."""
     encoder = [(_array(w), _array(b)) for w, b in (layer.fold_running() for layer in g_a.layers)]  # type: ignore[operator]
     head = _folded_head(g_s)
     inverse, mean = _standard(standard)

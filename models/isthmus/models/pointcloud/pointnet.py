@@ -49,7 +49,7 @@ CONFIGS = {
 
 
 def shuffle_order(channels: int, groups: int) -> Tensor:
-    """Source channel of each channel after a ShuffleNet channel shuffle of `groups` groups."""
+    """Source channel of each channel after a ShuffleNet channel shuffle of `groups` groups, ``[channels]``."""
     return torch.arange(channels).view(groups, channels // groups).t().reshape(-1)
 
 
@@ -90,7 +90,7 @@ class PointLayer(nn.Module):
         return self.masked_weight() * scale[:, None], self.beta - self.running_mean * scale
 
     def track(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """Move the running statistics towards those of one batch."""
+        """Move the running statistics towards those of one batch, ``[out]`` both, over `count` columns."""
         self.running_mean.lerp_(mean, BATCH_NORM_MOMENTUM)
         self.running_var.lerp_(var * (count / (count - 1)), BATCH_NORM_MOMENTUM)
 

@@ -67,7 +67,7 @@ class Blur(nn.Module):
     """Every second sample of a low-passed signal: `[n, C, H, W]` to `[n, C, H/2, W/2]`, H and W even."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The halved signal. At the border, the mean is of what is there."""
+        """``[n, C, H, W]`` to ``[n, C, H/2, W/2]``. At the border, the mean is of what is there."""
         x = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
         return F.avg_pool2d(x, 4, 2, 1, count_include_pad=False)
 
@@ -108,11 +108,11 @@ class EdgeHalf(nn.Module):
         self.head = nn.Conv2d(inputs, shape.latent_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """y in steps of the quantiser, not yet rounded."""
+        """y ``[n, M, h, w]`` in steps of the quantiser, not yet rounded."""
         return self.features(x)[-1]
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The signal after each stage, and y last."""
+        """The signal ``[n, width, h, w]`` after each stage, and y last."""
         x = (x - 0.5) * 4
         found = []
         for stage in self.stages:
@@ -131,7 +131,7 @@ class ResidualBlock(nn.Module):
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """``[n, width, h, w]`` both ways."""
         return F.relu(x + self.norm(self.conv(self.first(x))))
 
 
@@ -150,7 +150,7 @@ class CloudHalf(nn.Module):
         self.linear = nn.Linear(after, shape.classes)
 
     def forward(self, y: Tensor) -> Tensor:
-        """The logits."""
+        """Latents ``[n, M, h, w]`` to logits ``[n, classes]``."""
         x: Tensor = self.layers(y)
         logits: Tensor = self.linear(self.dropout(x.mean((2, 3))))
         return logits
@@ -181,6 +181,6 @@ class SplitClassifier(nn.Module):
         self.cloud = CloudHalf(shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of frames, nothing quantised."""
+        """Logits ``[n, classes]`` of frames ``[n, 3, H, W]``, nothing quantised."""
         logits: Tensor = self.cloud(self.edge(x))
         return logits

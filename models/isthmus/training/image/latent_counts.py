@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isthmus.models.image.adaptive import AdaptiveShape, largest_counted
+from isthmus.common.image.histogram import largest_counted
+from isthmus.models.image.adaptive import AdaptiveShape
 from isthmus.models.image.transforms import STRIDE
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
 from isthmus.training.image.photos import Photos
@@ -54,7 +55,7 @@ class LatentCounts:
 
 @torch.no_grad()
 def count_latents(codec: ImageCodec, train: Photos, validation: Photos) -> LatentCounts:
-    """Histograms of all photographs; the bins are as many as the latents need. Minutes."""
+    """Histograms ``[photos, M_y, B]`` of all photographs; the bins are as many as the latents need. Minutes."""
     codec = codec.eval().requires_grad_(requires_grad=False)
     first, held = (_latents(codec, photos, VIEWS[0]) for photos in (train, validation))
     bins = choose_bins(first)
@@ -70,7 +71,7 @@ def count_latents(codec: ImageCodec, train: Photos, validation: Photos) -> Laten
 
 
 def choose_bins(y: Tensor) -> int:
-    """The fewest bins that hold all but `OUTSIDE_SHARE` of the latents, with few clipped in the histograms."""
+    """The fewest bins that hold all but `OUTSIDE_SHARE` of the latents ``[n, M_y, h, w]``, few clipped."""
     magnitudes = y.abs()
     for bins in BIN_CHOICES:
         outside, beyond_clip = ((magnitudes > most).float().mean() for most in (bins // 2 - 1, largest_counted(bins)))
@@ -98,7 +99,7 @@ def normalised(counts: Counts) -> tuple[Tensor, int]:
 
 
 def clipped(histograms: Tensor, shape: AdaptiveShape) -> Tensor:
-    """What ``h_a,q`` sees of histograms over all bins: latents beyond the clip at the clip."""
+    """What ``h_a,q`` sees of histograms over all bins, ``[n, M_y, B]``: latents beyond the clip at the clip."""
     low, high = shape.bins // 2 - shape.clip, shape.bins // 2 + shape.clip
     inner = histograms[..., low : high + 1].clone()
     inner[..., 0] += histograms[..., :low].sum(-1)

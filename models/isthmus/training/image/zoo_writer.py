@@ -38,9 +38,9 @@ from isthmus.training.image.hyperprior import latents_of, load_hyperprior
 from isthmus.training.image.hyperprior_freeze import code_latents, freeze_hyperprior
 from isthmus.training.image.latent_counts import cached_counts
 from isthmus.training.image.photos import Photos
+from isthmus.training.image.table_choice import codec_tables
 from isthmus.training.image.transforms import ImageCodec, load_codec
 from isthmus.training.origin import HISTORY_FILE, Origin
-from isthmus.training.studies.open_question_2 import codec_tables
 
 HALO_PIXELS = 32  # the light g_a looks 24 pixels beyond a latent's own
 HALO_LATENTS = 4  # and g_s 3.25 latents beyond a pixel's own

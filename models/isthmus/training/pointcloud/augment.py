@@ -10,7 +10,10 @@ from torch import Tensor
 
 
 def normalize(points: Tensor) -> Tensor:
-    """Centre each cloud on its mean and scale it into the unit ball, as the edge does (thesis: every draw)."""
+    """Centre each cloud of ``[3, batch, points]`` on its mean and scale it into the unit ball, as the edge does.
+
+    The thesis does so at every draw.
+    """
     centred = points - points.mean(2, keepdim=True)
     radius = centred.square().sum(0).amax(1).sqrt().clamp_min(1e-9)
     return centred / radius[None, :, None]

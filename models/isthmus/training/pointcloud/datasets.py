@@ -71,7 +71,7 @@ def split_validation(train: CloudSet) -> tuple[CloudSet, CloudSet]:
 
 
 def fixed_draw(clouds: CloudSet, points: int) -> npt.NDArray[np.float32]:
-    """The same `points` of the stored ones for every cloud: the draw that TMC13's bit counts were made on."""
+    """The same `points` of the stored ones for every cloud, ``[clouds, points, 3]``: TMC13's bits are of these."""
     order = np.random.default_rng(TEST_DRAW_SEED).permutation(clouds.points.shape[1])
     drawn = clouds.points[:, order[:points]]
     drawn = drawn - drawn.mean(1, keepdims=True)

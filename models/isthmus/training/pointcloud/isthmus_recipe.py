@@ -35,6 +35,7 @@ class Backbone(nn.Module):
         self.standard = nn.BatchNorm1d(self.g_a.out_channels, affine=False)
 
     def forward(self, points: Tensor) -> Tensor:
+        """Points ``[3, batch, points]`` to features ``[batch, channels]``."""
         out: Tensor = self.standard(self.g_a(points))
         return out
 

@@ -40,7 +40,7 @@ class ThesisRecipe(CloudNetwork):
         return out
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and bits for each cloud."""
+        """Logits ``[batch, classes]``, and bits for each cloud ``[batch]``, of points ``[3, batch, points]``."""
         y_hat, bits = self.bottleneck(self.y(points))
         return self.g_s(y_hat * (INITIAL_GAIN * self.gain_s)), bits
 

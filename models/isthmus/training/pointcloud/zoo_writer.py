@@ -211,7 +211,7 @@ def write_codec(
     history: dict[str, Any],
     plan: dict[str, npt.NDArray[np.int32]] | None = None,
 ) -> None:
-    """Write one codec folder whole; `plan` is the edge half for the compiled engine, where it has one."""
+    """Write one codec folder whole; `plan` is the edge half for the compiled engine (its arrays ``[...]`` by name)."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs.items():
         (folder / name).write_bytes(graph.SerializeToString(deterministic=True))

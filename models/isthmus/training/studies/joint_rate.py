@@ -104,7 +104,7 @@ class Support:
 
 
 def full_histogram(y: Tensor, shape: AdaptiveShape) -> Tensor:
-    """`histogram` over all bins but the first: latents are clipped where bins end, not at 75 % of them."""
+    """`histogram` ``[n, M, B]`` over all bins but the first: clipped where bins end, not at 75 % of them."""
     top = shape.bins // 2 - 1
     twice = AdaptiveShape(shape.latent_channels, bins=2 * shape.bins)
     return histogram(y.clamp(-top, top), twice)[..., shape.bins // 2 : -(shape.bins // 2)]
@@ -142,7 +142,7 @@ def noisy_bits(y: Tensor, log_probability: Tensor) -> Tensor:
 def joint_bits(
     codec: ImageCodec, net: AdaptiveBottleneck, variant: Variant, y: Tensor, support: Support
 ) -> tuple[Tensor, Tensor]:
-    """(bits of latents, bits of q) of a batch, to be minimised: what each part of the gradient reaches is the variant.
+    """(bits of latents, bits of q) of latents ``[n, M, h, w]``, to be minimised; what they reach is the variant.
 
     For `Rate.LEARNED` and `Rate.LIKELIHOOD` the first is a sum of two: what ``g_a`` is to lower, and what the adaptive
     networks are.

@@ -17,116 +17,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from isthmus.common.image.tables import ImageTables
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.models.image.hyperprior import SCALE_LEVELS
 from isthmus.models.image.transforms import STRIDE
-from isthmus.training.group_choice import (
-    Choices,
-    Float32,
-    Float64,
-    Histograms,
-    Int32,
-    candidate_costs,
-    choose,
-    group_histograms,
-    ideal_bits,
-    integer_tables,
-    learn_candidates,
-    learn_choice,
-    static_pmfs,
-    symbol_cells,
-)
+from isthmus.training.group_choice import Float32, Float64, choose, ideal_bits, learn_choice, static_pmfs
 from isthmus.training.image.hyperprior import latents_of, load_hyperprior
-from isthmus.training.image.hyperprior_freeze import (
-    REACH,
-    CodedLatents,
-    FrozenHyperprior,
-    code_latents,
-    freeze_hyperprior,
-)
+from isthmus.training.image.hyperprior_freeze import CodedLatents, FrozenHyperprior, code_latents, freeze_hyperprior
 from isthmus.training.image.photos import Photos
+from isthmus.training.image.table_choice import (
+    CELLS,
+    Grouping,
+    TableChoiceRow,
+    by_channel,
+    by_index,
+    by_table,
+    figures,
+)
 from isthmus.training.image.transforms import load_codec
 
 RESULTS_NAME = "open_question_2"
-CELLS = 2 * REACH + 2
 SHIFTS = (0, -1, 1, -2, 2)
 SET_ROUNDS = 3
 SET_BACKOFF = 64.0  # pseudo-counts with which a set of tables leans on what it was
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """Symbols by group: cells and the group of each, both ``[n, symbols]``."""
-
-    cells: Int32
-    groups: Int32
-    count: int
-
-    def histograms(self) -> Histograms:
-        """``[n, count, CELLS]``."""
-        return group_histograms(self.cells, self.groups, self.count, CELLS)
-
-
-def by_channel(coded: CodedLatents) -> Grouping:
-    """The factorised model."""
-    n, channels = coded.y.shape[:2]
-    groups = np.broadcast_to(np.arange(channels, dtype=np.int32)[:, None, None], coded.y.shape[1:])
-    return Grouping(_cells(coded), np.broadcast_to(groups.ravel(), (n, groups.size)), channels)
-
-
-def by_index(coded: CodedLatents) -> Grouping:
-    """Scale indices, channels of all kinds together."""
-    return Grouping(_cells(coded), (coded.indices % SCALE_LEVELS).reshape(len(coded.y), -1), SCALE_LEVELS)
-
-
-def by_table(coded: CodedLatents, tables: int) -> Grouping:
-    """Pairs of a kind and a scale index: the tables of the frozen hyperprior."""
-    return Grouping(_cells(coded), coded.indices.reshape(len(coded.y), -1), tables)
-
-
-def _cells(coded: CodedLatents) -> Int32:
-    return symbol_cells(coded.y, REACH).reshape(len(coded.y), -1)
-
-
-def figures(costs: Float32, choices: Choices, ideal: float, extra_bits: float, pixels: int) -> dict[str, float]:
-    """One row: bits a pixel and gains in percent of the symbols' static bits; `extra_bits` (of z) join the rate."""
-    static = float(costs[:, :, 0].sum(dtype=np.float64))
-    side = float(choices.side_bits.sum())
-    adapted = float(choices.symbol_bits.sum()) + side
-    gain, most = 100 * (1 - adapted / static), 100 * (1 - ideal / static)
-    return {
-        "static_bits_per_pixel": (static + extra_bits) / pixels,
-        "ideal_bits_per_pixel": (ideal + extra_bits) / pixels,
-        "adapted_bits_per_pixel": (adapted + extra_bits) / pixels,
-        "side_bits_per_pixel": side / pixels,
-        "gain_percent": gain,
-        "ideal_gain_percent": most,
-        "gap_closed_percent": 100 * gain / most if most > 0 else 0.0,
-    }
-
-
-class TableChoiceRow:
-    """Every group chooses one of its candidates, learned on training photographs."""
-
-    def __init__(self, train: Grouping, weight: float) -> None:
-        seen = train.histograms()
-        static = static_pmfs(seen)
-        self.pmfs = [learn_candidates(seen[:, group], static[group], weight) for group in range(train.count)]
-        self.prior = learn_choice(candidate_costs(seen, self.pmfs), weight)
-
-    def measure(self, test: Grouping, extra_bits: float, pixels: int) -> dict[str, float]:
-        """`figures` of other photographs."""
-        histograms = test.histograms()
-        costs = candidate_costs(histograms, self.pmfs)
-        return figures(costs, choose(costs, self.prior), float(ideal_bits(histograms).sum()), extra_bits, pixels)
 
 
 def shifted_sets(pmfs: Float64, shifts: tuple[int, ...] = SHIFTS) -> Float64:
@@ -146,7 +64,7 @@ def set_costs(coded: Grouping, sets: Float64, channels: int) -> Float32:
 
 
 def refined_sets(coded: Grouping, sets: Float64, channels: int, weight: float) -> Float64:
-    """Sets of tables moved to the symbols of the channels that choose them; set 0, the static one, stays."""
+    """Sets of tables `[sets, tables, CELLS]` moved to the symbols of the channels that choose them; set 0 stays."""
     shares = np.full(len(sets), 1 / len(sets))
     static = sets[0]
     for _ in range(SET_ROUNDS):
@@ -211,13 +129,6 @@ def compare(
             ]
             out[name][row] = _mean(measured, pixels)
     return out
-
-
-def codec_tables(frozen: FrozenHyperprior, train: CodedLatents, weight: float) -> ImageTables:
-    """What a hyperprior codec ships: candidates of every table of the frozen hyperprior, learned with `weight`."""
-    grouping = by_table(train, frozen.y_tables.count)
-    row = TableChoiceRow(grouping, weight)
-    return integer_tables(grouping.histograms(), row.pmfs, row.prior, frozen.z_tables)
 
 
 def _mean(parts: list[dict[str, float]], pixels: list[int]) -> dict[str, float]:

@@ -22,7 +22,7 @@ def random_maps(
 
 
 def compose(first: Tensor, second: Tensor) -> Tensor:
-    """The map ``u -> first(second(u))``."""
+    """The maps ``u -> first(second(u))``, ``[count, 2, 3]`` each."""
     a, b = first[:, :, :2], second[:, :, :2]
     return torch.cat([a @ b, a @ second[:, :, 2:] + first[:, :, 2:]], 2)
 
