@@ -79,5 +79,5 @@ def test_wrong_files_end_in_one_line(tmp_path: Path) -> None:
     words = ["train", "video", "--data", str(tmp_path / "none.npz"), "--photos", str(tmp_path / "photos.npz")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
-    assert done.stderr.startswith(f"error: {tmp_path / 'none.npz'}: expected a packed .npz of labelled images")
+    assert done.stderr.startswith(f"error: {tmp_path / 'none.npz'}: expected packed labelled images with a train split")
     assert done.stderr.count("\n") == 1

@@ -117,7 +117,7 @@ def first_tables(
 
     Args:
         manifest: of the codec; its weights do not matter.
-        edge: the codec's edge half, `frame` to `y`.
+        edge: the codec's edge half, frame [1, 3, H, W] to y [1, M, h, w].
         pictures: of the size of its frames, where it has one.
         encoders: whose search finds the motion.
         seed: of the clips.

@@ -114,15 +114,15 @@ def cut_halves(sized: Network, cut: Cut, preprocessing: Preprocessing, quantiser
     # Shape inference may lose sight of the batch of 1, never of the classes.
     if output[:1] not in ((1,), (ANY,)) or classes < 1 or any(side not in (1, ANY) for side in output[2:]):
         raise InputError(f"{sized.name}: expected logits [1, classes], got {sized.output_name} {list(output)}")
-    edge = _edge(sized, cut, preprocessing, quantiser, free)
-    cloud = _cloud(sized, cut, quantiser, free, classes, len(output))
+    edge = _edge(sized, cut, preprocessing, quantiser, free=free)
+    cloud = _cloud(sized, cut, quantiser, classes, len(output), free=free)
     height, width = (0, 0) if free else (sized.height, sized.width)
     grid = (0, 0) if free else cut.shape[1:]
     return Halves(edge, cloud, cut, height, width, *grid, classes)
 
 
 def _edge(
-    network: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser, free: bool
+    network: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser, *, free: bool
 ) -> onnx.ModelProto:
     model = _prefixed(part(network, network.input_name, cut.tensor, "edge", free=free))
     before, constants = [], []
@@ -141,7 +141,7 @@ def _edge(
     return _finished(model, before, after, constants, ("frame", frame), ("y", grid))
 
 
-def _cloud(network: Network, cut: Cut, quantiser: Quantiser, free: bool, classes: int, rank: int) -> onnx.ModelProto:
+def _cloud(network: Network, cut: Cut, quantiser: Quantiser, classes: int, rank: int, *, free: bool) -> onnx.ModelProto:
     model = _prefixed(part(network, cut.tensor, network.output_name, "cloud", free=free))
     before: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from isthmus.common.errors import InputError
 from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.npz import cut_files, read_arrays
 from isthmus.runtime.frame_size import resized
 
 UInt8 = npt.NDArray[np.uint8]
+PACKED = (("train_jpg", "train_off"), ("jpg", "off"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +55,11 @@ def load_pictures(path: str | Path, count: int = 0) -> Pictures:
     """
     path = Path(path)
     if path.suffix == ".npz":
-        sources: list[bytes] = _packed(path)
+        sources = cut_files(path, *read_arrays(path, *PACKED, kind="packed images"))
     else:
-        sources = [p.read_bytes() for p in image_paths([path])]
+        sources = tuple(p.read_bytes() for p in image_paths([path]))
     if count and len(sources) > count:
-        sources = [sources[i * len(sources) // count] for i in range(count)]
+        sources = tuple(sources[i * len(sources) // count] for i in range(count))
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source)
@@ -67,21 +67,7 @@ def load_pictures(path: str | Path, count: int = 0) -> Pictures:
 
 
 def jpeg_bits(frame: UInt8, quality: int) -> int:
-    """Bits of the frame as a JPEG file."""
+    """Bits of a frame uint8 [height, width, 3] as a JPEG file."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
     return 8 * buffer.tell()
-
-
-def _packed(path: Path) -> list[bytes]:
-    try:
-        with np.load(path, allow_pickle=False) as packed:
-            for blob, cuts in (("train_jpg", "train_off"), ("jpg", "off")):
-                if {blob, cuts} <= set(packed.files):
-                    data, offsets = packed[blob], packed[cuts]
-                    break
-            else:
-                raise InputError(f"{path}: expected the arrays jpg and off, got {sorted(packed.files)}")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a packed .npz of images: {error}") from error
-    return [data[a:b].tobytes() for a, b in pairwise(offsets.tolist())]

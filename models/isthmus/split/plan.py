@@ -154,6 +154,7 @@ class _Whole:
         self.latents, self._cloud = open_model(halves.edge), open_model(halves.cloud)
 
     def logits(self, frame: Float32) -> Float32:
+        """Of a frame [1, 3, H, W], [1, classes]."""
         return self._cloud(self.latents(frame))
 
 

@@ -59,11 +59,6 @@ class Quantiser:
             )
 
     @property
-    def is_identity(self) -> bool:
-        """Whether latents are in steps already."""
-        return bool((self.steps == 1).all() and not self.centres.any())
-
-    @property
     def gains(self) -> Float32:
         """What latents are multiplied by, float32 [M]: 1 / step."""
         return (1 / self.steps.astype(np.float64)).astype(np.float32)
@@ -80,7 +75,7 @@ class Quantiser:
         return symbols
 
     def dequantise(self, symbols: Int32) -> Float32:
-        """Latents that symbols stand for."""
+        """Latents float32 `[..., M, h, w]` that symbols stand for."""
         values: Float32 = symbols.astype(np.float32) * self.steps[:, None, None] + self.centres[:, None, None]
         return values
 
@@ -114,7 +109,10 @@ def calibrate_steps(latents: Sequence[Float32], bits: int, seed: int = 0) -> Qua
 
 
 def scaled_steps(latents: Sequence[Float32], scale: float = 1.0) -> Quantiser:
-    """One step for all channels, of a network trained for a step of 1; the bounds are what calibration images need."""
+    """One step for all channels of latents `[M, h, w]`, of a network trained for a step of 1.
+
+    The bounds are what calibration images need, and `MARGIN` more.
+    """
     if not (np.isfinite(scale) and scale > 0):
         raise InputError(f"expected a step above 0, got {scale}")
     rows = _rows(latents)

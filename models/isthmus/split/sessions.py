@@ -18,7 +18,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 def open_model(model: onnx.ModelProto) -> Callable[[Float32], Float32]:
-    """A function from the graph's one input to its one output. InputError if onnxruntime cannot run the graph."""
+    """A function from the graph's one input [1, ...] to its one output. InputError where the graph cannot be run."""
     try:
         network = open_graph(model.SerializeToString())
     except InputError as error:
@@ -38,7 +38,7 @@ def batch_of(frame: UInt8) -> Float32:
 
 
 def milliseconds(run: Callable[[Float32], Any], values: Sequence[Float32], least: int = 5) -> float:
-    """Median of the runs over `values`, at least `least` of them, after one to warm up."""
+    """Median of the runs over `values` [1, ...], at least `least` of them, after one to warm up."""
     run(values[0])
     times = []
     for i in range(max(least, len(values))):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +21,16 @@ from PIL import Image
 
 from isthmus.common.errors import InputError
 from isthmus.data.image.formats import SUFFIXES, is_image_name
+from isthmus.data.npz import Layout, cut_files, read_arrays
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
+Split = Literal["train", "test"]
 MAX_SIDE = 8192
+PACKED: dict[Split, tuple[Layout, ...]] = {
+    "train": (("train_jpg", "train_off", "y_train", "names"),),
+    "test": (("val_jpg", "val_off", "y_val", "names"), ("jpg", "off", "labels", "names")),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,13 +72,17 @@ class LabelledImages:
             raise InputError(f"{self.name}: image {index} cannot be read: {error}") from error
 
     def take(self, indices: Sequence[int] | Int64) -> LabelledImages:
-        """Some of the images."""
+        """The images of some indices [n], in their order."""
         chosen = np.asarray(indices, np.int64)
         return LabelledImages(self.name, tuple(self.files[i] for i in chosen), self.labels[chosen], self.class_names)
 
 
-def load_labelled_images(path: str | Path, split: Literal["train", "test"] = "test") -> LabelledImages:
+def load_labelled_images(path: str | Path, split: Split = "test") -> LabelledImages:
     """Labelled images of a packed file or a folder.
+
+    Args:
+        path: of either.
+        split: which; a folder and a file of one split have "test" alone.
 
     Raises:
         InputError: neither layout, or the split is not in it.
@@ -81,26 +90,10 @@ def load_labelled_images(path: str | Path, split: Literal["train", "test"] = "te
     path = Path(path)
     if path.is_dir():
         return _from_folder(path, split)
-    try:
-        with np.load(path, allow_pickle=False) as packed:
-            found = set(packed.files)
-            if {"train_jpg", "train_off", "y_train", "val_jpg", "val_off", "y_val", "names"} <= found:
-                data, offsets, labels = ("train_jpg", "train_off", "y_train")
-                if split == "test":
-                    data, offsets, labels = ("val_jpg", "val_off", "y_val")
-            elif {"jpg", "off", "labels", "names"} <= found and split == "test":
-                data, offsets, labels = "jpg", "off", "labels"
-            else:
-                raise InputError(f"{path}: expected packed labelled images with a {split} split, got {sorted(found)}")
-            blob, cuts, classes = packed[data], packed[offsets], packed[labels].astype(np.int64)
-            names = tuple(str(name) for name in packed["names"])
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected a packed .npz of labelled images or a folder of classes: {error}"
-        ) from error
-    if cuts.ndim != 1 or len(cuts) < 1 or cuts[0] != 0 or cuts[-1] != len(blob) or (np.diff(cuts) < 0).any():
-        raise InputError(f"{path}: expected offsets rising from 0 to {len(blob)}")
-    files = tuple(blob[a:b].tobytes() for a, b in pairwise(cuts.tolist()))
+    kind = f"packed labelled images with a {split} split, or a folder of classes,"
+    blob, offsets, labels, stored_names = read_arrays(path, *PACKED[split], kind=kind)
+    files, classes = cut_files(path, blob, offsets), labels.astype(np.int64)
+    names = tuple(str(name) for name in stored_names)
     if classes.max(initial=0) >= len(names):
         # One image a class, named one by one: labels are indices of a larger list.
         table = [f"class {i}" for i in range(1000)]

@@ -97,7 +97,7 @@ class LabelledClouds:
         return self.points.reshape(len(self), int(sizes[0]), 3)
 
     def subset(self, index: Int64) -> LabelledClouds:
-        """Those clouds, in that order."""
+        """The clouds of some indices [n], in that order."""
         index = np.arange(len(self), dtype=np.int64)[index]
         sizes = np.diff(self.offsets)[index]
         if len(sizes) and (sizes == sizes[0]).all() and len(self.points) == len(self) * sizes[0]:

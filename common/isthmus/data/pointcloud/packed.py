@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
+from isthmus.data.npz import read_arrays
 from isthmus.data.pointcloud.files import to_z_up
 from isthmus.data.pointcloud.labelled import LabelledClouds
+
+PACKED = ("points", "scale", "labels", "is_test", "class_names")
+LIDAR = ("points_milli", "offsets", "labels", "is_test", "class_names")
 
 
 def load_packed(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
     """Train and test of a packed `.npz`: stored integers times `scale`, clouds of one size."""
     path = Path(path)
-    with open_npz(path) as file:
-        stored, scale, labels, is_test, names = _members(
-            path, file, "points", "scale", "labels", "is_test", "class_names"
-        )
+    stored, scale, labels, is_test, names = read_arrays(path, PACKED)
     if stored.ndim != 3 or stored.shape[2] != 3 or len(stored) != len(labels) or scale.size != 1:
         raise InputError(
             f"{path}: expected points [N, P, 3], N labels and one scale, "
@@ -37,40 +34,12 @@ def load_packed(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
 def load_lidar(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
     """Train and test of a lidar `.npz`: ragged clouds in thousandths of the file's unit; y up there, z up here."""
     path = Path(path)
-    with open_npz(path) as file:
-        stored, offsets, labels, is_test, names = _members(
-            path, file, "points_milli", "offsets", "labels", "is_test", "class_names"
-        )
+    stored, offsets, labels, is_test, names = read_arrays(path, LIDAR)
     if stored.ndim != 2 or stored.shape[1] != 3:
         raise InputError(f"{path}: expected points_milli [total, 3], got {list(stored.shape)}")
     points = to_z_up(stored.astype(np.float32) / np.float32(1000), "y")
     whole = LabelledClouds(points, offsets.astype(np.int64), labels.astype(np.int64), _names(names), _set_name(path))
     return _split_by(path, whole, is_test)
-
-
-@contextlib.contextmanager
-def open_npz(path: Path) -> Iterator[Any]:
-    """The arrays of an `.npz` file, by name. InputError if it is none."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable file: {error.strerror or error}") from error
-    with stream:  # opened here, as NumPy leaves its own open where it fails
-        try:
-            file = np.load(stream, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: expected an .npz file: {error}") from error
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: expected an .npz file, got a single array")
-        with file:
-            yield file
-
-
-def _members(path: Path, file: Any, *names: str) -> tuple[npt.NDArray[Any], ...]:
-    try:
-        return tuple(file[name] for name in names)
-    except (OSError, KeyError, ValueError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: expected arrays {', '.join(names)}, got {', '.join(file)}: {error}") from error
 
 
 def _split_by(path: Path, whole: LabelledClouds, is_test: npt.NDArray[Any]) -> tuple[LabelledClouds, LabelledClouds]:

@@ -133,7 +133,7 @@ def _indices(words: list[str], face: int) -> list[int]:
 
 
 def mesh_or_points(vertices: npt.NDArray[np.float64], faces: list[list[int]], max_count: int) -> Mesh | Vertices:
-    """Faces cut into fans of triangles; the vertices as points where there is no face of three corners."""
+    """Faces cut into fans of triangles; the vertices [V, 3] as points where there is no face of three corners."""
     triangle_count = sum(max(len(face) - 2, 0) for face in faces)
     if triangle_count > max_count:
         raise InputError(f"expected at most {max_count} triangles, got {triangle_count}")

@@ -53,7 +53,7 @@ def parse_scan(data: bytes, format_name: str, max_count: int) -> Mesh | npt.NDAr
     # Each check gives: are there faces, and the bytes with a header that leaves nothing open.
     checks = {"pcd": _check_pcd, "stl": _check_stl}
     has_faces, checked = checks[format_name](data, max_count)
-    geometry = _read(_open3d(), checked, format_name, has_faces)
+    geometry = _read(_open3d(), checked, format_name, has_faces=has_faces)
     if has_faces:
         vertices, triangles = np.asarray(geometry.vertices), np.asarray(geometry.triangles)
         if len(triangles):
@@ -83,7 +83,7 @@ def _open3d() -> Any:
     return open3d
 
 
-def _read(open3d: Any, data: bytes, format_name: str, has_faces: bool) -> Any:
+def _read(open3d: Any, data: bytes, format_name: str, *, has_faces: bool) -> Any:
     with _one_at_a_time, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"cloud.{format_name}"
         path.write_bytes(data)

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isthmus.common.errors import InputError
+from isthmus.data.npz import open_npz
 from isthmus.data.pointcloud.files import read_point_cloud
 from isthmus.data.pointcloud.hdf5 import SCANOBJECTNN_FILES, hdf5_files, load_modelnet_hdf5, load_scanobjectnn
 from isthmus.data.pointcloud.labelled import SPLITS, Float32, LabelledClouds, Split, modelnet_name
-from isthmus.data.pointcloud.packed import load_lidar, load_packed, open_npz
+from isthmus.data.pointcloud.packed import load_lidar, load_packed
 
 Progress = Callable[[int, int], None]  # clouds done, clouds in all
 

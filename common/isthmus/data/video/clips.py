@@ -23,6 +23,7 @@ from PIL import Image
 from isthmus.common.errors import InputError
 from isthmus.data.image.files import read_image
 from isthmus.data.image.labelled import LabelledImages
+from isthmus.data.npz import cut_files, read_arrays
 from isthmus.data.video.files import open_video
 from isthmus.data.video.formats import SUFFIXES, is_video_name
 from isthmus.data.video.libraries import import_cv2
@@ -32,6 +33,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 UNLABELLED = -1
 MAX_WIDTH = 416
+PACKED = ("jpg", "jpg_off", "seq", "frame", "seq_names")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,20 +127,20 @@ def packed_sequences(path: Path, max_frames: int = 0) -> ClipSet:
     Raises:
         InputError: the file is not laid out as said above.
     """
-    try:
-        with np.load(path, allow_pickle=False) as packed:
-            blob, cuts = packed["jpg"], packed["jpg_off"].tolist()
-            sequence, order = packed["seq"].astype(np.int64), packed["frame"].astype(np.int64)
-            names = tuple(str(name) for name in packed["seq_names"])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: expected jpg, jpg_off, seq, frame and seq_names, {error!r}") from error
-    if len(cuts) != len(sequence) + 1 or sequence.shape != order.shape or cuts[-1] != len(blob):
-        raise InputError(f"{path}: expected {len(sequence) + 1} offsets up to {len(blob)}, got {len(cuts)}")
+    blob, offsets, stored_sequence, stored_order, stored_names = read_arrays(path, PACKED, kind="packed sequences")
+    files = cut_files(path, blob, offsets)
+    sequence, order = stored_sequence.astype(np.int64), stored_order.astype(np.int64)
+    names = tuple(str(name) for name in stored_names)
+    if sequence.shape != (len(files),) or order.shape != (len(files),):
+        raise InputError(
+            f"{path}: expected a sequence and a place for each of {len(files)} images, got {list(sequence.shape)} and "
+            f"{list(order.shape)}"
+        )
     places = [np.flatnonzero(sequence == s) for s in range(len(names))]
     places = [p[np.argsort(order[p], kind="stable")][: max_frames or None] for p in places]
 
     def make(index: int) -> Clip:
-        pictures = [Image.open(io.BytesIO(blob[cuts[i] : cuts[i + 1]].tobytes())) for i in places[index]]
+        pictures = [Image.open(io.BytesIO(files[i])) for i in places[index]]
         try:
             return Clip(names[index], np.stack([np.asarray(picture.convert("RGB")) for picture in pictures]))
         except (OSError, ValueError) as error:

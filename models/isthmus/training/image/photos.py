@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from isthmus.common.errors import InputError
 from isthmus.data.image.formats import SUFFIXES, is_image_name
+from isthmus.data.npz import cut_files, read_arrays
 
 VALIDATION_SHARE = 20  # one photograph in twenty is for validation
 SPLIT_SEED = 0
@@ -41,24 +40,12 @@ def load_photos(path: str | Path) -> Photos:
     """
     path = Path(path)
     if path.suffix == ".npz":
-        return Photos(path.stem, tuple(_pixels(source, path) for source in _packed(path)))
-    files = sorted(p for p in path.rglob("*") if is_image_name(p))
-    if not files:
+        files = cut_files(path, *read_arrays(path, ("jpg", "off"), kind="packed photographs"))
+        return Photos(path.stem, tuple(_pixels(io.BytesIO(file), path) for file in files))
+    paths = sorted(p for p in path.rglob("*") if is_image_name(p))
+    if not paths:
         raise InputError(f"{path}: expected a packed .npz or a folder with {', '.join(SUFFIXES)} files")
-    return Photos(path.name, tuple(_pixels(file, file) for file in files))
-
-
-def _packed(path: Path) -> list[io.BytesIO]:
-    try:
-        with np.load(path, allow_pickle=False) as packed:
-            if not {"jpg", "off"} <= set(packed.files):
-                raise InputError(f"{path}: expected the arrays jpg and off, got {sorted(packed.files)}")
-            data, offsets = packed["jpg"], packed["off"]
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: expected a packed .npz of photographs (jpg, off), got none: {error}") from error
-    return [io.BytesIO(data[a:b].tobytes()) for a, b in pairwise(offsets)]
+    return Photos(path.name, tuple(_pixels(file, file) for file in paths))
 
 
 def split_photos(photos: Photos) -> tuple[Photos, Photos]:

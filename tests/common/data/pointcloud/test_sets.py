@@ -125,7 +125,7 @@ def test_results_name_voxels_as_voxels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": None}, "expected arrays points, scale, labels"),
+        ({"labels": None}, "the arrays points, scale, labels"),
         ({"points": np.zeros((6, 5, 2), np.int16)}, r"points \[N, P, 3\]"),
         ({"labels": np.zeros(5, np.uint8)}, "N labels"),
         ({"is_test": np.zeros(5, bool)}, r"is_test bool \[6\]"),

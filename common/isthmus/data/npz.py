@@ -1,0 +1,79 @@
+"""Data sets packed into `.npz` files: which arrays are there, and encoded files cut out of one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.errors import InputError
+
+Layout = tuple[str, ...]
+"""Names of the arrays of one way to pack a set."""
+NPZ = "an .npz file"
+
+
+@contextlib.contextmanager
+def open_npz(path: Path, kind: str = NPZ) -> Iterator[Any]:
+    """The arrays of an `.npz` file, by name. InputError, which says that `kind` was expected, if it is none."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: expected {kind}: {error.strerror or error}") from error
+    with stream:  # opened here, as NumPy leaves its own open where it fails
+        try:
+            file = np.load(stream, allow_pickle=False)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: expected {kind}: {error}") from error
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: expected {kind}, got a single array")
+        with file:
+            yield file
+
+
+def read_arrays(path: Path, *layouts: Layout, kind: str = NPZ) -> tuple[npt.NDArray[Any], ...]:
+    """The arrays of the first of some layouts that is there, in its order.
+
+    Args:
+        path: of the file.
+        layouts: one or more, the preferred one first.
+        kind: what is expected, for messages: "packed photographs".
+
+    Raises:
+        InputError: no such file, none of the layouts in it, or damaged.
+    """
+    with open_npz(path, kind) as file:
+        found = next((layout for layout in layouts if set(layout) <= set(file.files)), None)
+        if found is None:
+            wanted = ", or ".join(" and ".join(filter(None, (", ".join(n[:-1]), n[-1]))) for n in layouts)
+            raise InputError(f"{path}: expected {kind} with the arrays {wanted}; got {', '.join(sorted(file.files))}")
+        try:
+            return tuple(file[name] for name in found)
+        except (OSError, ValueError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: expected arrays {', '.join(found)}, cannot read them: {error}") from error
+
+
+def cut_files(path: Path, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> tuple[bytes, ...]:
+    """Encoded files that lie one after another in an array.
+
+    Args:
+        path: for messages.
+        blob: uint8 [bytes], all of them.
+        offsets: integers [files + 1], rising from 0 to the end: file i is blob[offsets[i]:offsets[i + 1]].
+
+    Raises:
+        InputError: offsets that do not fit.
+    """
+    if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or not len(offsets):
+        raise InputError(f"{path}: expected offsets [files + 1], got {offsets.dtype} {list(offsets.shape)}")
+    cuts = offsets.tolist()
+    if cuts[0] != 0 or cuts[-1] != len(blob) or any(a > b for a, b in pairwise(cuts)):
+        raise InputError(f"{path}: expected offsets rising from 0 to {len(blob)}")
+    return tuple(blob[a:b].tobytes() for a, b in pairwise(cuts))

@@ -1,0 +1,55 @@
+"""isthmus.data.npz: layouts that are there, files cut out of an array, and damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isthmus.common.errors import InputError
+from isthmus.data.npz import cut_files, read_arrays
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    np.savez(tmp_path / "set.npz", a=np.arange(3), b=np.arange(4), c=np.array([{}], object))
+    return tmp_path / "set.npz"
+
+
+def test_the_first_layout_that_is_there_is_read_in_its_order(packed: Path) -> None:
+    assert [len(array) for array in read_arrays(packed, ("b", "a"))] == [4, 3]
+    assert [len(array) for array in read_arrays(packed, ("a", "x"), ("b",), ("a",))] == [4]
+
+
+def test_what_cannot_be_read_is_said(packed: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"set\.npz: expected a set with the arrays x, y and a, or z; got a, b, c"):
+        read_arrays(packed, ("x", "y", "a"), ("z",), kind="a set")
+    with pytest.raises(InputError, match="expected arrays a, c, cannot read them: Object arrays"):
+        read_arrays(packed, ("a", "c"))
+    with pytest.raises(InputError, match=r"none\.npz: expected a set: No such file"):
+        read_arrays(tmp_path / "none.npz", ("a",), kind="a set")
+    np.save(tmp_path / "one.npy", np.arange(3))
+    with pytest.raises(InputError, match="got a single array"):
+        read_arrays(tmp_path / "one.npy", ("a",))
+    cut = tmp_path / "cut.npz"
+    whole = packed.read_bytes()
+    for length in range(0, len(whole), 7):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"cut\.npz: expected"):
+            read_arrays(cut, ("a", "b"))
+
+
+def test_files_are_cut_where_the_offsets_say() -> None:
+    blob = np.frombuffer(b"abcdef", np.uint8)
+    assert cut_files(Path("p"), blob, np.array([0, 2, 2, 6])) == (b"ab", b"", b"cdef")
+    assert cut_files(Path("p"), blob[:0], np.array([0])) == ()
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [np.array([0, 5]), np.array([1, 6]), np.array([0, 4, 3, 6]), np.array([[0, 6]]), np.array([0.0, 6.0]), np.empty(0)],
+)
+def test_offsets_that_do_not_fit(offsets: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> None:
+    with pytest.raises(InputError, match="p: expected offsets"):
+        cut_files(Path("p"), np.frombuffer(b"abcdef", np.uint8), offsets)
