@@ -211,7 +211,7 @@ class CompiledEngine:
 
 
 def run_reference(plan: PointwisePlan, points: Float32) -> Int32:
-    """What `PointwiseNetwork.symbols` gives, in NumPy's int64; for points in the unit ball."""
+    """What `PointwiseNetwork.symbols` gives of points ``[batch, 3, points]``, in NumPy's int64; in the unit ball."""
     x = np.rint(points.astype(np.float64) * 2.0**plan.input_bits).astype(np.int64)
     for layer in plan.layers[:-1]:
         x = _step(_sums(layer, x), layer)

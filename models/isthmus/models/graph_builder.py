@@ -33,7 +33,7 @@ class GraphBuilder:
         self.constants: list[onnx.TensorProto] = []
 
     def constant(self, value: npt.ArrayLike) -> str:
-        """A constant stored as it is."""
+        """A constant ``[...]`` stored as it is."""
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name

@@ -92,7 +92,7 @@ class CdfTables:
     def from_frequencies(
         cls, frequencies: Sequence[ArrayLike], offsets: ArrayLike, precision_bits: int, has_escape: bool = False
     ) -> CdfTables:
-        """Tables from one list of frequencies each; every list must sum to `2**precision_bits`."""
+        """Tables from one list of frequencies each, ``[entries]``; every list must sum to `2**precision_bits`."""
         sizes = np.array([np.size(row) for row in frequencies], dtype=np.int64)
         if not len(sizes) or sizes.min() < 1:
             raise InputError("expected at least one table, and at least one entry in each")
@@ -108,7 +108,7 @@ class CdfTables:
         precision_bits: int,
         has_escape: bool = False,
     ) -> CdfTables:
-        """As `from_frequencies`, with all lists joined into one and their lengths in `sizes`."""
+        """As `from_frequencies`, all lists joined into one ``[entries]``, their lengths in `sizes` ``[tables]``."""
         if not 1 <= precision_bits <= MAX_PRECISION_BITS:
             raise InputError(f"expected precision_bits from 1 to {MAX_PRECISION_BITS}, got {precision_bits}")
         if frequencies.min() < 1 or frequencies.max() > 2**precision_bits:
@@ -142,7 +142,7 @@ class CdfTables:
         return row[1:] - row[:-1]
 
     def bits(self, values: ArrayLike, table_indices: ArrayLike) -> NDArray[np.float64]:
-        """Ideal bits of each value in its table, float64 of the values' shape.
+        """Ideal bits of each value in its table, float64 of the values' shape ``[...]``.
 
         Raises:
             SymbolRangeError: a value lies outside its table and there is no escape.

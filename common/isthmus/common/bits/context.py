@@ -135,7 +135,7 @@ class ContextModel:
         return self.encode_measured(y, given, mask)[0]
 
     def encode_measured(self, y: Int32, given: Int32 | None = None, mask: Mask | None = None) -> tuple[bytes, float]:
-        """The section of latents, as `encode` gives it, and their ideal bits."""
+        """The section of latents int32 ``[channels, h, w]``, as `encode` gives it, and their ideal bits."""
         values = self._latents(y)
         known, coded = self._known(given, mask, values.shape[1:])
         if coded is not None and values[:, ~coded].any():
@@ -171,7 +171,7 @@ class ContextModel:
         raise decode_error(kind, place, self.tables.count)
 
     def table_indices(self, y: Int32, given: Int32 | None = None, mask: Mask | None = None) -> Int32:
-        """The table of each latent, int32 of the shape of `y`; without meaning where the mask is false."""
+        """The table of each latent, int32 ``[channels, h, w]`` as `y`; without meaning where the mask is false."""
         values = self._latents(y)
         known, coded = self._known(given, mask, values.shape[1:])
         if compiled is None or self._coder is None:
@@ -183,7 +183,7 @@ class ContextModel:
         return np.frombuffer(result, dtype=np.int32).reshape(values.shape)
 
     def encode_reference(self, y: Int32, given: Int32 | None = None, mask: Mask | None = None) -> bytes:
-        """`encode`, in Python."""
+        """`encode` of latents ``[channels, h, w]``, in Python."""
         encoder = ReferenceEncoder(self.tables)
 
         def put(place: Place, table: int) -> int:
@@ -198,7 +198,7 @@ class ContextModel:
     def decode_reference(
         self, section: bytes, height: int, width: int, given: Int32 | None = None, mask: Mask | None = None
     ) -> Int32:
-        """`decode`, in Python: the specification, one latent after the other."""
+        """`decode` to ``[channels, height, width]``, in Python: the specification, one latent after the other."""
         decoder = ReferenceDecoder(section, self.tables)
         shape = (self.channels, height, width)
 

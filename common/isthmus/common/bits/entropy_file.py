@@ -31,7 +31,7 @@ Int32 = NDArray[np.int32]
 
 
 def arrays_of(prefix: str, tables: CdfTables) -> dict[str, Int32]:
-    """The arrays of tables, by name."""
+    """The arrays of tables by name, int32 ``[n]`` each."""
     rows = [tables.frequencies(table) for table in range(tables.count)]
     return {
         f"{prefix}frequencies": np.concatenate(rows).astype(np.int32),
@@ -41,13 +41,13 @@ def arrays_of(prefix: str, tables: CdfTables) -> dict[str, Int32]:
 
 
 def arrays_of_context(prefix: str, context: ContextModel) -> dict[str, Int32]:
-    """The arrays of a context model, by name; how many of its channels are given is not among them."""
+    """The arrays of a context model by name, int32 ``[n]`` each; how many channels are given is not among them."""
     arrays = {prefix + name: getattr(context, name).ravel() for name in CONTEXT_ARRAYS}
     return arrays_of(prefix, context.tables) | arrays
 
 
 def tables_in(arrays: dict[str, Int32], prefix: str, *, has_escape: bool = True) -> CdfTables:
-    """The tables among a file's arrays."""
+    """The tables among a file's arrays, int32 ``[n]`` each."""
     frequencies, sizes, offsets = (arrays[prefix + name] for name in TABLE_ARRAYS)
     is_sound = 1 <= len(sizes) <= MAX_TABLES and int(sizes.min()) >= 1
     if not is_sound or int(sizes.sum(dtype=np.int64)) != len(frequencies):
@@ -65,7 +65,7 @@ def tables_in(arrays: dict[str, Int32], prefix: str, *, has_escape: bool = True)
 
 
 def context_in(arrays: dict[str, Int32], prefix: str, *, given: int = 0) -> ContextModel:
-    """The context model among a file's arrays."""
+    """The context model among a file's arrays, int32 ``[n]`` each."""
     parts = {name: arrays[prefix + name] for name in CONTEXT_ARRAYS}
     if len(parts["taps"]) % 4:
         raise ManifestError(f"{prefix}taps: expected four numbers a tap, got {len(parts['taps'])} numbers")

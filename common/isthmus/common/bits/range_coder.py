@@ -100,7 +100,7 @@ def decode(data: bytes, table_indices: ArrayLike, tables: CdfTables) -> NDArray[
 
 
 def encode_reference(values: NDArray[np.int32], table_indices: NDArray[np.int32], tables: CdfTables) -> bytes:
-    """`encode`, in Python."""
+    """`encode` of values and table indices ``[symbols]``, in Python."""
     encoder = ReferenceEncoder(tables)
     for position, (value, table) in enumerate(zip(values.tolist(), table_indices.tolist(), strict=True)):
         kind = encoder.put(value, table)
@@ -110,7 +110,7 @@ def encode_reference(values: NDArray[np.int32], table_indices: NDArray[np.int32]
 
 
 def decode_reference(data: bytes, table_indices: NDArray[np.int32], tables: CdfTables) -> NDArray[np.int32]:
-    """`decode`, in Python."""
+    """`decode` with table indices ``[symbols]``, in Python."""
     decoder = ReferenceDecoder(data, tables)
     values = np.empty(len(table_indices), dtype=np.int32)
     for position, table in enumerate(table_indices.tolist()):
@@ -331,7 +331,7 @@ def _compiled_tables(tables: CdfTables) -> compiled.Coder:
 def compile_coder(
     tables: CdfTables, first_table: NDArray[np.int32] | None, parent: NDArray[np.int32] | None
 ) -> compiled.Coder:
-    """A C coder for plain tables, or for a tree of channels over them."""
+    """A C coder for plain tables, or for a tree of channels over them (`first_table` and `parent` ``[channels]``)."""
     return compiled.Coder(
         tables.cumulative, tables.sizes, tables.offsets, tables.precision_bits, tables.has_escape, first_table, parent
     )

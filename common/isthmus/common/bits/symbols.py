@@ -80,7 +80,7 @@ class Symbols:
 
 
 def crc32(values: NDArray[np.int32], start: int = 0) -> int:
-    """CRC-32 (zlib's) of integers as little-endian int32, row-major; going on from `start`, the CRC-32 of others."""
+    """CRC-32 (zlib's) of integers ``[...]`` as little-endian int32, row-major; on from `start`, that of others."""
     return zlib.crc32(np.ascontiguousarray(values, dtype="<i4").data, start)
 
 

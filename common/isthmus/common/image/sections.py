@@ -26,7 +26,7 @@ def named(part: str) -> Iterator[None]:
 
 
 def checked(array: Int32 | None, shape: tuple[int, ...], name: str) -> Int32:
-    """The array, C-contiguous, if it is int32 of the shape; copied only if it must be."""
+    """The array ``[*shape]``, C-contiguous, if it is int32 of that shape; copied only if it must be."""
     if array is None or array.dtype != np.int32 or array.shape != shape:
         got = "none" if array is None else f"{array.dtype} {list(array.shape)}"
         raise InputError(f"{name}: expected int32 {list(shape)}, got {got}")
@@ -41,14 +41,14 @@ def product(shape: tuple[int, ...]) -> int:
 
 
 def table_rows(tables: CdfTables, chosen: Int32) -> CdfTables:
-    """Some of the tables."""
+    """Some of the tables, by their indices ``[tables]``."""
     sizes = tables.sizes[chosen]
     cumulative = np.ascontiguousarray(tables.cumulative[chosen, : int(sizes.max()) + 1])
     return CdfTables(cumulative, sizes, tables.offsets[chosen], tables.precision_bits, tables.has_escape)
 
 
 def table_indices(first: Int32, groups: Int32 | None, shape: tuple[int, ...]) -> Int32:
-    """The table of every latent, int32 flat: that of its group, or of its channel."""
+    """The table of every latent, int32 ``[latents]``: that of its group ``[channels, h, w]``, or of its channel."""
     if groups is None:
         return np.repeat(first, product(shape[1:]))
     return first[groups.ravel()]
@@ -66,6 +66,6 @@ def encode_rows(values: Int32, tables: CdfTables) -> bytes:
 
 
 def decode_rows(section: bytes, shape: tuple[int, ...], tables: CdfTables) -> Int32:
-    """The values `encode_rows` was given."""
+    """The values ``[*shape]`` that `encode_rows` was given."""
     channels = np.arange(tables.count, dtype=np.int32)
     return range_coder.decode(section, table_indices(channels, None, shape), tables).reshape(shape)

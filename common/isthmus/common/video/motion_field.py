@@ -82,7 +82,7 @@ class MotionField:
         return cls(np.zeros((height, width), np.int32), np.zeros((height, width, 2), np.int32))
 
     def with_modes(self, modes: Int32) -> MotionField:
-        """The field with other modes."""
+        """The field with other modes, int32 ``[bh, bw]``."""
         return MotionField(modes, self.vectors, self.is_smooth)
 
     def message(self) -> Int32:
@@ -92,7 +92,7 @@ class MotionField:
 
     @classmethod
     def from_message(cls, message: Int32, *, is_smooth: bool) -> MotionField:
-        """The field that `message` was made of.
+        """The field that `message`, int32 ``[3, bh, bw]``, was made of.
 
         Raises:
             InputError: a mode that is none, or a vector too large.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from isthmus.measure.house.sources import Module
 
 _ARRAY = re.compile(r"\b(?:NDArray|ndarray|Tensor|ArrayLike|(?:Float|UInt|Int|Bool|Complex)\d*)\b")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SHAPE = re.compile(r"\[[^\[\]\n]*\]")
 
 
@@ -34,22 +35,24 @@ class ArrayFunction:
 def array_functions(modules: Iterable[Module]) -> list[ArrayFunction]:
     """All of them, of public names in public classes, in the modules' order."""
     return [
-        ArrayFunction(f"{module.name}.{name}", node.lineno, bool(_SHAPE.search(ast.get_docstring(node) or "")))
+        ArrayFunction(f"{module.name}.{name}", node.lineno, bool(_SHAPE.search(text)))
         for module in modules
-        for name, node in _public(module.tree.body, "")
+        for name, node, text in _public(module.tree.body)
         if _takes_arrays(node)
     ]
 
 
-def _public(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def _public(body: list[ast.stmt], prefix: str = "", of_class: str = "") -> Iterator[tuple[str, Function, str]]:
+    """Name, function and what is said of it; of `forward` that is also what is said of its class."""
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            yield prefix + node.name, node
+        if isinstance(node, Function) and not node.name.startswith("_"):
+            said = ast.get_docstring(node) or ""
+            yield prefix + node.name, node, said + of_class if node.name == "forward" else said
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            yield from _public(node.body, f"{prefix}{node.name}.")
+            yield from _public(node.body, f"{prefix}{node.name}.", ast.get_docstring(node) or "")
 
 
-def _takes_arrays(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _takes_arrays(node: Function) -> bool:
     a = node.args
     given = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
     hints = [argument.annotation for argument in given] + [node.returns]

@@ -120,7 +120,7 @@ def mac_per_pixel(shape: AdaptiveShape, height: int = 512, width: int = 768) -> 
 
 
 class ChannelShuffle(nn.Module):
-    """Interleaves the channels of the groups, so that the next grouped layer sees all of them."""
+    """Interleaves the channels of the groups ``[n, c, length]``, so that the next grouped layer sees all of them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[n, channels, length]`` both ways."""

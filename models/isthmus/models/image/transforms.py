@@ -47,7 +47,7 @@ class ReferenceShape:
 
 
 class ResidualBlock(nn.Module):
-    """``x + B(relu(A(x)))``, where A narrows or widens and B comes back."""
+    """``x + B(relu(A(x)))`` of ``[n, C, h, w]``, where A narrows or widens and B comes back."""
 
     def __init__(self, channels: int, hidden: int, *, kernels: tuple[int, int]) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ def set_step(g_a: PatchAnalysis, g_s: PatchSynthesis, step: float) -> None:
 
 
 class GDN(nn.Module):
-    """Generalised divisive normalisation, or its inverse, with a fixed exponent of two."""
+    """Generalised divisive normalisation of ``[n, C, h, w]``, or its inverse, with a fixed exponent of two."""
 
     FLOOR = 1e-6
 
@@ -196,7 +196,7 @@ class GDN(nn.Module):
 
 
 class ReferenceAnalysis(nn.Module):
-    """The four strided 5 x 5 convolutions and GDN of bmshj2018-factorized."""
+    """Four strided 5 x 5 convolutions and GDN of bmshj2018-factorized: ``[n, 3, H, W]`` to ``[n, M, H/16, W/16]``."""
 
     def __init__(self, shape: ReferenceShape) -> None:
         super().__init__()
