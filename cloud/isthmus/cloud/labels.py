@@ -21,7 +21,7 @@ def top_labels(logits: npt.NDArray[np.float32], top_k: int) -> npt.NDArray[np.in
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Softmax over the last axis, safe for logits up to 1e38."""
+    """Softmax over the last axis of ``[..., classes]``, safe for logits up to 1e38."""
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     out: npt.NDArray[np.float32] = powers / powers.sum(-1, keepdims=True)
     return out

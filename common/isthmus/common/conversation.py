@@ -171,6 +171,13 @@ class Conversation:
             early = self._state in (State.IDLE, State.OPENING)
             kind = StreamNotOpenError if early else FrameOrderError
             return kind, f"{expected} while the stream is {self._state.value}, got {event.value}"
+        problem = self._count(event, count)
+        if problem is None:
+            self._state = after
+        return problem
+
+    def _count(self, event: Event, count: int) -> tuple[type[_PeerError], str] | None:
+        """Count the frames or results of an event, or say why there may not be so many."""
         if event is Event.FRAMES:
             if count < 1:
                 return FrameOrderError, f"expected at least one packet in a message of frames, got {count}"
@@ -188,7 +195,6 @@ class Conversation:
             self._answered_count += count
         elif event is Event.END and self.in_flight_count:
             return FrameOrderError, f"expected {self.in_flight_count} more results before the stream ends, got its end"
-        self._state = after
         return None
 
 

@@ -3,7 +3,8 @@
 import io
 import json
 import re
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -320,46 +321,63 @@ def malformed_tables(case: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def read_malformed(case: dict[str, Any], is_reference: bool, folder: Path) -> None:
+@contextmanager
+def in_python(*, is_reference: bool) -> Iterator[None]:
+    """With the coders that are compiled, or with their references in Python."""
+    with ExitStack() as stack:
+        for module in (range_coder, context) if is_reference else ():
+            stack.enter_context(patch.object(module, "compiled", None))
+        yield
+
+
+def read_tables(case: dict[str, Any], folder: Path) -> None:
+    (folder / "entropy.npz").write_bytes(malformed_tables(case))
+    if case.get("codec") == "golden-video":
+        VideoTables.load(folder / "entropy.npz", golden_video_coder("golden-video").manifest)
+    else:
+        ImageTables.load(folder / "entropy.npz")
+
+
+def read_image(case: dict[str, Any], data: bytes, limits: Limits, *, is_reference: bool) -> None:
+    coder = golden_image_coder(case["codec"])
+    with in_python(is_reference=is_reference):
+        coder.decode(data, limits)
+
+
+def read_video(case: dict[str, Any], data: bytes, limits: Limits, *, is_reference: bool) -> None:
+    decoder = VideoDecoder(golden_video_coder(case["codec"], case.get("replace", ("", ""))), limits)
+    with in_python(is_reference=is_reference):
+        if "reference" in case:
+            decoder.decode(bytes.fromhex(case["reference"]))
+        decoder.decode(data)
+
+
+def read_points(case: dict[str, Any], data: bytes, limits: Limits) -> None:
+    prior, packet = golden_prior(case["codec"]), Packet.from_bytes(data, limits)
+    limits.check_symbol_count(packet.signal_count * prior.channels)
+    packet.verify(prior.decode(packet.sections[0], packet.signal_count))
+
+
+def read_section(case: dict[str, Any], data: bytes, *, is_reference: bool) -> None:
+    prior = golden_prior(case["codec"])
+    (prior.decode_reference if is_reference else prior.decode)(data, case["signals"])
+
+
+def read_malformed(case: dict[str, Any], folder: Path, *, is_reference: bool) -> None:
     """Reads a golden file's bytes as its kind says."""
     limits = Limits(**case.get("limits", {}))
-    if case["kind"] == "manifest":
-        read_manifest(malformed_manifest(case))
-        return
-    if case["kind"] == "tables":
-        (folder / "entropy.npz").write_bytes(malformed_tables(case))
-        if case.get("codec") == "golden-video":
-            VideoTables.load(folder / "entropy.npz", golden_video_coder("golden-video").manifest)
-        else:
-            ImageTables.load(folder / "entropy.npz")
-        return
-    data = bytes.fromhex(case["bytes"])
-    if case["kind"] == "packet":
-        Packet.from_bytes(data, limits)
-    elif case["kind"] == "stream":
-        list(StreamReader(io.BytesIO(data), limits))
-    elif case["kind"] == "section":
-        prior = golden_prior(case["codec"])
-        (prior.decode_reference if is_reference else prior.decode)(data, case["signals"])
-    elif case["kind"] == "image":
-        coder = golden_image_coder(case["codec"])
-        with ExitStack() as stack:
-            for module in (range_coder, context) if is_reference else ():
-                stack.enter_context(patch.object(module, "compiled", None))
-            coder.decode(data, limits)
-    elif case["kind"] == "video":
-        decoder = VideoDecoder(golden_video_coder(case["codec"], case.get("replace", ("", ""))), limits)
-        with ExitStack() as stack:
-            for module in (range_coder, context) if is_reference else ():
-                stack.enter_context(patch.object(module, "compiled", None))
-            if "reference" in case:
-                decoder.decode(bytes.fromhex(case["reference"]))
-            decoder.decode(data)
-    else:
-        assert case["kind"] == "decode"
-        prior, packet = golden_prior(case["codec"]), Packet.from_bytes(data, limits)
-        limits.check_symbol_count(packet.signal_count * prior.channels)
-        packet.verify(prior.decode(packet.sections[0], packet.signal_count))
+    data = bytes.fromhex(case.get("bytes", ""))
+    readers: dict[str, Callable[[], object]] = {
+        "manifest": lambda: read_manifest(malformed_manifest(case)),
+        "tables": lambda: read_tables(case, folder),
+        "packet": lambda: Packet.from_bytes(data, limits),
+        "stream": lambda: list(StreamReader(io.BytesIO(data), limits)),
+        "section": lambda: read_section(case, data, is_reference=is_reference),
+        "image": lambda: read_image(case, data, limits, is_reference=is_reference),
+        "video": lambda: read_video(case, data, limits, is_reference=is_reference),
+        "decode": lambda: read_points(case, data, limits),
+    }
+    readers[case["kind"]]()
 
 
 @pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)
@@ -367,7 +385,7 @@ def test_golden_errors(path: Path, tmp_path: Path) -> None:
     case = json.loads(path.read_text())
     for is_reference in (False, True):
         with pytest.raises(IsthmusError) as caught:
-            read_malformed(case, is_reference, tmp_path)
+            read_malformed(case, tmp_path, is_reference=is_reference)
         assert type(caught.value) is getattr(errors, case["error"])
         assert case["message"] in str(caught.value)
 

@@ -44,7 +44,7 @@ def block_damage(current: UInt8, held: UInt8, shape: CanvasShape, block_latents:
 
 
 def contrast(canvas: UInt8) -> float:
-    """Mean absolute deviation of a canvas in grey levels, at least `MIN_CONTRAST`."""
+    """Mean absolute deviation of a canvas ``[height, width]`` in grey levels, at least `MIN_CONTRAST`."""
     cv2 = import_cv2()
     mean = cv2.mean(canvas)[0]
     deviation = cv2.norm(canvas, np.full_like(canvas, round(mean)), cv2.NORM_L1) / canvas.size

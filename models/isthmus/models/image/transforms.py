@@ -218,8 +218,11 @@ class ReferenceAnalysis(nn.Module):
 
 
 class ReferenceSynthesis(nn.Module):
-    """The mirror of `ReferenceAnalysis`; a 5 x 5 transposed convolution of stride 2 is exactly a
-    3 x 3 convolution with four times the channels and a pixel shuffle, and runs faster so."""
+    """The mirror of `ReferenceAnalysis`: ``[n, M, h, w]`` to ``[n, 3, 16h, 16w]``.
+
+    A 5 x 5 transposed convolution of stride 2 is exactly a 3 x 3 convolution with four times the channels and a pixel
+    shuffle, and runs faster so.
+    """
 
     def __init__(self, shape: ReferenceShape) -> None:
         super().__init__()
