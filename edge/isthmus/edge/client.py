@@ -52,7 +52,7 @@ class CloudClient(Generic[T]):
         result_timeout_s: limit for each wait in `send` and `receive`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a stream asks for, each by its name
         self,
         address: str,
         manifest: Manifest,

@@ -30,15 +30,8 @@ from isthmus.measure.determinism import pointcloud, runtimes
 from isthmus.models.exact.graph import CategoricalSymbols, cloud_graph, edge_graph
 from isthmus.models.exact.net import INPUT_BITS, IntegerLinear
 from isthmus.runtime import pointwise
-from isthmus.runtime.pointwise import (
-    EXACT_LIMIT,
-    PLAN_FILE,
-    PlanLayer,
-    PointwiseNetwork,
-    PointwisePlan,
-    load_plan,
-    run_reference,
-)
+from isthmus.runtime.pointwise import PointwiseNetwork, run_reference
+from isthmus.runtime.pointwise_plan import EXACT_LIMIT, MAX_SHIFT, PLAN_FILE, PlanLayer, PointwisePlan, load_plan
 
 needs_compiler = pytest.mark.skipif(
     not pointwise.IS_COMPILED, reason="the C engine is not built: run `python hatch_build.py`"
@@ -81,7 +74,7 @@ def random_plan(
         input_top = int(rng.choice(tops))
         # Some channels stay dark, some saturate.
         fitting = np.log2(np.maximum(sums.max(1), 1) / input_top) + rng.integers(-1, 2, width)
-        shift = np.clip(np.ceil(fitting), 0, pointwise.MAX_SHIFT).astype(np.int32)
+        shift = np.clip(np.ceil(fitting), 0, MAX_SHIFT).astype(np.int32)
         layers.append(PlanLayer(weight, bias, shift, input_top))
         x = np.clip(sums >> shift[:, None], 0, input_top)
     head_weight, _ = random_linear(rng, len(x), heads * size, input_top, 1.0, 0.49)

@@ -30,7 +30,8 @@ from isthmus.measure.pointcloud.baselines import DRAW_SEED, draw_order
 from isthmus.measure.pointcloud.options import PointCloudOptions
 from isthmus.measure.pointcloud.run import choose_codecs, default_test_set
 from isthmus.measure.track import Track, no_track
-from isthmus.runtime.pointwise import IS_COMPILED, PLAN_FILE
+from isthmus.runtime.pointwise import IS_COMPILED
+from isthmus.runtime.pointwise_plan import PLAN_FILE
 
 REFERENCE_CLOUDS = 4  # the NumPy evaluator is slow
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.runtime.engine import open_graph
-from isthmus.runtime.pointwise import PointwiseNetwork, load_plan
+from isthmus.runtime.pointwise import PointwiseNetwork
+from isthmus.runtime.pointwise_plan import load_plan
 
 
 @dataclass(frozen=True, slots=True)
