@@ -230,9 +230,9 @@ def test_clouds_are_answered_while_an_image_is_made(
 ) -> None:
     reconstruct = ImageCodec.reconstruct
 
-    def slow(*arguments: Any) -> object:
+    def slow(*arguments: Any, **named: Any) -> object:
         time.sleep(1.5)
-        return reconstruct(*arguments)
+        return reconstruct(*arguments, **named)
 
     monkeypatch.setattr(ImageCodec, "reconstruct", slow)
     clouds = PointCloudEncoder(zoo / "tiny-q1")

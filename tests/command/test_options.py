@@ -76,7 +76,7 @@ def toy(*words: str) -> tuple[Result, list[object]]:
 def test_what_was_given_and_the_defaults_of_the_rest() -> None:
     assert toy("n")[1] == [("n", Shared(), Waves())]
     words = ("n", "--folders", "a", "--folders", "b", "--share", "1", "-w", "that", "--no-log", "--rate", "8")
-    expected = Shared((Path("a"), Path("b")), 1.0, "that", False)
+    expected = Shared((Path("a"), Path("b")), 1.0, "that", log=False)
     assert toy(*words)[1] == [("n", expected, Waves(8))]
     assert toy("n", "--top-k", "3")[1] == [("n", Shared(top_k=3), Waves(top_k=3))]
 

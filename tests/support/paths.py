@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from isthmus.data.beside import VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-SHARED = ROOT.parent / "shared"
-DATA = Path(os.environ.get("ISTHMUS_DATA", SHARED / "data"))
+SHARED = Path(os.environ.get(VARIABLE) or ROOT.parent / "shared")
+DATA = SHARED / "data"

@@ -70,7 +70,7 @@ app.command()(inspect)
 app.command()(demo)
 
 
-def print_version(is_asked: bool) -> None:
+def print_version(is_asked: bool) -> None:  # noqa: FBT001  as typer calls it
     """Say which release this is, and which bitstream it reads and writes."""
     if is_asked:
         from isthmus.common.manifest.fields import BITSTREAM_VERSION

@@ -188,6 +188,6 @@ def _parse_array(data: bytes, name: str) -> Int32:
     return array.astype(np.int32)
 
 
-def _expect(is_sound: bool, message: str, actual: object) -> None:
+def _expect(is_sound: bool, message: str, actual: object) -> None:  # noqa: FBT001  a rule, as assert takes it
     if not is_sound:
         raise ManifestError(f"{message}, got {actual}")

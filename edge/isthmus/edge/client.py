@@ -72,8 +72,8 @@ class CloudClient(Generic[T]):
         self._top_k = top_k
         self._wants_timing = wants_timing
         self._task: Task[T] = manifest.task if task is None else task
-        self._wants_pixels = self._wanted("pixels", wants_pixels)
-        self._wants_state_crc32 = self._wanted("state_crc32", wants_state_crc32)
+        self._wants_pixels = self._wanted("pixels", wants=wants_pixels)
+        self._wants_state_crc32 = self._wanted("state_crc32", wants=wants_state_crc32)
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
@@ -176,7 +176,7 @@ class CloudClient(Generic[T]):
         while self.pending_count:
             yield self.receive()
 
-    def _wanted(self, what: str, wants: bool) -> bool:
+    def _wanted(self, what: str, *, wants: bool) -> bool:
         if wants and what not in self._task.wants:
             raise InputError(
                 f"wants_{what}: expected a codec whose task gives that, got {self._manifest.name}, for "

@@ -97,7 +97,7 @@ def run_files(
         IsthmusError: what kept the stream from opening, or ended it.
     """
     task = encoder.manifest.task
-    columns = (Column("file"), *task_columns(task), Column("packet bits", True), Column("ms", True))
+    columns = (Column("file"), *task_columns(task), Column("packet bits", is_number=True), Column("ms", is_number=True))
     wait_s = job.wait_s(signal)
     with CloudClient(job.address, encoder.manifest, task, connect_timeout_s=wait_s, result_timeout_s=wait_s) as client:
         client.open()  # before any file is read: if there is no cloud, say so at once

@@ -22,7 +22,7 @@ def new_figure(size_inches: tuple[float, float], dots_per_inch: int) -> Any:
 
 def plain(axes: Any) -> None:
     """A pale grid behind what is drawn, and no frame at the top and right."""
-    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

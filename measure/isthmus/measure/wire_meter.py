@@ -47,8 +47,7 @@ class WireMeter:
             raise InputError(f"expected the cloud's address as host:port, got {target!r}")
         self._target = (host.strip("[]"), int(port))
         self._lock = threading.Lock()
-        self._up = 0
-        self._down = 0
+        self._counts = {"up": 0, "down": 0}
         self._closed = False
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -76,7 +75,7 @@ class WireMeter:
     def counted(self) -> WireBytes:
         """Bytes both ways up to now."""
         with self._lock:
-            return WireBytes(self._up, self._down)
+            return WireBytes(self._counts["up"], self._counts["down"])
 
     def _start(self, target: object, *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -103,17 +102,14 @@ class WireMeter:
                 self._sockets |= {client, cloud}
             for s in (client, cloud):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._start(self._carry, client, cloud, True)
-            self._start(self._carry, cloud, client, False)
+            self._start(self._carry, client, cloud, "up")
+            self._start(self._carry, cloud, client, "down")
 
-    def _carry(self, source: socket.socket, sink: socket.socket, is_up: bool) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket, way: str) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK_BYTES):
                 with self._lock:
-                    if is_up:
-                        self._up += len(data)
-                    else:
-                        self._down += len(data)
+                    self._counts[way] += len(data)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

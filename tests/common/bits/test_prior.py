@@ -33,7 +33,7 @@ def priors(draw: st.DrawFn) -> Prior:
         rows += [rng.random(size) ** 4 + 1e-9 for _ in range(fan)]
         offsets += [offset] * fan
         counts.append(size - has_escape)
-    tables = quantize_pmf(rows, offsets, draw(st.sampled_from([3, 8, 12, 16])), has_escape)
+    tables = quantize_pmf(rows, offsets, draw(st.sampled_from([3, 8, 12, 16])), has_escape=has_escape)
     return Prior(tables, np.array(first, dtype=np.int32), np.array(parent, dtype=np.int32))
 
 

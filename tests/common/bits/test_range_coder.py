@@ -35,7 +35,7 @@ def any_tables(draw: st.DrawFn, has_escape: bool | None = None) -> CdfTables:
     )
     escape = draw(st.booleans()) if has_escape is None else has_escape
     offsets = draw(st.lists(st.integers(-60, 60), min_size=len(rows), max_size=len(rows)))
-    return quantize_pmf(rows, offsets, precision_bits, escape)
+    return quantize_pmf(rows, offsets, precision_bits, has_escape=escape)
 
 
 @st.composite

@@ -124,7 +124,7 @@ def test_vectors_of_latents(
 
 def test_the_largest_vectors_do_not_overflow() -> None:
     for sign in (1, -1):
-        field = MotionField(np.zeros((2, 2), np.int32), np.full((2, 2, 2), sign * MAX_VECTOR), True)
+        field = MotionField(np.zeros((2, 2), np.int32), np.full((2, 2, 2), sign * MAX_VECTOR), is_smooth=True)
         assert (phases(field, 32, 32, 16, 0) == sign * MAX_VECTOR * 64).all()
 
 

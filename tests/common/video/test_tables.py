@@ -57,9 +57,18 @@ PMF = [1, 4, 1, 0.1]
         ({"motion": tiny_image_coder.context_model(2)}, "motion: expected 3 channels and 0 given ones, got 2"),
         ({"residual": tiny_image_coder.context_model(3)}, "residual: expected 3 channels and 4 given ones, got 3 and"),
         ({"motion": model(0, quantize_pmf([PMF] * 3, [-1] * 3, 16))}, "motion: expected tables with escapes"),
-        ({"intra": model(0, quantize_pmf([PMF] * 3, [-1] * 3, 12, True))}, "intra: expected .* of precision 16"),
-        ({"residual": model(4, quantize_pmf([PMF] * 3, [1 << 25] * 3, 16, True))}, "residual: expected offsets"),
-        ({"residual": model(4, quantize_pmf([PMF] * 3, [-(1 << 25)] * 3, 16, True))}, "residual: expected offsets"),
+        (
+            {"intra": model(0, quantize_pmf([PMF] * 3, [-1] * 3, 12, has_escape=True))},
+            "intra: expected .* of precision 16",
+        ),
+        (
+            {"residual": model(4, quantize_pmf([PMF] * 3, [1 << 25] * 3, 16, has_escape=True))},
+            "residual: expected offsets",
+        ),
+        (
+            {"residual": model(4, quantize_pmf([PMF] * 3, [-(1 << 25)] * 3, 16, has_escape=True))},
+            "residual: expected offsets",
+        ),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:

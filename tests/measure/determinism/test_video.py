@@ -64,7 +64,9 @@ class Encoder:
             values += 16
             coded = replace(coded, state=LatentState(values, coded.state.serial))
         self._latest = coded.state
-        detail = FrameDetail(coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, None, "", 0.0, True)
+        detail = FrameDetail(
+            coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, None, "", 0.0, network_runs=True
+        )
         return Coded(coded.packet, Timing(()), detail, lambda: np.array([coded.estimated_bits]))
 
     def force_key(self) -> None:
@@ -176,7 +178,7 @@ def serve(zoo: Path, threads: int) -> Iterator[str]:
 def test_the_measurement(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="opencv (extra video) is not installed")
     assert len(CASES) == 9
-    cases = [VideoCase("onnxruntime", 1, 2, "latest", True), VideoCase("numpy", 2, 1, "key", False)]
+    cases = [VideoCase("onnxruntime", 1, 2, "latest", is_eager=True), VideoCase("numpy", 2, 1, "key", is_eager=False)]
     options = VideoCases(codec=str(zoo / NAME), frames=300, images=pictures)
     found = video_determinism(options, tmp_path, cases=cases, serve=serve)
     assert [agreement.case for agreement in found.agreements] == cases

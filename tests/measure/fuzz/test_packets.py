@@ -9,6 +9,7 @@ import pytest
 from support import tiny_codec, tiny_image_coder
 
 from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.errors import InputError, PacketError
 from isthmus.common.image.coder import Adaptation
 from isthmus.common.results import read_results, read_summary
@@ -25,7 +26,7 @@ def image_packets(*, bins: int = 0, hyper: bool = False) -> FuzzTarget:
     coder = tiny_image_coder.coder(6, bins=bins, hyper=hyper)
     manifest = coder.manifest
     packets = []
-    for checksum_size_bytes in (0, 2, 4):
+    for checksum_size_bytes in CHECKSUM_SIZES_BYTES:
         for seed, (height, width) in enumerate(SIDES):
             y = tiny_image_coder.latents(manifest.latent_shape(height, width), seed=seed)
             z = tiny_image_coder.latents(manifest.hyper_shape(height, width), seed=seed) if hyper else None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from support.paths import SHARED
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -33,7 +34,7 @@ from isthmus.measure.motion.warp import KERNELS, Kernel, Tap, dense_warp_matrix,
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-PUBLISHED = Path("../shared/reference/latent_motion_nrmse_curves.csv")
+PUBLISHED = SHARED / "reference" / "latent_motion_nrmse_curves.csv"
 
 
 def smooth_picture(seed: int = 0) -> UInt8:

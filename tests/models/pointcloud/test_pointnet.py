@@ -29,7 +29,7 @@ def plain_forward(encoder: PointEncoder, points: Tensor) -> Tensor:
     for layer in layers_of(encoder):
         z = layer.masked_weight() @ h
         if encoder.training:
-            normed = F.batch_norm(z.t(), None, None, layer.gamma, layer.beta, True, eps=BATCH_NORM_EPS)
+            normed = F.batch_norm(z.t(), None, None, layer.gamma, layer.beta, training=True, eps=BATCH_NORM_EPS)
         else:
             normed = F.batch_norm(
                 z.t(), layer.running_mean, layer.running_var, layer.gamma, layer.beta, eps=BATCH_NORM_EPS

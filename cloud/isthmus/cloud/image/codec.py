@@ -55,7 +55,7 @@ class ImageCodec:
         self._reconstructor.stop()
 
     def reconstruct(
-        self, data: bytes, wants_pixels: bool, save_to: Path | None = None
+        self, data: bytes, *, wants_pixels: bool, save_to: Path | None = None
     ) -> tuple[wire.FrameReconstruction | IsthmusError, wire.Timing]:
         """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given.
 
@@ -94,7 +94,9 @@ class ImageAnswerer:
         (data,) = packets
         name = next(self._files)
         save_to = None if self._bench.save is None else self._bench.save / name
-        outcome, timing = await self._bench.run(lambda: self._codec.reconstruct(data, opening.wants_pixels, save_to))
+        outcome, timing = await self._bench.run(
+            lambda: self._codec.reconstruct(data, wants_pixels=opening.wants_pixels, save_to=save_to)
+        )
         return [outcome], timing
 
 

@@ -72,7 +72,7 @@ class VideoCodec:
         return VideoDecoder(self._coder, self.limits)
 
     def infer(
-        self, decoder: VideoDecoder, data: bytes, top_k: int, wants_state_crc32: bool = False
+        self, decoder: VideoDecoder, data: bytes, top_k: int, *, wants_state_crc32: bool = False
     ) -> tuple[wire.FrameLabels | IsthmusError, wire.Timing]:
         """The labels of the next frame of a stream, or why it has none.
 
@@ -124,7 +124,7 @@ class VideoAnswerer:
         """Labels of one frame."""
         (data,) = packets
         outcome, timing = await self._bench.run(
-            lambda: self._codec.infer(self._decoder, data, opening.top_k, opening.wants_state_crc32)
+            lambda: self._codec.infer(self._decoder, data, opening.top_k, wants_state_crc32=opening.wants_state_crc32)
         )
         return [outcome], timing
 

@@ -90,14 +90,14 @@ class CdfTables:
 
     @classmethod
     def from_frequencies(
-        cls, frequencies: Sequence[ArrayLike], offsets: ArrayLike, precision_bits: int, has_escape: bool = False
+        cls, frequencies: Sequence[ArrayLike], offsets: ArrayLike, precision_bits: int, *, has_escape: bool = False
     ) -> CdfTables:
         """Tables from one list of frequencies each, ``[entries]``; every list must sum to `2**precision_bits`."""
         sizes = np.array([np.size(row) for row in frequencies], dtype=np.int64)
         if not len(sizes) or sizes.min() < 1:
             raise InputError("expected at least one table, and at least one entry in each")
         flat = np.concatenate([np.asarray(row, dtype=np.int64) for row in frequencies])
-        return cls.from_flat_frequencies(flat, sizes, offsets, precision_bits, has_escape)
+        return cls.from_flat_frequencies(flat, sizes, offsets, precision_bits, has_escape=has_escape)
 
     @classmethod
     def from_flat_frequencies(
@@ -106,6 +106,7 @@ class CdfTables:
         sizes: NDArray[np.int64],
         offsets: ArrayLike,
         precision_bits: int,
+        *,
         has_escape: bool = False,
     ) -> CdfTables:
         """As `from_frequencies`, all lists joined into one ``[entries]``, their lengths in `sizes` ``[tables]``."""
@@ -197,6 +198,7 @@ def quantize_pmf(
     pmfs: Sequence[ArrayLike],
     offsets: ArrayLike,
     precision_bits: int = MAX_PRECISION_BITS,
+    *,
     has_escape: bool = False,
 ) -> CdfTables:
     """The integer tables with the smallest expected code length under each density, every entry at least 1.
@@ -226,7 +228,7 @@ def quantize_pmf(
         if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() <= 0:
             raise InputError(f"table {table}: expected finite weights, none negative and not all zero")
         rows.append(_round_optimally(weights / weights.sum(), 2**precision_bits))
-    return CdfTables.from_frequencies(rows, offsets, precision_bits, has_escape)
+    return CdfTables.from_frequencies(rows, offsets, precision_bits, has_escape=has_escape)
 
 
 def _round_optimally(pmf: NDArray[np.float64], total: int) -> NDArray[np.int64]:

@@ -60,7 +60,7 @@ def tables_in(arrays: dict[str, Int32], prefix: str, *, has_escape: bool = True)
             f"{int(sizes.max())}"
         )
     return CdfTables.from_flat_frequencies(
-        frequencies.astype(np.int64), sizes.astype(np.int64), offsets, PRECISION_BITS, has_escape
+        frequencies.astype(np.int64), sizes.astype(np.int64), offsets, PRECISION_BITS, has_escape=has_escape
     )
 
 

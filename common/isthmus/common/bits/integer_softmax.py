@@ -63,7 +63,9 @@ def synthesized_tables(logits: NDArray[np.int32], like: CdfTables) -> CdfTables:
         raise InputError(f"expected integer logits [{like.count}, bins], got {rows.dtype} of shape {list(rows.shape)}")
     if not like.has_escape or like.precision_bits != PRECISION_BITS:
         raise InputError(f"expected tables with escapes of precision {PRECISION_BITS}")
-    return CdfTables(_cumulative(_weights(rows, like), like.sizes), like.sizes, like.offsets, PRECISION_BITS, True)
+    return CdfTables(
+        _cumulative(_weights(rows, like), like.sizes), like.sizes, like.offsets, PRECISION_BITS, has_escape=True
+    )
 
 
 def _weights(logits: NDArray[np.int32], like: CdfTables) -> NDArray[np.int64]:

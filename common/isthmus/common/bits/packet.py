@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from isthmus.common.bits.symbols import Symbols
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols, checksum_bytes
 from isthmus.common.bits.varint import MAX_VARINT, decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, PacketError, SymbolMismatchError
 from isthmus.common.limits import DEFAULT_LIMITS, Limits
 
-CHECKSUM_SIZES_BYTES = (0, 2, 4)
 MAX_SECTION_COUNT = 4
 BATCH_FLAG = 0x01
 RESERVED_BIT = 0x02
@@ -141,7 +140,7 @@ class Packet:
 
     def verify_crc32(self, crc32: int) -> None:
         """As `verify`, of symbols whose CRC-32 is known."""
-        actual = crc32.to_bytes(4, "little")[: len(self.checksum)]
+        actual = checksum_bytes(crc32, len(self.checksum))
         if actual != self.checksum:
             raise SymbolMismatchError(
                 f"symbol checksum: expected {self.checksum.hex()} as the packet says, the decoded symbols have "

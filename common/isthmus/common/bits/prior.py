@@ -231,7 +231,7 @@ class Prior:
                 np.array(sizes),
                 _integers(fields["offsets"], "prior.offsets"),
                 precision_bits,
-                bool(has_escape),
+                has_escape=bool(has_escape),
             )
             return cls(
                 tables,

@@ -144,7 +144,7 @@ class ReferenceEncoder:
         start = (int(row[at]) - int(tables.likeliest[table])) % (1 << tables.precision_bits)
         self._narrow(start, int(row[at + 1]) - int(row[at]), tables.precision_bits)
         if not is_inside:
-            self._put_escape(-entry if entry < 0 else entry - count + 1, entry < 0)
+            self._put_escape(-entry if entry < 0 else entry - count + 1, is_below=entry < 0)
         return 0
 
     def finish(self) -> bytes:
@@ -155,7 +155,7 @@ class ReferenceEncoder:
             self._out.append((self._low + BOTTOM - 1) >> 48)
         return bytes(self._out).rstrip(b"\0")
 
-    def _put_escape(self, magnitude: int, is_below: bool) -> None:
+    def _put_escape(self, magnitude: int, *, is_below: bool) -> None:
         """Codes how far, from 1, a value lies outside, and on which side."""
         low_bits = magnitude.bit_length() - 1
         for _ in range(low_bits):

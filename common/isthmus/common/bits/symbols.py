@@ -13,6 +13,9 @@ from isthmus.common.errors import InputError
 INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1
 
+# A packet carries none, or so many bytes of the CRC-32 of its symbols (BITSTREAM.md §4); the place is the flag.
+CHECKSUM_SIZES_BYTES = (0, 2, 4)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Symbols:
@@ -66,9 +69,9 @@ class Symbols:
 
     def checksum(self, size_bytes: int) -> bytes:
         """The low `size_bytes` (0, 2 or 4) bytes of the CRC-32, little-endian."""
-        if size_bytes not in (0, 2, 4):
+        if size_bytes not in CHECKSUM_SIZES_BYTES:
             raise InputError(f"expected a checksum of 0, 2 or 4 bytes, got {size_bytes}")
-        return self.crc32().to_bytes(4, "little")[:size_bytes] if size_bytes else b""
+        return checksum_bytes(self.crc32(), size_bytes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Symbols):
@@ -82,6 +85,11 @@ class Symbols:
 def crc32(values: NDArray[np.int32], start: int = 0) -> int:
     """CRC-32 (zlib's) of integers ``[...]`` as little-endian int32, row-major; on from `start`, that of others."""
     return zlib.crc32(np.ascontiguousarray(values, dtype="<i4").data, start)
+
+
+def checksum_bytes(crc32: int, size_bytes: int) -> bytes:
+    """What a packet carries of a CRC-32: its low `size_bytes` (0, 2 or 4) bytes, little-endian."""
+    return crc32.to_bytes(4, "little")[:size_bytes]
 
 
 def _lies_on_bytes(values: NDArray[np.int32]) -> bool:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.integer_softmax import synthesized_tables
-from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet, PacketType
-from isthmus.common.bits.symbols import Symbols, crc32
+from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols, checksum_bytes, crc32
 from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
 from isthmus.common.image.choice import EntryCounts, TableChoice
@@ -240,8 +240,8 @@ class ImageCoder:
         sections.append(section)
         sections.insert(0, encode_varint(height) + encode_varint(width) + side)
         symbols = ImageSymbols(height, width, y, q, z, adaptation)
-        checksum = symbols.crc32().to_bytes(4, "little")[:size_bytes] if size_bytes else b""
-        return CodedImage(Packet(PacketType.INTRA, tuple(sections), checksum), symbols, estimated_bits, 8 * len(side))
+        packet = Packet(PacketType.INTRA, tuple(sections), checksum_bytes(symbols.crc32(), size_bytes))
+        return CodedImage(packet, symbols, estimated_bits, 8 * len(side))
 
     def decode(self, data: bytes, limits: Limits = IMAGE_LIMITS) -> ImageSymbols:
         """The symbols of a packet; nothing is allocated for them before their number is known to be within limits.

@@ -15,14 +15,13 @@ MAX_WEIGHT_FILES = 16
 MAX_TEXT_LENGTH = 128
 MAX_CODEC_NAME_LENGTH = 64
 MAX_CLASSES = 4096
-CHECKSUM_SIZES_BYTES = (0, 2, 4)
 
 CODEC_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def expect(is_sound: bool, message: str) -> None:
+def expect(is_sound: bool, message: str) -> None:  # noqa: FBT001  a rule, as assert takes it
     """Raises ManifestError with the message unless a rule holds."""
     if not is_sound:
         raise ManifestError(message)

@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.fields import (
     BITSTREAM_VERSION,
-    CHECKSUM_SIZES_BYTES,
     canonical,
     check_codec_name,
     check_version,

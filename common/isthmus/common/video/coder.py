@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.common.bits.packet import Packet, PacketType
-from isthmus.common.bits.symbols import crc32
+from isthmus.common.bits.symbols import checksum_bytes, crc32
 from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
 from isthmus.common.image.sections import checked, named
@@ -129,7 +129,9 @@ class VideoCoder:
         section, bits = self.tables.intra.encode_measured(y)
         side = bytes((serial,)) + encode_varint(height) + encode_varint(width)
         packet = Packet(PacketType.INTRA, (side, section), self._checksum(y, checksum_size_bytes))
-        return CodedFrame(packet, _key_state(y, serial), True, bits, 0, 0)
+        return CodedFrame(
+            packet, _key_state(y, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
+        )
 
     def predict(self, reference: LatentState, field: MotionField) -> Int32:
         """The fine prediction of a frame, int32 `[M, h, w]`: 0 in blocks that are intra.
@@ -190,7 +192,14 @@ class VideoCoder:
             raise InputError("residual: expected 0 everywhere, all blocks are only predicted")
         state = self._next(predicted, r, serial)
         packet = Packet(PacketType.PREDICTED, tuple(sections), self._checksum(state.values, checksum_size_bytes))
-        return CodedFrame(packet, state, False, bits, 8 * len(sections[0]), 8 * sum(map(len, sections[1:])))
+        return CodedFrame(
+            packet,
+            state,
+            is_key=False,
+            estimated_bits=bits,
+            motion_bits=8 * len(sections[0]),
+            residual_bits=8 * sum(map(len, sections[1:])),
+        )
 
     def decode(self, packet: Packet, references: Sequence[LatentState], limits: Limits = VIDEO_LIMITS) -> DecodedFrame:
         """What a packet says; nothing is allocated for it before its size is known to be within limits.
@@ -235,7 +244,9 @@ class VideoCoder:
                 )
         if packet.checksum:
             packet.verify_crc32(crc32(y))
-        return DecodedFrame(_key_state(y, serial), True, None, None, None, count)
+        return DecodedFrame(
+            _key_state(y, serial), is_key=True, field=None, residual=None, reference_serial=None, symbol_count=count
+        )
 
     def _decode_predicted(self, packet: Packet, references: Sequence[LatentState], limits: Limits) -> DecodedFrame:
         head = packet.sections[0][:MOTION_HEAD_SIZE_BYTES]
@@ -275,7 +286,9 @@ class VideoCoder:
         state = self._next(predicted, residual, serial)
         if packet.checksum:
             packet.verify_crc32(state.crc32())
-        return DecodedFrame(state, False, field, residual, reference_serial, count)
+        return DecodedFrame(
+            state, is_key=False, field=field, residual=residual, reference_serial=reference_serial, symbol_count=count
+        )
 
     def _next(self, predicted: Int32, residual: Int32 | None, serial: int) -> LatentState:
         """The state of a predicted frame; takes the prediction's memory."""
@@ -287,7 +300,7 @@ class VideoCoder:
 
     def _checksum(self, values: Int32, size_bytes: int | None) -> bytes:
         size = self.manifest.checksum_size_bytes if size_bytes is None else size_bytes
-        return crc32(values).to_bytes(4, "little")[:size] if size else b""
+        return checksum_bytes(crc32(values), size)
 
     def _check_grid(self, shape: tuple[int, ...]) -> tuple[int, int]:
         manifest = self.manifest

@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.bits.symbols import Symbols
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols
 from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.manifest.fields import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud

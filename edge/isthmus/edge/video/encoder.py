@@ -189,7 +189,7 @@ class VideoEncoder:
     ) -> Coded[FrameDetail]:
         held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
         self._latest = self._key = held
-        return _encoded(coded, None, cause, damage, True, at_s)
+        return _encoded(coded, None, cause, damage, at_s, network_runs=True)
 
     def _frame(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """A frame that may be predicted."""
@@ -214,7 +214,7 @@ class VideoEncoder:
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
         self._latest = _Held(coded.state, motion.warped, damage)
-        return _encoded(coded, motion.field, "", damage, False, (start_s, seen_s, seen_s))
+        return _encoded(coded, motion.field, "", damage, (start_s, seen_s, seen_s), network_runs=False)
 
     def _corrected(
         self,
@@ -238,7 +238,7 @@ class VideoEncoder:
                 return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
-        return _encoded(coded, coded_field, "", damage, True, (*at_s, analysed_s))
+        return _encoded(coded, coded_field, "", damage, (*at_s, analysed_s), network_runs=True)
 
     def _choose(self, y: Int32, predicted: Int32) -> tuple[Int32, Int32]:
         """Modes int32 `[bh, bw]` and residual int32 `[M, h, w]` by the latents' true errors and by bits."""
@@ -292,8 +292,9 @@ def _encoded(
     field: MotionField | None,
     cause: str,
     damage: float,
-    network_runs: bool,
     at_s: tuple[float, float, float],
+    *,
+    network_runs: bool,
 ) -> Coded[FrameDetail]:
     start_s, seen_s, analysed_s = at_s
     # Canvas, search and damage; the network, and what is made of its latents; prediction and entropy coding.

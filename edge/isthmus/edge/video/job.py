@@ -102,13 +102,13 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
 def columns(task: Task[Labels]) -> tuple[Column, ...]:
     """Of the table of frames."""
     return (
-        Column("frame", True, 5),
-        Column("time s", True, 7),
+        Column("frame", is_number=True, width=5),
+        Column("time s", is_number=True, width=7),
         Column("type", width=8),
-        Column("bytes", True, 6),
+        Column("bytes", is_number=True, width=6),
         *task_columns(task, widths=(20, 11)),
-        Column("encode ms", True, 9),
-        Column("total ms", True, 8),
+        Column("encode ms", is_number=True, width=9),
+        Column("total ms", is_number=True, width=8),
     )
 
 

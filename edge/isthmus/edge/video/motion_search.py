@@ -166,7 +166,7 @@ class MotionSearch:
         smooth = self.warp(reference, chosen, shape, is_smooth=True)
         norm, l1 = self._cv2.norm, self._cv2.NORM_L1
         is_smooth = norm(current, smooth, l1) < norm(current, blocky, l1)
-        return Motion(_field(chosen, is_smooth), smooth if is_smooth else blocky)
+        return Motion(_field(chosen, is_smooth=is_smooth), smooth if is_smooth else blocky)
 
     def warp(self, canvas: UInt8, vectors: Int32, shape: CanvasShape, *, is_smooth: bool) -> UInt8:
         """A canvas moved as a field of vectors, int32 [block rows, block columns, 2], moves the latents."""
@@ -262,7 +262,7 @@ def _block_means(values: UInt8 | Float32, rows: int, columns: int) -> Float32:
     return np.asarray(cv2.resize(values.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _field(vectors: Int32, is_smooth: bool) -> MotionField:
+def _field(vectors: Int32, *, is_smooth: bool) -> MotionField:
     return MotionField(np.zeros(vectors.shape[:2], np.int32), vectors, is_smooth)
 
 

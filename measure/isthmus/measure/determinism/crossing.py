@@ -162,14 +162,20 @@ class Crossing:
         if draw < rates.dropped + rates.corrupted:
             self._tally.corrupted += 1
             self._is_certain = False
-            self._send(_Sent(number, coded, (), False, False, False), spoiled(coded.packet, self._random))
+            self._send(
+                _Sent(number, coded, (), is_sound=False, is_certain=False, is_expected=False),
+                spoiled(coded.packet, self._random),
+            )
             return
         if draw < rates.dropped + rates.corrupted + rates.reconnect:
             self._reconnect()
         if coded.detail.is_key:
             self._is_certain = True
         is_expected = coded.detail.is_key or self._is_held(coded.packet)
-        self._send(_Sent(number, coded, self._held.states, True, self._is_certain, is_expected), coded.packet)
+        sent = _Sent(
+            number, coded, self._held.states, is_sound=True, is_certain=self._is_certain, is_expected=is_expected
+        )
+        self._send(sent, coded.packet)
         if is_expected:
             self._held.add(coded.detail.state, is_key=coded.detail.is_key)
 

@@ -80,7 +80,7 @@ CASES = (
         VideoCase("onnxruntime", edge, cloud, reference, is_eager)
         for reference, is_eager, (edge, cloud) in product(("latest", "key"), (False, True), ((1, 2), (2, 1)))
     ),
-    VideoCase("numpy", 1, 1, "latest", True),
+    VideoCase("numpy", 1, 1, "latest", is_eager=True),
 )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet
-from isthmus.common.bits.symbols import Symbols
+from isthmus.common.bits.packet import Packet
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols
 from isthmus.common.errors import InputError
 from isthmus.common.image.coder import Adaptation, ImageCoder, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest

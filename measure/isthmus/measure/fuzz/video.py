@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.bits.packet import CHECKSUM_SIZES_BYTES, Packet
+from isthmus.common.bits.packet import Packet
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.coder import CodedFrame, DecodedFrame, VideoCoder
 from isthmus.common.video.manifest import VideoManifest

@@ -121,7 +121,9 @@ def measure_jobs(
         for t in wanted:
             tap, side = network.taps[t], (actual[t].shape[1], actual[t].shape[2])
             for kernel in kernels:
-                places, matrix = _prediction(tap.stride, tap.offset, side, job.motion, kernel, about_tensor)
+                places, matrix = _prediction(
+                    tap.stride, tap.offset, side, job.motion, kernel, about_tensor=about_tensor
+                )
                 errors[tap.name, kernel] = compare(actual[t], matrix @ references[t], places)
         step(1)
         yield Found(job.key, errors)
@@ -181,7 +183,7 @@ def measure_dense(
 
 @lru_cache(CACHED_MATRICES)
 def _prediction(
-    stride: int, offset: float, side: tuple[int, int], motion: AffineMap, kernel: str, about_tensor: bool
+    stride: int, offset: float, side: tuple[int, int], motion: AffineMap, kernel: str, *, about_tensor: bool
 ) -> tuple[Places, Any]:
     places = moved_places(Tap("", stride, offset), side, motion, about_tensor=about_tensor)
     return places, warp_matrix(places.x, places.y, side, KERNELS[kernel])

@@ -84,11 +84,11 @@ def analysis_layers(shape: AdaptiveShape) -> tuple[Layer, ...]:
     """The five layers of ``h_a,q``, as the thesis lists them."""
     m, w, n, s = shape.latent_channels, shape.widest_channels, shape.hidden_channels, shape.side_channels
     return (
-        Layer(m, w, NARROW, 1, GROUPS, True),
-        Layer(w, n, WIDE, 2, GROUPS, True),
-        Layer(n, n, WIDE, 2, GROUPS, True),
-        Layer(n, n, WIDE, 2, GROUPS, False),
-        Layer(n, s, WIDE, 1, 1, False),
+        Layer(m, w, NARROW, 1, GROUPS, is_shuffled=True),
+        Layer(w, n, WIDE, 2, GROUPS, is_shuffled=True),
+        Layer(n, n, WIDE, 2, GROUPS, is_shuffled=True),
+        Layer(n, n, WIDE, 2, GROUPS, is_shuffled=False),
+        Layer(n, s, WIDE, 1, 1, is_shuffled=False),
     )
 
 
