@@ -11,7 +11,7 @@ from support.command_line import isthmus
 from support.tiny_zoo import open_video_coder
 from typer.testing import Result
 
-from isthmus.command.video.inspect import packet_summary
+from isthmus.codec.video import packet_summary
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
 from isthmus.common.video.coder import CodedFrame, VideoCoder

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from isthmus.codec.classes import classes_said
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.zoo import ZooFolders, find_codec
 
 # Names in one line of a screen.
 MAX_NOTED_NAMES = 12
-
-
-def classes_said(class_names: Sequence[str], most: int) -> str:
-    """ "10: bathtub, bed, ..." with at most so many names, of each the first synonym."""
-    shown = ", ".join(name.partition(",")[0] for name in class_names[:most])
-    more = f" and {len(class_names) - most} more" if len(class_names) > most else ""
-    return f"{len(class_names)}: {shown}{more}"
 
 
 def class_note(codec: str, zoo: ZooFolders) -> str:

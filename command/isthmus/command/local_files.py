@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from isthmus.command.edge import asked_of
 from isthmus.command.frame import command_frame, end, print_error
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS, CodecOptions, NamedCodecOptions
-from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError
 from isthmus.common.options import option
@@ -24,7 +22,6 @@ from isthmus.common.options import option
 if TYPE_CHECKING:
     from isthmus.common.bits.packet import Packet
     from isthmus.common.bits.stream_file import StreamHeader
-    from isthmus.common.limits import Limits
     from isthmus.common.manifest.folder import CodecFolder
     from isthmus.common.zoo import ZooFolders
     from isthmus.edge.failures import Failure
@@ -184,6 +181,7 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_k: int) -> None:
+    from isthmus.codec.inspection import any_limits
     from isthmus.common.bits.stream_file import StreamReader
     from isthmus.common.manifest.folder import load_codec_folder
     from isthmus.common.zoo import find_codec
@@ -193,7 +191,7 @@ def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_
     except OSError as error:
         raise InputError(f"{path}: expected a readable file: {error.strerror or error}") from error
     with file:
-        reader = StreamReader(file, _any_limits())
+        reader = StreamReader(file, any_limits())
         folder = find_codec(codec or reader.header.codec_name, zoo)
         loaded = load_codec_folder(folder, needed=())
         _check_identity(reader.header, loaded.manifest.identity, folder)
@@ -201,18 +199,6 @@ def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_
             _write_pictures(path, loaded, reader, out)
         else:
             _print_answers(path, loaded, reader, top_k)
-
-
-def _any_limits() -> Limits:
-    """Of a packet of any signal."""
-    from isthmus.common.limits import Limits
-
-    limits = [signal.allowance.limits.packet for signal in SIGNALS.values()]
-    return Limits(
-        max(one.max_packet_size_bytes for one in limits),
-        max(one.max_symbol_count for one in limits),
-        max(one.max_signal_count for one in limits),
-    )
 
 
 def _check_identity(header: StreamHeader, identity: bytes, folder: Path) -> None:
@@ -225,29 +211,11 @@ def _check_identity(header: StreamHeader, identity: bytes, folder: Path) -> None
 
 def _answers(loaded: CodecFolder[Any], packets: Iterable[Packet], top_k: int) -> Iterator[Any]:
     """For each packet its outcome, or why it has none: as a cloud would answer it."""
-    from isthmus.cloud.half import Bench
-    from isthmus.common import wire
-    from isthmus.common.tasks import Asked
+    from isthmus.cloud.local import LocalCloud
 
-    manifest = loaded.manifest
-    signal, task = SIGNALS[manifest.signal], manifest.task
-    answerer = opened(signal.cloud_half)(loaded.path, Bench(signal.allowance)).open_stream("file")
-    most = min(top_k, len(manifest.classes) or 1)
-    opening = wire.OpenStream(
-        wire.CodecId(manifest.name, manifest.identity),
-        manifest.bitstream_version,
-        task.number,
-        most,
-        wants_pixels="pixels" in task.wants,
-    )
-    with asyncio.Runner() as runner:
-        for packet in packets:
-            (outcome,), _ = runner.run(answerer.answer([packet.to_bytes()], opening))
-            if isinstance(outcome, IsthmusError):
-                yield outcome
-                continue
-            found = outcome if not isinstance(outcome, list) else wire.FrameLabels(tuple(outcome))
-            yield task.read(found, Asked(opening, most, packet.signal_count, manifest.classes))
+    stream = LocalCloud(loaded).open_stream(top_k=top_k)
+    for packet in packets:
+        yield stream.answer(packet.to_bytes())
 
 
 def _write_pictures(path: Path, loaded: CodecFolder[Any], packets: Iterable[Packet], out: Path | None) -> None:

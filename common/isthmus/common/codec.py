@@ -66,10 +66,13 @@ class Signal:
         default_codec: where none is named.
         default_family: where a quality is asked for and no codec is named; "" for a signal without families.
         allowance: what a cloud takes unless told otherwise.
-        encoder: opens the edge half of a codec: (folder, threads=1, engine="auto") -> `Encoder`.
+        encoder: opens the edge half of a codec for one stream: (folder, options, engine="auto") -> `Encoder`.
+        read: the signals in what a program has, be it a path, an array or a signal: (given, encoder, options, format)
+            -> iterator of signals.
         cloud_half: opens the cloud half: (folder, `isthmus.cloud.half.Bench`) -> `isthmus.cloud.half.CloudCodec`.
         pack: codes what a user named, without a cloud: (job) -> iterator of `isthmus.edge.job.Packed` and failures.
         job: sends what a user named and reports what comes back: (`isthmus.edge.job.Job`) -> inputs that failed.
+        inspector: what can be said of its codecs and packets: an `isthmus.codec.inspector.Inspector`.
         pattern: of names that are no files, as a regular expression: "camera:[0-9]+".
         is_sequence: whether one input is many frames that belong together; none is looked for in a folder.
         answer_timeout_s: how long an edge waits for the cloud unless told otherwise.
@@ -83,10 +86,12 @@ class Signal:
     default_codec: str
     allowance: Allowance
     encoder: Opener
+    read: Opener
     cloud_half: Opener
     pack: Opener
     job: Opener
     options: Opener
+    inspector: Opener
     vague_suffixes: tuple[str, ...] = ()
     default_family: str = ""
     pattern: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -76,3 +76,11 @@ class Encoder(Protocol[S_contra, D_co]):
 
     def encode(self, signal: S_contra) -> Coded[D_co]:
         """One signal, one packet. InputError for a signal that the codec cannot take."""
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """An encoder whose packets may refer to earlier ones of its stream."""
+
+    def force_key(self) -> None:
+        """The next packet shall refer to no other: the cloud has lost what it held, or was never given it."""

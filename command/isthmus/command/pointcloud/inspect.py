@@ -1,41 +1,13 @@
-"""What `isthmus inspect` says of point clouds: a codec, its packets, and a file as a codec sees it."""
+"""What `isthmus inspect` says of a file of a point cloud: as a codec sees it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from isthmus.command.classes import classes_said
 from isthmus.command.pointcloud.picture import draw_point_cloud, reconstruct
-from isthmus.common.bits.packet import Packet
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
-
-MAX_CLASS_NAMES = 100
-MAX_SYMBOLS = 16
-
-
-def codec_rows(manifest: PointCloudManifest) -> list[tuple[str, str]]:
-    """A codec's classes, points and prior."""
-    prior, kept = manifest.prior, manifest.preprocessing
-    benchmark = f", benchmark {kept.benchmark_points}" if kept.benchmark_points else ""
-    counts = ", ".join(map(str, prior.value_counts[:MAX_SYMBOLS]))
-    return [
-        ("classes", classes_said(manifest.class_names, MAX_CLASS_NAMES)),
-        ("points", f"{kept.min_points} to {kept.max_points}{benchmark}; {kept.up_axis} up"),
-        ("symbols", f"{manifest.channels} of {counts} values"),
-        ("parent of each symbol in the prior", ", ".join(map(str, prior.parent[:MAX_SYMBOLS]))),
-    ]
-
-
-def packet_rows(manifest: PointCloudManifest, packet: Packet) -> list[tuple[str, str]]:
-    """The decoded symbols of a packet, a row for each point cloud. PacketError if no encoder writes it."""
-    symbols = manifest.prior.decode(packet.sections[-1], packet.signal_count)
-    packet.verify(symbols)
-    estimates = manifest.prior.estimated_bits(symbols)
-    return [
-        ("symbols", f"{row.tolist()}  ({bits:.2f} bits)") for row, bits in zip(symbols.values, estimates, strict=True)
-    ]
 
 
 def point_cloud_rows(

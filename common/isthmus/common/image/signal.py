@@ -32,10 +32,12 @@ IMAGE = Signal(
         ),
         max_stream_count=8,
     ),
-    encoder="isthmus.edge.image.encoder:ImageEncoder",
+    encoder="isthmus.edge.image.coding:open_encoder",
+    read="isthmus.edge.image.coding:read",
     cloud_half="isthmus.cloud.image.codec:ImageCodec",
     pack="isthmus.edge.image.job:pack",
     job="isthmus.edge.image.job:run",
     options="isthmus.edge.image.options:ImageOptions",
+    inspector="isthmus.codec.image:INSPECTOR",
     answer_timeout_s=120.0,  # a large image takes a cloud longer than any cloud of points
 )

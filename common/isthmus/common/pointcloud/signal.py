@@ -27,9 +27,11 @@ POINT_CLOUD = Signal(
     default_codec="pc-lite-any-q10",
     # Small packets, many at once: they are classified together.
     allowance=Allowance(StreamLimits(Limits()), max_batch_frame_count=128),
-    encoder="isthmus.edge.pointcloud.encoder:PointCloudEncoder",
+    encoder="isthmus.edge.pointcloud.coding:open_encoder",
+    read="isthmus.edge.pointcloud.coding:read",
     cloud_half="isthmus.cloud.pointcloud.codec:PointCloudCodec",
     pack="isthmus.edge.pointcloud.job:pack",
     job="isthmus.edge.pointcloud.job:run",
     options="isthmus.edge.pointcloud.options:PointCloudOptions",
+    inspector="isthmus.codec.pointcloud:INSPECTOR",
 )

@@ -56,11 +56,13 @@ VIDEO = Signal(
         # symbols, and are many times as large where a codec has few channels.
         max_pixels=1 << 23,
     ),
-    encoder="isthmus.edge.video.encoder:VideoEncoder",
+    encoder="isthmus.edge.video.coding:open_encoder",
+    read="isthmus.edge.video.coding:read",
     cloud_half="isthmus.cloud.video.codec:VideoCodec",
     pack="isthmus.edge.video.job:pack",
     job="isthmus.edge.video.job:run",
     options="isthmus.edge.video.options:VideoOptions",
+    inspector="isthmus.codec.video:INSPECTOR",
     pattern=CAMERA_PATTERN,
     is_sequence=True,  # a folder of images is one only where somebody says so
 )

@@ -6,10 +6,9 @@ the stream ends the run.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.coded import Coded
@@ -18,18 +17,15 @@ from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.signals import PointCloud
 from isthmus.common.tasks import Labels, Task
 from isthmus.common.zoo import find_codec
-from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud
-from isthmus.data.pointcloud.normalize import choose_points
+from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
-from isthmus.edge.pointcloud.encoder import THINNING_SEED, PointCloudEncoder
+from isthmus.edge.pointcloud.coding import read_thinned
+from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.report import Column, Row, open_report, task_columns
-
-# Points drawn on a mesh where neither the user nor the codec says how many.
-DEFAULT_MESH_POINTS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +162,3 @@ class _GroupTold:
             "round_trip_ms": round(round_trip_ms, 3),
         }
         return Row((placed.name, *told.cells, *cells), fields)
-
-
-def read_thinned(name: str, format_name: str, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
-    """The cloud of a file ("-" is standard input), thinned to what was asked for, or to what the codec was made for.
-
-    Raises:
-        InputError: no cloud in the file, or one that the codec cannot take.
-    """
-    preprocessing = encoder.manifest.preprocessing
-    wanted = options.points or preprocessing.benchmark_points
-    drawn = wanted or min(DEFAULT_MESH_POINTS, preprocessing.max_points)
-    up: Literal["y", "z"] | None = "y" if options.up == "y" else "z" if options.up == "z" else None
-    source = sys.stdin.buffer if name == "-" else name
-    cloud = read_point_cloud(source, format=format_name or None, points=drawn, up=up)
-    if wanted and len(cloud) > wanted:
-        cloud = PointCloud(choose_points(cloud.points, wanted, THINNING_SEED))
-    encoder.check(cloud)
-    return cloud

@@ -31,9 +31,9 @@ from isthmus.edge.failures import Failure
 from isthmus.edge.job import Job, Packed
 from isthmus.edge.report import Column, Report, Row, error_fields, open_report, task_columns
 from isthmus.edge.sender import Sender
+from isthmus.edge.video.coding import open_encoder
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.options import VideoOptions
-from isthmus.edge.video.policy import VideoPolicy
 from isthmus.edge.video.summary import VideoCounts
 
 # Unanswered frames: enough to hide the way to the cloud and back; in real time, few, as each is a frame's delay.
@@ -47,11 +47,6 @@ MAX_LATE_FRAMES = 2.0
 POLL_S = 0.002
 
 
-def policy_of(options: VideoOptions) -> VideoPolicy:
-    """What an encoder decides by, as asked for. InputError for a value out of range."""
-    return VideoPolicy(mode=options.mode, key_interval=options.key_interval, uses_vectors=options.vectors)
-
-
 def run(job: Job) -> int:
     """Do the job; return how many frames failed, and inputs that could not be read to their end.
 
@@ -60,7 +55,7 @@ def run(job: Job) -> int:
         IsthmusError: what kept the stream from opening, or ended it for good.
     """
     options: VideoOptions = job.options or VideoOptions()
-    encoder = VideoEncoder(find_codec(job.codec, job.zoo), policy_of(options), engine=job.engine)
+    encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
     wait_s = job.wait_s(VIDEO)
     with CloudClient(
         job.address,
@@ -85,7 +80,7 @@ def run(job: Job) -> int:
 def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one a frame. InputError: no such codec."""
     options: VideoOptions = job.options or VideoOptions()
-    encoder = VideoEncoder(find_codec(job.codec, job.zoo), policy_of(options), engine=job.engine)
+    encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
     for name in job.inputs:
         encoder.force_key()
         try:

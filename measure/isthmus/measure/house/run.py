@@ -32,7 +32,7 @@ TEST_FILES = Path("out", "house")
 """Where `make test` leaves `coverage.json` and `tests.xml`."""
 SIGNALS = ("pointcloud", "image", "video")
 """Folders of the signals' own modules."""
-STAGES = ("common", "edge", "cloud", "command")
+STAGES = ("common", "edge", "cloud", "codec", "command")
 """What a signal goes through; to measure it or to learn its codec is another matter."""
 REASON = re.compile(r"More than 300 lines: \S.*")
 """What a longer module says in its head."""

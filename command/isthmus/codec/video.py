@@ -1,4 +1,4 @@
-"""What `isthmus inspect` says of videos: the codec, and its packets, alone or as a stream."""
+"""What can be said of videos: a codec, and its packets, alone or as a stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isthmus.command.classes import classes_said
+from isthmus.codec.classes import MAX_CLASS_NAMES, classes_said
+from isthmus.codec.inspector import Inspector, Rows
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import decode_varint
@@ -18,10 +19,8 @@ from isthmus.common.video.motion_field import BlockMode, MotionField
 from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS
 
-MAX_CLASS_NAMES = 100
 
-
-def codec_rows(folder: CodecFolder[VideoManifest]) -> list[tuple[str, str]]:
+def codec_rows(folder: CodecFolder[VideoManifest]) -> Rows:
     """A codec's classes, latents, motion and tables."""
     manifest = folder.manifest
     is_fixed = bool(manifest.frame_height)
@@ -68,7 +67,7 @@ def stream_summaries(folder: CodecFolder[VideoManifest]) -> Callable[[Packet], s
     return summary
 
 
-def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> list[tuple[str, str]]:
+def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> Rows:
     """A packet alone: what its side says, and its latents where it refers to no other.
 
     Raises:
@@ -107,3 +106,12 @@ def _blocks(field: MotionField, manifest: VideoManifest) -> str:
         f"blocks: {counts[0]} predicted, {counts[1]} with residual, {counts[2]} intra; "
         f"motion of {float(lengths.mean()):.2f} latents"
     )
+
+
+INSPECTOR = Inspector(
+    lambda manifest: f"{manifest.latent_channels} / {manifest.stride}²",
+    codec_rows,
+    packet_rows,
+    "frame",
+    stream_summaries,
+)

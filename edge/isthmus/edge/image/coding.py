@@ -1,0 +1,54 @@
+"""Images as a program has them, and the encoder that takes them: as files, as arrays, or as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isthmus.common.coded import Coded
+from isthmus.common.image.coder import Adaptation, CodedImage
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.signals import Image
+from isthmus.data.image.files import image_paths, read_image
+from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.edge.image.options import ImageOptions
+from isthmus.runtime.engine import AUTO
+
+
+class AdaptedEncoder:
+    """An image encoder whose tables are fitted in one way. As `ImageEncoder` otherwise."""
+
+    def __init__(self, encoder: ImageEncoder, adaptation: Adaptation) -> None:
+        self.manifest: ImageManifest = encoder.manifest
+        self._encoder = encoder
+        self._adaptation = adaptation
+
+    def encode(self, image: Image) -> Coded[CodedImage]:
+        """One image, one packet. InputError: an adaptation that the codec does not have."""
+        return self._encoder.encode(image, self._adaptation)
+
+
+def open_encoder(folder: str | Path, options: ImageOptions, engine: str = AUTO) -> AdaptedEncoder:
+    """The edge half of a codec. Raises as `ImageEncoder`."""
+    return AdaptedEncoder(ImageEncoder(folder, engine=engine), Adaptation(options.adaptation))
+
+
+def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name: str = "") -> Iterator[Image]:
+    """The images in what was given.
+
+    Args:
+        given: a file, a folder of them, pixels uint8 [height, width, 3], or an image.
+        encoder: of the codec.
+        options: as asked for.
+        format_name: of files, "" to take all.
+
+    Raises:
+        InputError: no image.
+    """
+    del encoder, options  # any codec takes any image
+    if isinstance(given, str | Path):
+        for path in image_paths([given]):
+            yield read_image(path, format=format_name or None)
+        return
+    yield given if isinstance(given, Image) else Image(given)

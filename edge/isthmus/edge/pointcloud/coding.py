@@ -1,0 +1,69 @@
+"""Point clouds as a program has them, and the encoder that takes them: as files, as arrays, or as they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from isthmus.common.signals import PointCloud
+from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud, to_z_up
+from isthmus.data.pointcloud.normalize import choose_points
+from isthmus.edge.pointcloud.encoder import THINNING_SEED, PointCloudEncoder
+from isthmus.edge.pointcloud.options import PointCloudOptions
+from isthmus.runtime.engine import AUTO
+
+# Points drawn on a mesh where neither the user nor the codec says how many.
+DEFAULT_MESH_POINTS = 2048
+
+
+def open_encoder(folder: str | Path, options: PointCloudOptions, engine: str = AUTO) -> PointCloudEncoder:
+    """The edge half of a codec. Raises as `PointCloudEncoder`."""
+    del options  # they say how clouds are read
+    return PointCloudEncoder(folder, engine=engine)
+
+
+def read(
+    given: Any, encoder: PointCloudEncoder, options: PointCloudOptions, format_name: str = ""
+) -> Iterator[PointCloud]:
+    """The clouds in what was given.
+
+    Args:
+        given: a file, a folder of them, points [P, 3] of any real type, or a cloud.
+        encoder: of the codec.
+        options: as asked for; of an array or a cloud `up` is z unless it is said.
+        format_name: of files, "" to go by their names.
+
+    Raises:
+        InputError: no cloud, or one that the codec cannot take.
+    """
+    if isinstance(given, str | Path):
+        for path in point_cloud_paths([given]):
+            yield read_thinned(str(path), format_name, options, encoder)
+        return
+    cloud = given if isinstance(given, PointCloud) else PointCloud(given)
+    if options.up == "y":
+        cloud = PointCloud(to_z_up(cloud.points, "y"))
+    yield _thinned(cloud, options, encoder)
+
+
+def read_thinned(name: str, format_name: str, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
+    """The cloud of a file ("-" is standard input), thinned to what was asked for, or to what the codec was made for.
+
+    Raises:
+        InputError: no cloud in the file, or one that the codec cannot take.
+    """
+    preprocessing = encoder.manifest.preprocessing
+    drawn = options.points or preprocessing.benchmark_points or min(DEFAULT_MESH_POINTS, preprocessing.max_points)
+    up: Literal["y", "z"] | None = "y" if options.up == "y" else "z" if options.up == "z" else None
+    source = sys.stdin.buffer if name == "-" else name
+    return _thinned(read_point_cloud(source, format=format_name or None, points=drawn, up=up), options, encoder)
+
+
+def _thinned(cloud: PointCloud, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
+    wanted = options.points or encoder.manifest.preprocessing.benchmark_points
+    if wanted and len(cloud) > wanted:
+        cloud = PointCloud(choose_points(cloud.points, wanted, THINNING_SEED))
+    encoder.check(cloud)
+    return cloud

@@ -1,0 +1,49 @@
+"""Frames of videos as a program has them, and the encoder that takes them: as files, as arrays, or as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from isthmus.common.signals import Image, VideoFrame
+from isthmus.data.video.files import open_video
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.options import VideoOptions
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.runtime.engine import AUTO
+
+
+def policy_of(options: VideoOptions) -> VideoPolicy:
+    """What an encoder decides by, as asked for. InputError for a value out of range."""
+    return VideoPolicy(mode=options.mode, key_interval=options.key_interval, uses_vectors=options.vectors)
+
+
+def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) -> VideoEncoder:
+    """The edge half of a codec for one stream. Raises as `VideoEncoder`; InputError for an option out of range."""
+    return VideoEncoder(folder, policy_of(options), engine=engine)
+
+
+def read(given: Any, encoder: VideoEncoder, options: VideoOptions, format_name: str = "") -> Iterator[VideoFrame]:
+    """The frames in what was given.
+
+    Args:
+        given: a video, a folder of images, an image, a camera ("camera:0"), an address with a scheme, pixels uint8
+            [height, width, 3], an image, or a frame.
+        encoder: of the stream.
+        options: as asked for.
+        format_name: of a stream that does not show it, "" to look.
+
+    Raises:
+        InputError: no frame, or no more that can be read.
+    """
+    del encoder  # any codec takes any frame, or refuses it as it is encoded
+    if isinstance(given, str | Path):
+        with open_video(given, fps=options.fps, with_vectors=options.vectors, format=format_name or None) as video:
+            yield from islice(video, options.limit or None)
+        return
+    if isinstance(given, VideoFrame):
+        yield given
+        return
+    yield VideoFrame(given if isinstance(given, Image) else Image(given), 0)
