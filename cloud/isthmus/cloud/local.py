@@ -52,8 +52,8 @@ class LocalCloud:
         bench = Bench(signal.allowance, engine=engine, executor=_Here())
         self.codec: CloudCodec = opened(signal.cloud_half)(folder.path, bench)
         self._thread = ThreadPoolExecutor(1, "isthmus-local-cloud")
-        self._runner = asyncio.Runner()
-        weakref.finalize(self, _end, self._thread, self._runner)
+        self._loop = asyncio.new_event_loop()
+        weakref.finalize(self, _end, self._thread, self._loop)
 
     def open_stream(self, task: Task[Any] | None = None, top_k: int = 1) -> LocalStream:
         """A stream of packets, which may refer to earlier ones of it.
@@ -66,7 +66,7 @@ class LocalCloud:
 
     def run(self, work: Callable[[], Any]) -> Any:
         """What a coroutine comes to; the caller waits."""
-        return self._thread.submit(lambda: self._runner.run(work())).result()
+        return self._thread.submit(lambda: self._loop.run_until_complete(work())).result()
 
 
 class LocalStream:
@@ -104,6 +104,7 @@ def _outcome(outcomes: Outcomes) -> wire.Outcome:
     return wire.FrameLabels(tuple(found))
 
 
-def _end(thread: ThreadPoolExecutor, runner: asyncio.Runner) -> None:
-    thread.shutdown()
-    runner.close()
+def _end(thread: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop) -> None:
+    """Nothing is under way: whoever waits holds the cloud. May be called in any thread, inside any loop."""
+    thread.shutdown(wait=False)
+    loop.close()
