@@ -17,7 +17,7 @@ import grpc.aio
 
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
-from isthmus.cloud.stream import Context, Stream
+from isthmus.cloud.stream import Context, Stream, reason
 from isthmus.common import status, wire
 from isthmus.common.errors import OverloadedError
 
@@ -65,7 +65,7 @@ class InferenceService:
         """One stream, from its first message to its status."""
         stream_id = next(self._names)
         try:
-            self._admit()
+            self._admit(stream_id, context)
             stream = Stream(stream_id, context, self._zoo, self._quotas, self._limits)
             self._streams.add(stream)
             self._all_done.clear()
@@ -95,20 +95,22 @@ class InferenceService:
         for quota in self._quotas.values():
             quota.close()
 
-    def _admit(self) -> None:
+    def _admit(self, stream_id: str, context: Context) -> None:
         if self._is_draining:
-            raise OverloadedError("the cloud is shutting down and takes no new streams; try again later")
-        if len(self._streams) >= self._max_stream_count:
-            raise OverloadedError(
+            error = OverloadedError("the cloud is shutting down and takes no new streams; try again later")
+        elif len(self._streams) >= self._max_stream_count:
+            error = OverloadedError(
                 f"expected at most {self._max_stream_count} streams at a time, got one more; try again later"
             )
+        else:
+            return
+        _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
+        raise error
 
     @staticmethod
     def _end(stream_id: str, context: Context, error: Exception) -> None:
         """Set the status that the stream ends with when its handler returns."""
-        if status.is_explained(error):
-            _log.info("stream %s ended: %s: %s", stream_id, type(error).__name__, error)
-        else:
+        if not status.is_explained(error):
             _log.error("stream %s failed", stream_id, exc_info=error)
         told = status.to_status(error)
         context.set_code(_CODES[told.code])

@@ -6,6 +6,9 @@ and counts frames in flight (a client beyond the bound loses its stream, so the 
 queued, up to what the signal's allowance lets it answer together, and has the codec's `Answerer` answer it in one
 message: a client that sends faster than the cloud answers is batched without waiting for anyone. What the signal is,
 neither of them knows.
+
+The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
+where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import grpc
@@ -28,6 +31,7 @@ from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
+    IsthmusError,
     LimitExceededError,
     StreamNotOpenError,
     UnsupportedVersionError,
@@ -64,6 +68,10 @@ class Stream:
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
+        self._is_open = False
+        self._start_s = 0.0
+        self._refused_count = 0
+        self._packet_bytes = 0
         self._last_progress_s = 0.0
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
@@ -81,7 +89,8 @@ class Stream:
             asyncio.CancelledError: the client is gone, or the server's grace is over.
         """
         self._task = asyncio.current_task()
-        self._last_progress_s = time.monotonic()
+        self._start_s = self._last_progress_s = time.monotonic()
+        why = ""
         watch = asyncio.create_task(self._watch_idleness())
         reader: asyncio.Task[None] | None = None
         try:
@@ -89,17 +98,37 @@ class Stream:
             reader = asyncio.create_task(self._read())
             await self._answer(codec.open_stream(self._id), opening)
             self._conversation.sent(Event.END)
+            why = "all is answered"
         except asyncio.CancelledError:
             if self._failure is None:
+                why = "the cloud ends" if self._says_goodbye else "the client is gone"
                 raise
+            why = reason(self._failure)
             raise self._failure from None
+        except Exception as error:
+            why = reason(error)
+            raise
         finally:
             for task in (watch, reader):
                 if task is not None:
                     task.cancel()
             if self._quota is not None:
                 self._quota.leave()
-            _log.info("stream %s closed: %d frames answered", self._id, self._conversation.answered_count)
+            self._log_end(why)
+
+    def _log_end(self, why: str) -> None:
+        if not self._is_open:
+            _log.info("stream %s of %s refused: %s", self._id, self._context.peer(), why)
+            return
+        _log.info(
+            "stream %s closed: %d frames answered, %d of them refused, %d bits of packets, %.1f s: %s",
+            self._id,
+            self._conversation.answered_count,
+            self._refused_count,
+            8 * self._packet_bytes,
+            time.monotonic() - self._start_s,
+            why,
+        )
 
     async def _open(self) -> tuple[CloudCodec, wire.OpenStream]:
         data = await self._context.read()
@@ -120,6 +149,7 @@ class Stream:
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
         self._conversation.bound_in_flight(self._limits.max_in_flight_frame_count)
         self._conversation.sent(Event.OPENED)
+        self._is_open = True
         _log.info(
             "stream %s opened by %s: %s, %s",
             self._id,
@@ -182,9 +212,18 @@ class Stream:
             self._is_computing = True
             outcomes, timing = await answerer.answer(packets, opening)
             self._is_computing = False
+            self._count(packets, outcomes)
             self._conversation.sent(Event.RESULTS, len(packets))
             await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
             self._last_progress_s = time.monotonic()
+
+    def _count(self, packets: Sequence[bytes], outcomes: Sequence[object]) -> None:
+        """For the log: what was answered, and what was refused of it."""
+        self._packet_bytes += sum(map(len, packets))
+        for index, outcome in enumerate(outcomes, self._conversation.answered_count):
+            if isinstance(outcome, IsthmusError):
+                self._refused_count += 1
+                _log.info("stream %s frame %d refused: %s", self._id, index, reason(outcome))
 
     def _next_packets(self) -> list[bytes]:
         """What is answered together next, out of the queue."""
@@ -210,6 +249,12 @@ class Stream:
                     self._task.cancel()
                 return
             await asyncio.sleep(timeout_s - idle_s)
+
+
+def reason(error: BaseException) -> str:
+    """An error in one line of a log: what a client wrote into it makes no lines of its own."""
+    text = "".join(character if character.isprintable() else " " for character in str(error))
+    return f"{type(error).__name__}: {text}"
 
 
 def _check_request(manifest: Manifest, request: wire.OpenStream) -> None:
