@@ -61,6 +61,7 @@ def test_bad_files_are_reported_in_their_place(
         best = int((encoded.detail.values[0] @ tiny_codec.WEIGHTS).argmax())
         assert line["class"] == line["labels"][0]["class"] == tiny_codec.CLASS_NAMES[best]
         assert len(line["labels"]) == 2
+        assert line["doubtful"] is (line["probability"] < 0.5)
         assert line["estimated_bits"] == pytest.approx(encoded.estimated_bits[0], abs=1e-3)
         assert line["packet_bits"] > line["payload_bits"]
         if batch == 1:
@@ -72,7 +73,10 @@ def test_bad_files_are_reported_in_their_place(
 def test_the_table(files: Path, zoo: Path, address: str) -> None:
     done = edge(str(files), "--cloud", address, "--codec", "tiny-q1", "--zoo", str(zoo))
     assert done.returncode == 1
-    heading, *rows = done.stdout.splitlines()
+    heading, *rows, doubt = done.stdout.splitlines()
+    shares = [float(row.split()[2].rstrip("%")) for row in rows if "%" in row]
+    assert doubt.startswith(f"{sum(share < 50 for share in shares)} of {len(shares)} answers ")
+    assert "doubtful (below 50%): the codec names one of its own classes for anything" in doubt
     assert heading.split() == ["file", "class", "probability", "payload", "bits", "packet", "bits", "ms"]
     assert len(rows) == 7
     assert rows[0].split()[1] in tiny_codec.CLASS_NAMES

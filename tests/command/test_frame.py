@@ -186,3 +186,19 @@ def test_a_missing_extra_is_one_line(
     assert package in line.lower()
     assert f"isthmus[{extra}]" in line
     assert "--cloud" not in line
+
+
+def test_notes_are_folded_where_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between words, to the width of the terminal; in a pipe they stay one line."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    words = "pc-lite-any-q10 knows these classes alone, " + "bathtub, " * 9
+    print_note(words.strip())
+    assert capsys.readouterr().err.splitlines() == [f"note: {words.strip()}"]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    print_note(words.strip())
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) < 40
+    assert " ".join(lines) == f"note: {words.strip()}"

@@ -79,7 +79,7 @@ class LogOptions:
 
     panel: ClassVar[str] = "Output"
     ready_file: Path | None = option(None, "Write host:port here once connections are taken.", metavar="FILE")
-    verbose: bool = option(False, "Log each stream.", flags=("--verbose", "-v"))
+    verbose: bool = option(False, "Log how each stream opens and ends, and what is refused.", flags=("--verbose", "-v"))
 
 
 @command_frame

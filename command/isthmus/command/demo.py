@@ -94,10 +94,13 @@ def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def _classify_files(console: Console, inputs: list[str], codec: str, address: str) -> None:
+    from isthmus.command.classes import class_note
     from isthmus.edge.job import Job
     from isthmus.edge.pointcloud.job import run
 
     console.print(f"A cloud listens on {address}; an edge sends it, coded by {codec}:")
+    if note := class_note(codec, None):
+        console.print(note, highlight=False, markup=False)
     run(Job(tuple(inputs), address, codec))
 
 

@@ -29,7 +29,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn, ParamSpec
@@ -114,8 +116,15 @@ def print_error(message: object) -> None:
 
 
 def print_note(message: object) -> None:
-    """One line on standard error that a person may want to know, and a program that reads the answer does not."""
-    _say("note:", "33", message)
+    """On standard error, what a person may want to know and a program that reads the answer does not.
+
+    One line, folded between words where it is watched on a terminal.
+    """
+    text = str(message)
+    if is_watched():
+        width = shutil.get_terminal_size().columns - 1
+        text = textwrap.fill("note: " + text, width, break_long_words=False, break_on_hyphens=False)[len("note: ") :]
+    _say("note:", "33", text)
 
 
 def is_watched() -> bool:

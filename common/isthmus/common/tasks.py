@@ -19,8 +19,12 @@ from isthmus.common.errors import MessageError
 
 T = TypeVar("T")
 
-# Below this the likeliest class is doubtful: a codec knows its classes alone, and names one of them for anything.
+# Below this the likeliest class is doubtful: that it is another one is then more likely. It tells little of what is
+# none of the classes, as a codec names one of them for anything, and is often sure of it.
 DOUBTFUL_BELOW = 0.5
+
+# The field of JSON that says so.
+DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,9 @@ def tell_labels(labels: Labels, class_names: tuple[str, ...]) -> Told:
         for name, label in zip(names, best, strict=True)
     ]
     cells = "\n".join(map(short_name, names)), "\n".join(f"{label.probability:.1%}" for label in best)
-    return Told(cells, {"class": names[0], "probability": best[0].probability, "labels": told})
+    likeliest = best[0].probability
+    fields = {"class": names[0], "probability": likeliest, DOUBTFUL: likeliest < DOUBTFUL_BELOW, "labels": told}
+    return Told(cells, fields)
 
 
 def short_name(class_name: str) -> str:

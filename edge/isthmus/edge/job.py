@@ -68,10 +68,11 @@ def sending(client: CloudClient[Any], report: Report, names: Sequence[str | Fail
     """A sender over a list of inputs, with a bar over them; what was answered is reported however it ends."""
     with progress_bar(len(names)) as progress:
         bar = progress.add_task(what, total=len(names))
+        sender = Sender(client, report, on_row=lambda _: progress.advance(bar))
         try:
-            yield Sender(client, report, on_row=lambda _: progress.advance(bar))
+            yield sender
         finally:
-            report.finish(Summary())
+            report.finish(Summary(sender.doubt.lines()))
 
 
 def run_files(

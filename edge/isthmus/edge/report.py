@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isthmus.common.errors import IsthmusError
-from isthmus.common.tasks import Task
+from isthmus.common.tasks import DOUBTFUL, DOUBTFUL_BELOW, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +62,31 @@ class Summary:
 
     lines: tuple[str, ...] = ()
     fields: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Doubt:
+    """How many of the answers were doubtful, where a task says that of its own."""
+
+    answers: int = 0
+    doubtful: int = 0
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        if DOUBTFUL in row.fields:
+            self.answers += 1
+            self.doubtful += bool(row.fields[DOUBTFUL])
+
+    def lines(self) -> tuple[str, ...]:
+        """For people: one line, none where nothing was doubtful."""
+        if not self.doubtful:
+            return ()
+        are = "is" if self.doubtful == 1 else "are"
+        below = f"below {DOUBTFUL_BELOW:.0%}"
+        return (
+            f"{self.doubtful} of {self.answers} answers {are} doubtful ({below}): the codec names one of its own "
+            "classes for anything that it is shown",
+        )
 
 
 class Report(Protocol):

@@ -26,7 +26,7 @@ from isthmus.common.errors import (
 )
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
-from isthmus.edge.report import Report, Row
+from isthmus.edge.report import Doubt, Report, Row
 
 # After a stream that was lost: tries to open another, and the wait before each, which doubles.
 RECONNECT_TRIES = 6
@@ -74,6 +74,7 @@ class Sender:
         client: of the stream; another may take its place while nothing is under way.
         failed_count: rows that were failures.
         reconnect_count: streams that were opened anew.
+        doubt: how many answers were doubtful.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Sender:
         self.client = client
         self.failed_count = 0
         self.reconnect_count = 0
+        self.doubt = Doubt()
         self._report = report
         self._reconnects = reconnects
         self._on_row, self._on_missing, self._on_lost = on_row, on_missing, on_lost
@@ -185,6 +187,7 @@ class Sender:
     def _emit(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self.failed_count += row.is_failure
+            self.doubt.add(row)
             self._report.add(row)
             self._on_row(row)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -196,7 +196,8 @@ class VideoFlow:
         self._sender.give_up(CloudUnreachableError("expected an answer, the run was ended before it came"))
         self.counts.reconnects = self._sender.reconnect_count
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
-        self.report.finish(self.counts.summary())
+        summary = self.counts.summary()
+        self.report.finish(replace(summary, lines=summary.lines + self._sender.doubt.lines()))
 
     def missing(self, source: str, index: int, time_s: float, why: str, error: IsthmusError | None = None) -> Row:
         """The row of a frame without an answer, counted: "dropped", "lost" or "refused"."""
