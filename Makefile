@@ -39,7 +39,7 @@ test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n $(JOBS) --junitxml=$(HOUSE)/tests.xml --cov --cov-report=term:skip-covered --cov-report=json:$(HOUSE)/coverage.json
 
 types: $(VENV)/ready
-	$(VENV)/bin/mypy common models edge cloud measure command scripts benchmarks tests
+	$(VENV)/bin/mypy common models edge cloud measure command scripts benchmarks examples tests
 
 check: types
 	$(VENV)/bin/ruff format --check .
