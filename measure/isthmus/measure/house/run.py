@@ -44,7 +44,7 @@ class Ran:
     """What the last `make test` found.
 
     Attributes:
-        coverage_percent: of the lines of `common`, `edge` and `cloud`, those that ran under test.
+        coverage_percent: of the lines of `common`, `edge`, `cloud` and the Python API, those that ran under test.
         test_seconds: from the first test to the last, in as many processes as there are cores.
         tests: how many there were.
     """
