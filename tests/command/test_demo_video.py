@@ -135,8 +135,8 @@ def test_a_cloud_that_holds_something_else_is_found_out(
 ) -> None:
     honest = VideoCodec.infer
 
-    def other(self: VideoCodec, *arguments: Any) -> Any:
-        labels, timing = honest(self, *arguments)
+    def other(self: VideoCodec, *arguments: Any, **named: Any) -> Any:
+        labels, timing = honest(self, *arguments, **named)
         assert isinstance(labels, FrameLabels)
         return replace(labels, state_crc32=labels.state_crc32 ^ 1), timing
 

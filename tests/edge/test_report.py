@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from isthmus.edge.report import Doubt, Row
+from isthmus.edge.report import Column, Doubt, Row, Summary, TableReport
+
+COLUMNS = (
+    Column("file"),
+    Column("class"),
+    Column("probability", is_number=True),
+    Column("payload bits", is_number=True),
+    Column("packet bits", is_number=True),
+)
 
 
 @pytest.mark.parametrize(
@@ -22,3 +32,32 @@ def test_doubtful_answers_are_counted(doubtful: list[bool], begins: str | None) 
         doubt.add(Row(("a",), {"doubtful": each}))
     doubt.add(Row(("a",), {"error": "InputError"}, "no such file", is_failure=True))  # no answer at all
     assert [line[: len(begins or "")] for line in doubt.lines()] == ([begins] if begins else [])
+
+
+def shown(names: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    report = TableReport(COLUMNS)
+    for name in names:
+        report.add(Row((name, "night_stand", "52.5%", "48", "56"), {}))
+    report.finish(Summary())
+    return capsys.readouterr().out
+
+
+def test_a_narrow_screen_still_shows_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Headings stand word under word, the file's name is folded; classes and numbers are whole."""
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "50"}.items():
+        monkeypatch.setenv(name, value)
+    text = shown(["a_rather_long_name_of_a_cloud.npy"], capsys)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    assert max(map(len, plain.splitlines())) <= 50
+    assert [plain.count(word) for word in ("night_stand", "52.5%", "probability", "payload", "packet")] == [1] * 5
+    assert "".join(line[:7].strip() for line in plain.splitlines()).endswith("a_rather_long_name_of_a_cloud.npy")
+
+
+def test_a_row_is_a_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    names = ["deep/" * 40 + "a.npy", "b.npy"]
+    heading, *lines = shown(names, capsys).splitlines()
+    assert heading.split() == ["file", "class", "probability", "payload", "bits", "packet", "bits"]
+    assert [line.split() for line in lines] == [[name, "night_stand", "52.5%", "48", "56"] for name in names]

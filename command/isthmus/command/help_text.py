@@ -6,6 +6,7 @@ is too long for its column has a line of its own; on a narrow terminal every nam
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from typing import Any
@@ -98,7 +99,15 @@ def _lines(name: str, meaning: str, width: int) -> list[str]:
     return [name.ljust(len(indent)) + lines[0][len(indent) :], *lines[1:]]
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines between words, and after the commas of a list that is one word."""
+
+    def _split(self, text: str) -> list[str]:
+        return [part for word in super()._split(text) for part in re.split(r"(?<=,)(?=\S)", word)]
+
+
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    wrapper = _Wrapper(
+        width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+    return wrapper.wrap(text)

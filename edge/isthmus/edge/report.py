@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # Rows of a live table, the newest last.
 LIVE_ROWS = 16
 LIVE_REFRESHES_PER_S = 8
+
+# Of a table in a pipe or a file, where no screen sets a bound.
+MAX_LINE_WIDTH = 10_000
+
+# On a screen that is too narrow for all: what is left of a name or an answer, and between columns.
+MIN_TEXT_WIDTH = 6
+GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,10 @@ class TableReport:
         if self._rows:
             from rich.console import Console
 
-            Console().print(_table(self._columns, self._rows))
+            console = Console()
+            if not console.is_terminal:
+                console.width = MAX_LINE_WIDTH  # a row is a line for whoever reads the pipe
+            console.print(_table(self._columns, self._rows, console.width))
         _print_lines(summary.lines)
 
 
@@ -202,7 +212,7 @@ class LiveReport:
         self._live = Live(
             console=console,
             refresh_per_second=LIVE_REFRESHES_PER_S,
-            get_renderable=lambda: _table(self._columns, self._rows),
+            get_renderable=lambda: _table(self._columns, self._rows, console.width),
         )
         self._live.start()
 
@@ -228,19 +238,43 @@ def _print_lines(lines: Iterable[str]) -> None:
         print(line)
 
 
-def _table(columns: Sequence[Column], rows: Iterable[Row]) -> Table:
+def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Table:
+    """Where rows are wider than the screen, headings stand word under word, and the first column is folded first."""
     from rich import table as tables
     from rich.markup import escape
 
+    cells = [row.cells for row in rows]
+    natural = _widths([[column.heading for column in columns], *cells])
+    is_narrow = sum(natural) + GAP * (len(columns) - 1) > width
+    headings = [column.heading.replace(" ", "\n") if is_narrow else column.heading for column in columns]
+    fitted = _fitted(columns, _widths([headings, *cells]), width) if is_narrow else [None] * len(columns)
     table = tables.Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         table.add_column(
-            column.heading,
+            headings[place],
             justify="right" if column.is_number else "left",
             no_wrap=column.is_number,
             overflow="fold" if place == 0 else "ellipsis",
-            min_width=column.width or None,
+            width=fitted[place],
+            min_width=None if is_narrow else column.width or None,
         )
     for row in rows:
         table.add_row(*map(escape, row.cells), style="red" if row.is_failure else "")
     return table
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Of each column the longest line in a cell."""
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
+
+
+def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int | None]:
+    """Widths on a screen that is too narrow: numbers whole, then answers, and what is left to the name in front."""
+    fitted = list(natural)
+    texts = [place for place, column in enumerate(columns) if not column.is_number]
+    room = width - GAP * (len(columns) - 1) - sum(n for place, n in enumerate(natural) if place not in texts)
+    for done, place in enumerate(reversed(texts)):
+        left = texts[: len(texts) - done - 1]  # each of these keeps a few characters
+        fitted[place] = max(min(natural[place], room - MIN_TEXT_WIDTH * len(left)), min(natural[place], MIN_TEXT_WIDTH))
+        room -= fitted[place]
+    return [*fitted]
