@@ -19,7 +19,7 @@ from support.tiny_image_codec import photo
 from support.tiny_zoo import POINTS
 
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.codec import Codec, NamedLabels, codecs, load
+from isthmus.codec import Codec, NamedLabel, NamedLabels, codecs, load
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.coded import Coded
 from isthmus.common.errors import (
@@ -80,6 +80,8 @@ def test_a_cloud_of_points_as_whatever_it_comes(points: Codec, zoo: Path, tmp_pa
         assert answer.best.class_name == tiny_codec.CLASS_NAMES[int(logits.argmax())]
     probability = float((np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()).max())
     assert answer.best.probability == pytest.approx(probability, abs=5e-4)
+    assert answer.best.is_doubtful == (answer.best.probability < 0.5)
+    assert [NamedLabel("ball", 2, p).is_doubtful for p in (0.499, 0.5)] == [True, False]
     assert str(answer) == f"{answer.best.class_name} ({answer.best.probability:.1%})"
 
 

@@ -173,6 +173,29 @@ def test_a_frame_that_the_cloud_refuses(zoo: Path, videos: Codec) -> None:
     assert found[4].coded.packet.type is PacketType.INTRA
 
 
+def test_after_a_frame_that_the_cloud_refused_the_next_is_a_key_frame(zoo: Path, videos: Codec) -> None:
+    small, large = panning(4, 64, 96), panning(3, 128, 192)
+    served = tiny_codec.live_cloud(zoo, allowances={"video": replace(VIDEO.allowance, max_pixels=64 * 96)})
+    with served as live, connect(live.address, videos) as cloud:
+        asked = [cloud.ask(frame) for frame in (*small[:2], *large[:2], *small[2:])]
+        found = list(cloud.results([*small, *large, *small]))
+    assert [type(result.outcome).__name__ for result in asked] == [
+        *["NamedLabels"] * 2,
+        *["LimitExceededError"] * 2,  # not ReferenceMissingError: it refers to nothing
+        *["NamedLabels"] * 2,
+    ]
+    assert len(found) == 11
+    assert [result.given for result in found] == [*small, *large, *small]
+    assert [isinstance(result.outcome, IsthmusError) for result in found] == [False] * 4 + [True] * 3 + [False] * 4
+
+
+def test_what_a_codec_cannot_code(address: str, zoo: Path) -> None:
+    with connect(address, load(IMAGES, zoo=zoo, adaptation="synthesized")) as cloud:
+        found = list(cloud.results([photo(40, 56), photo(56, 40)]))
+    assert ["does not synthesize tables" in str(result.outcome) for result in found] == [True, True]
+    assert [result.coded for result in found] == [None, None]
+
+
 def small_packets(max_packet_size_bytes: int) -> Allowance:
     limits = VIDEO.allowance.limits
     packet = replace(limits.packet, max_packet_size_bytes=max_packet_size_bytes)

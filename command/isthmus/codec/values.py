@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.common import wire
 from isthmus.common.signals import Image
-from isthmus.common.tasks import Labels
+from isthmus.common.tasks import DOUBTFUL_BELOW, Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class NamedLabel:
     class_name: str
     class_index: int
     probability: float
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether another class is likelier than this one, all others together."""
+        return self.probability < DOUBTFUL_BELOW
 
     def __str__(self) -> str:
         return f"{self.class_name} ({self.probability:.1%})"
