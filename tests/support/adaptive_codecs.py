@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,19 +71,7 @@ def write_adaptive_codec(folder: Path, name: str = "image-tiny-q1") -> Path:
     with torch.no_grad():
         q = torch.round(net.analyse(random_histograms(64)))
     _tables(net, side_tables(q)).save(path / "entropy.npz")
-    weights = tuple(sorted((f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in path.iterdir()))
-    manifest = ImageManifest(
-        name=name,
-        weights=weights,
-        family=name.rsplit("-q", 1)[0],
-        quality=1,
-        latent_channels=SHAPE.latent_channels,
-        halo_pixels=0,
-        halo_latents=0,
-        bins=SHAPE.bins,
-    )
-    (path / "manifest.json").write_bytes(manifest.to_bytes())
-    return path
+    return _with_manifest(path, latent_channels=SHAPE.latent_channels, bins=SHAPE.bins)
 
 
 def write_hyper_codec(zoo: Path, name: str = "image-tinyhyper-q1") -> Path:
@@ -104,17 +93,15 @@ def write_hyper_codec(zoo: Path, name: str = "image-tinyhyper-q1") -> Path:
     tables = quantize_pmf([p / p.sum() for p in pmfs], [-REACH] * SCALE_LEVELS, 16, has_escape=True)
     first = np.arange(SCALE_LEVELS + 1, dtype=np.int32)
     ImageTables(tables, first, _no_choice(SCALE_LEVELS), None, z_tables).save(path / "entropy.npz")
+    return _with_manifest(path, latent_channels=shape.latent_channels, hyper_channels=8, hyper_stride=64)
+
+
+def _with_manifest(path: Path, **fields: Any) -> Path:
+    """The folder, a codec now: its manifest names the files that are in it."""
     weights = tuple(sorted((f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in path.iterdir()))
+    family = path.name.rsplit("-q", 1)[0]
     manifest = ImageManifest(
-        name=name,
-        weights=weights,
-        family=name.rsplit("-q", 1)[0],
-        quality=1,
-        latent_channels=shape.latent_channels,
-        halo_pixels=0,
-        halo_latents=0,
-        hyper_channels=8,
-        hyper_stride=64,
+        name=path.name, weights=weights, family=family, quality=1, halo_pixels=0, halo_latents=0, **fields
     )
     (path / "manifest.json").write_bytes(manifest.to_bytes())
     return path

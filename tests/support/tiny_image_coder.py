@@ -8,7 +8,7 @@ import numpy.typing as npt
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.bits.context import SUM_CHANNEL, ContextModel
 from isthmus.common.bits.prior import Prior
-from isthmus.common.image.coder import ImageCoder
+from isthmus.common.image.coder import ImageCoder, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.tables import ImageTables
 
@@ -146,3 +146,17 @@ def latents(shape: tuple[int, ...], scale: float = 2.0, seed: int = 0) -> Int32:
     widths[-1] = scale
     noise: Int32 = np.rint(rng.laplace(size=shape) * widths).astype(np.int32)
     return noise
+
+
+def again(coder: ImageCoder, symbols: ImageSymbols, checksum_size_bytes: int) -> bytes:
+    """The packet of decoded symbols."""
+    coded = coder.encode(
+        symbols.y,
+        symbols.height,
+        symbols.width,
+        adaptation=symbols.adaptation,
+        q=symbols.q,
+        z=symbols.z,
+        checksum_size_bytes=checksum_size_bytes,
+    )
+    return coded.packet.to_bytes()

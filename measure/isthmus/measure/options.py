@@ -12,8 +12,13 @@ RESULTS = Path("results")
 
 
 def zoo_option() -> Any:
-    """Folder of the codecs, None for those that ship."""
-    return option(None, "Folder of codecs. [env: ISTHMUS_ZOO]", automatic="those that ship", metavar="DIR")
+    """The one folder whose codecs are measured, None for those that ship: a zoo of your own is not mixed with them."""
+    return option(
+        None,
+        "Folder of codecs, the only one. [env: first of ISTHMUS_ZOO]",
+        automatic="those that ship",
+        metavar="DIR",
+    )
 
 
 def cloud_option() -> Any:

@@ -58,20 +58,6 @@ def code(
     return coder.encode(y, height, width, adaptation=adaptation, **more)
 
 
-def again(coder: ImageCoder, symbols: ImageSymbols, checksum_size_bytes: int) -> bytes:
-    """The packet of decoded symbols."""
-    coded = coder.encode(
-        symbols.y,
-        symbols.height,
-        symbols.width,
-        adaptation=symbols.adaptation,
-        q=symbols.q,
-        z=symbols.z,
-        checksum_size_bytes=checksum_size_bytes,
-    )
-    return coded.packet.to_bytes()
-
-
 def assert_same(actual: ImageSymbols, expected: ImageSymbols) -> None:
     assert (actual.height, actual.width, actual.adaptation) == (expected.height, expected.width, expected.adaptation)
     for name in ("y", "q", "z"):
@@ -103,7 +89,7 @@ def test_round_trip(options: dict[str, Any], adaptation: Adaptation, size: tuple
     assert_same(symbols, coded.symbols)
     assert len(coded.packet.checksum) == 2
     assert coded.packet_bits == 8 * len(data)
-    assert again(coder, symbols, 2) == data
+    assert tiny_image_coder.again(coder, symbols, 2) == data
 
 
 @settings(max_examples=60)
@@ -121,7 +107,7 @@ def test_what_is_decoded_encodes_to_the_same_bytes(
     coded = code(coder, *size, case[1], scale=scale, seed=seed, checksum_size_bytes=checksum_size_bytes)
     symbols = coder.decode(coded.packet.to_bytes())
     assert_same(symbols, coded.symbols)
-    assert again(coder, symbols, checksum_size_bytes) == coded.packet.to_bytes()
+    assert tiny_image_coder.again(coder, symbols, checksum_size_bytes) == coded.packet.to_bytes()
 
 
 @pytest.mark.parametrize(("options", "adaptation"), CASES)
@@ -294,7 +280,7 @@ def decode_or_refuse(coder: ImageCoder, data: bytes) -> bool:
         symbols = coder.decode(data, LIMITS)
     except REFUSED:
         return False
-    assert again(coder, symbols, len(Packet.from_bytes(data).checksum)) == data
+    assert tiny_image_coder.again(coder, symbols, len(Packet.from_bytes(data).checksum)) == data
     return True
 
 

@@ -1,6 +1,5 @@
 """Tables of image codecs: their file, both ways; what is no such file is refused by a clear error."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import tiny_image_coder
+from support.bombs import write_bomb
 
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.bits.entropy_file import CONTEXT_ARRAYS, MAX_FILE_CELLS
@@ -80,12 +80,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_sizes_are_checked_before_anything_is_unpacked(tmp_path: Path) -> None:
     tiny_image_coder.tables().save(tmp_path / "good.npz")
-    with (
-        zipfile.ZipFile(tmp_path / "good.npz") as good,
-        zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as bomb,
-    ):
-        for name in good.namelist():
-            bomb.writestr(name, bytes(4 * MAX_FILE_CELLS + 1) if name == "offsets.npy" else good.read(name))
+    write_bomb(tmp_path / "good.npz", tmp_path / "bomb.npz", "offsets.npy", 4 * MAX_FILE_CELLS + 1)
     with pytest.raises(ManifestError, match=r"offsets: expected at most 4194304 numbers"):
         ImageTables.load(tmp_path / "bomb.npz")
 

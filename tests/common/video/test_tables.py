@@ -1,6 +1,5 @@
 """Tables of video codecs: their file, both ways; what is no such file is refused by a clear error."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import tiny_image_coder, tiny_video_coder
+from support.bombs import write_bomb
 
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.bits.context import ContextModel
@@ -121,12 +121,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_sizes_are_checked_before_anything_is_unpacked(tmp_path: Path) -> None:
     tiny_video_coder.tables().save(tmp_path / "good.npz")
-    with (
-        zipfile.ZipFile(tmp_path / "good.npz") as good,
-        zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as bomb,
-    ):
-        for name in good.namelist():
-            bomb.writestr(name, bytes(4 * MAX_FILE_CELLS + 1) if name == "intra_taps.npy" else good.read(name))
+    write_bomb(tmp_path / "good.npz", tmp_path / "bomb.npz", "intra_taps.npy", 4 * MAX_FILE_CELLS + 1)
     with pytest.raises(ManifestError, match=r"intra_taps: expected at most 4194304 numbers"):
         VideoTables.load(tmp_path / "bomb.npz", tiny_video_coder.manifest())
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.command.frame import require_packages
 from isthmus.common.bits.symbols import Symbols
-from isthmus.common.errors import MissingDependencyError
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.runtime.engine import End, open_half
@@ -44,12 +44,9 @@ def draw_point_cloud(
     Raises:
         MissingDependencyError: without matplotlib.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "picture: expected the package matplotlib, got none; run: pip install 'isthmus[measure]'"
-        ) from error
+    require_packages("a picture", "measure", ("matplotlib",))
+    from matplotlib.figure import Figure
+
     panels: list[tuple[str, npt.NDArray[np.float32], float]] = [
         (f"the cloud: {points.shape[1]} points", points, 3),
         (f"{len(critical)} critical points: the same bits", points[:, critical], 24),

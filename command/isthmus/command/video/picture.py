@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.errors import MissingDependencyError
+from isthmus.command.frame import require_packages
 from isthmus.common.video.warp import FINE_BITS
 
 if TYPE_CHECKING:
@@ -33,13 +33,10 @@ def draw_crossing(crossing: VideoCrossing, path: Path) -> None:
     Raises:
         MissingDependencyError: without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "picture: expected the package matplotlib, got none; run: pip install 'isthmus[measure]'"
-        ) from error
+    require_packages("a picture", "measure", ("matplotlib",))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(3, 1, height_ratios=(1.0, 1.1, 1.2))

@@ -57,11 +57,6 @@ def ms_ssim(original: UInt8, reconstruction: UInt8) -> float:
     return float(np.mean([_channel_ms_ssim(original[..., c], reconstruction[..., c]) for c in range(3)]))
 
 
-def ms_ssim_db(value: float) -> float:
-    """MS-SSIM on a scale where differences near 1 can be seen: -10 log10(1 - value)."""
-    return math.inf if value >= 1 else -10 * math.log10(1 - value)
-
-
 def _channel_ms_ssim(x8: UInt8, y8: UInt8) -> float:
     x, y = x8.astype(np.float32), y8.astype(np.float32)
     result, last = 1.0, len(SCALE_WEIGHTS) - 1
