@@ -214,6 +214,11 @@ def test_leaving_early_gives_up_what_is_under_way(address: str, points: Codec, v
         assert [result.given for result in cloud.results(clouds[3:5])] == clouds[3:5]
         with pytest.raises(StreamMisuseError, match="use a connection for each"):
             list(older)  # after those that had come by then
+        short = cloud.results(clouds[:2])  # all of it is sent before the first result is taken, or soon after
+        next(short)
+        cloud.ask(clouds[5])
+        with pytest.raises(StreamMisuseError):
+            list(short)
     frames = panning(6, 64, 96)
     with connect(address, videos) as cloud:
         next(iter(cloud.results(frames)))
@@ -234,6 +239,21 @@ def test_leaving_early_with_asyncio(address: str, points: Codec) -> None:
             return [(await cloud.ask(clouds[k])).value for k in (7, 9)]
 
     assert asyncio.run(run()) == [points.decode(points.encode(clouds[k])) for k in (7, 9)]
+
+
+def test_an_older_call_that_ends_late_takes_nothing_from_a_newer_one(address: str, points: Codec) -> None:
+    clouds = tiny_codec.clouds(40)
+
+    async def run() -> list[Result]:
+        async with aconnect(address, points) as cloud:
+            older = cloud.results(clouds)
+            await anext(older)
+            newer = cloud.results(clouds[:20])
+            found = [await anext(newer)]
+            await older.aclose()
+            return found + [result async for result in newer]
+
+    assert [result.given for result in asyncio.run(run())] == clouds[:20]
 
 
 def test_an_asynchronous_source_and_the_loop_that_goes_on(address: str, videos: Codec) -> None:
@@ -347,8 +367,15 @@ def test_closing_early_and_twice(address: str, points: Codec) -> None:
             async for _ in cloud.results(tiny_codec.clouds(50)):
                 await cloud.close()
 
-    with pytest.raises((StreamMisuseError, RuntimeError)):
+    async def late() -> None:
+        async with aconnect(address, points) as cloud:
+            pass
+        await cloud.ask(tiny_codec.clouds(1)[0])
+
+    with pytest.raises(StreamMisuseError):
         asyncio.run(run())
+    with pytest.raises(StreamMisuseError, match="after close"):
+        asyncio.run(late())
 
 
 def test_a_task_that_is_cancelled_lets_go_at_once(address: str, points: Codec) -> None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from isthmus.codec.async_connection import AsyncConnection, aconnect
 from isthmus.codec.codec import Codec, CodecStream, load
-from isthmus.codec.connection import Connection, Result, connect
+from isthmus.codec.connection import Connection, connect
+from isthmus.codec.exchange import Result
 from isthmus.codec.inspection import CodecInspection, PacketInspection
 from isthmus.codec.listing import CodecRow, codecs
 from isthmus.codec.values import NamedLabel, NamedLabels

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from isthmus.codec.codec import Codec, each
-from isthmus.codec.connection import Asking, Connection, Drawn, Result, only
+from isthmus.codec.exchange import Asking, Drawn, Exchange, Result, only
+from isthmus.common.errors import StreamMisuseError
 
 T = TypeVar("T")
 
@@ -34,20 +35,21 @@ def aconnect(
     Args:
         address: as of `connect`, and so are the others.
     """
-    return AsyncConnection(Connection(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s)))
+    return AsyncConnection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s)))
 
 
 class AsyncConnection:
     """One stream to a cloud; `aconnect` makes it. For one task at a time."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
         self._thread = ThreadPoolExecutor(1, "isthmus-connection")
+        self._is_closed = False
 
     async def __aenter__(self) -> AsyncConnection:
         """Open encoder and stream. Raises as `Connection.__enter__`."""
         try:
-            await self._run(self._connection.__enter__)
+            await self._run(self._exchange.begin)
         except BaseException:
             await self.close()
             raise
@@ -60,7 +62,8 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """End the stream and the connection; what is under way is given up. May be called again."""
-        await asyncio.to_thread(self._connection.close)  # not in the thread, which may wait for the cloud
+        self._is_closed = True
+        await asyncio.to_thread(self._exchange.close)  # not in the thread, which may wait for the cloud
         await asyncio.to_thread(self._thread.shutdown)
 
     async def ask(self, given: Any) -> Result:
@@ -79,8 +82,8 @@ class AsyncConnection:
         Args:
             given: what that takes, or an asynchronous iterable of what `ask` takes.
         """
-        connection = self._connection
-        turn = await self._run(connection.begin)
+        exchange = self._exchange
+        turn = await self._run(exchange.begin)
         failure: Exception | None = None
         inputs = self._drawn(given)
         try:
@@ -92,28 +95,28 @@ class AsyncConnection:
                 except Exception as error:
                     failure = error
                     break
-                for result in await self._run(partial(connection.taken, turn, drawn)):
+                for result in await self._run(partial(exchange.taken, turn, drawn)):
                     yield result
-            while connection.is_waiting:
-                for result in await self._run(partial(connection.taken, turn)):
+            while exchange.is_due(turn):
+                for result in await self._run(partial(exchange.taken, turn)):
                     yield result
             if failure is not None:
                 raise failure
         finally:
             await inputs.aclose()
-            if connection.is_waiting:
-                await asyncio.to_thread(connection.client.end_stream)  # the thread may wait for it
-            await self._run(partial(connection.leave, turn))
+            if not self._is_closed:
+                await asyncio.to_thread(exchange.end_stream, turn)  # the thread may wait for an answer on it
+                await self._run(partial(exchange.leave, turn))
 
     async def _drawn(self, given: Any) -> AsyncGenerator[Drawn, None]:
         """The signals in what was given, read in the thread."""
-        connection = self._connection
+        exchange = self._exchange
         if not isinstance(given, AsyncIterable):
-            async for drawn in self._stepped(connection.inputs(each(given))):
+            async for drawn in self._stepped(exchange.inputs(each(given))):
                 yield drawn
             return
         async for one in given:
-            async for drawn in self._stepped(connection.inputs(iter([one]))):
+            async for drawn in self._stepped(exchange.inputs(iter([one]))):
                 yield drawn
 
     async def _stepped(self, inputs: Iterator[Drawn]) -> AsyncGenerator[Drawn, None]:
@@ -121,4 +124,6 @@ class AsyncConnection:
             yield drawn
 
     async def _run(self, work: Callable[[], T]) -> T:
+        if self._is_closed:
+            raise StreamMisuseError("expected an open connection, got one after close(); make another with aconnect")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
