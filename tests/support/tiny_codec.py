@@ -146,9 +146,11 @@ def live_cloud(
         assert not thread.is_alive(), "the cloud did not stop"
 
 
-def child_environment(**extra: str) -> dict[str, str]:
-    """Environment for a Python subprocess that finds the source roots this process runs on."""
-    roots = os.pathsep.join(str(Path(portion).parent) for portion in isthmus.__path__)
+def child_environment(*more_roots: Path, **extra: str) -> dict[str, str]:
+    """Environment for a Python subprocess that finds the source roots this process runs on, and more of them."""
+    roots = os.pathsep.join(
+        str(root) for root in (*(Path(portion).parent for portion in isthmus.__path__), *more_roots)
+    )
     return {**os.environ, "PYTHONPATH": roots, **extra}
 
 
