@@ -22,6 +22,7 @@ from support.toy_waveform import (
     write_waveform_codec,
 )
 
+from isthmus.codec import codecs, connect, load
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
@@ -152,6 +153,22 @@ def test_a_task_of_its_own(
     table = capsys.readouterr().out.splitlines()
     assert table[0].split()[:4] == ["file", "loud", "parts", "spans"]
     assert any(row.split()[1:3] == ["5-7", "1"] for row in table if "burst" in row)
+
+
+def test_the_python_api_takes_it(zoo: Path, address: str, sounds: Path) -> None:
+    """`load`, `inspect` and `connect` as of the signals that ship."""
+    codec = load("waveform-toy-q1", zoo=zoo, volume=2.0)
+    coded = codec.encode(sounds / "tone.wave")
+    assert coded.packet == codec.encode(np.loadtxt(sounds / "tone.wave")).packet
+    assert codec.decode(coded.packet).best.class_name == "tone"
+    assert codec.decode(coded.packet, task="spans") == Spans(((0, 7, 7),))
+    assert ("levels", " ".join("7" * 8)) in codec.inspect(coded.packet).rows
+    assert [row.signal for row in codecs(zoo) if row.name == codec.name] == ["waveform"]
+    with connect(address, codec) as cloud:
+        named = [result.value.best.class_name for result in cloud.results(sorted(sounds.glob("[bt]*.wave")))]
+        assert named == ["noise", "tone"]
+    with pytest.raises(InputError, match="expected one of volume"):
+        load("waveform-toy-q1", zoo=zoo, points=4)
 
 
 def test_unknown_words_stay_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
+from isthmus.codec.inspector import Inspector
 from isthmus.common import wire
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.packet import Packet
@@ -114,7 +115,6 @@ class WaveformCodec:
     def __init__(self, folder: Path, bench: Bench) -> None:
         self.manifest = load_codec_folder(folder, needed=(), kind=WaveformManifest).manifest
         self.limits = bench.allowance.limits.packet
-        self._prior = prior()
 
     def open_stream(self, stream_id: str) -> WaveformCodec:
         del stream_id
@@ -127,12 +127,9 @@ class WaveformCodec:
 
     def _outcome(self, data: bytes, opening: wire.OpenStream) -> wire.Outcome:
         try:
-            packet = Packet.from_bytes(data, self.limits)
-            symbols = self._prior.decode(packet.sections[-1], packet.signal_count)
-            packet.verify(symbols)
+            levels = _levels(Packet.from_bytes(data, self.limits))
         except RemoteError as error:
             return error
-        levels = [int(level) for level in symbols.values[0]]
         if opening.task == SPANS.number:
             return write_spans(spans_of(levels))
         is_tone = max(levels) - min(levels) <= 1
@@ -194,6 +191,36 @@ def read_waveform(name: str | Path, volume: float = 1.0) -> Waveform:
         raise InputError(f"{name}: expected a number a line: {error}") from error
 
 
+def open_encoder(folder: Path, options: WaveformOptions, engine: str = "auto") -> WaveformEncoder:
+    """For programs."""
+    del options  # they say how sounds are read
+    return WaveformEncoder(folder, engine=engine)
+
+
+def read(given: Any, encoder: WaveformEncoder, options: WaveformOptions, format_name: str = "") -> Iterator[Waveform]:
+    """The sounds in a path or an array."""
+    del encoder, format_name
+    if isinstance(given, str | Path):
+        yield from (read_waveform(path, options.volume) for path in _paths([given]))
+    else:
+        yield given if isinstance(given, Waveform) else Waveform(np.asarray(given, np.float64) * options.volume)
+
+
+def _levels(packet: Packet) -> list[int]:
+    symbols = prior().decode(packet.sections[-1], packet.signal_count)
+    packet.verify(symbols)
+    return [int(level) for level in symbols.values[0]]
+
+
+INSPECTOR = Inspector(
+    latents=lambda manifest: str(manifest.parts),
+    codec_rows=lambda folder: [("classes", ", ".join(folder.manifest.classes))],
+    packet_rows=lambda _, packet: [("levels", " ".join(map(str, _levels(packet))))],
+    heading="levels",
+    summaries=lambda _: lambda packet: " ".join(map(str, _levels(packet))),
+)
+
+
 def _opened(job: Job) -> tuple[WaveformEncoder, float]:
     options: WaveformOptions = job.options or WaveformOptions()
     return WaveformEncoder(find_codec(job.codec, job.zoo)), options.volume
@@ -217,11 +244,13 @@ WAVEFORM = Signal(
     formats={".wave": "wave"},
     default_codec="waveform-toy-q1",
     allowance=Allowance(StreamLimits(Limits(64, 64, 1), 16, 4096, 5.0), max_stream_count=2, max_batch_frame_count=4),
-    encoder="support.toy_waveform:WaveformEncoder",
+    encoder="support.toy_waveform:open_encoder",
+    read="support.toy_waveform:read",
     cloud_half="support.toy_waveform:WaveformCodec",
     pack="support.toy_waveform:pack",
     job="support.toy_waveform:run",
     options="support.toy_waveform:WaveformOptions",
+    inspector="support.toy_waveform:INSPECTOR",
 )
 
 
