@@ -10,6 +10,9 @@ from support.paths import ROOT
 
 PORTIONS = ("common", "models", "edge", "cloud", "measure", "command", "proto")
 NAMED = re.compile(r"`(isthmus(?!\.v1)(?:\.\w+)+)`")
+# The map in CONTRIBUTING leaves out the first word: `edge.image.encoder`.
+SHORT = re.compile(r"`((?:common|runtime|data|models|training|split|edge|cloud|codec|measure|command)(?:\.\w+)+)`")
+FILES = re.compile(r"`((?:common|models|edge|cloud|measure|command|tests|proto)/[\w/]+(?:\.py|/))`")
 TEXTS = sorted(
     path
     for pattern in ("*.md", "docs/*.md", "proto/*.md", *(f"{root}/**/*.py" for root in (*PORTIONS, "tests")))
@@ -61,3 +64,13 @@ def test_every_module_that_a_text_names_is_there() -> None:
         if not is_there(name)
     ]
     assert missing == []
+
+
+def test_the_map_in_contributing_names_what_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names, files = SHORT.findall(text), FILES.findall(text)
+    assert len(names) > 80
+    assert len(files) > 5
+    assert [name for name in names if not is_there(f"isthmus.{name}")] == []
+    places = [(ROOT / file, ROOT / file.split("/")[0] / "isthmus" / file) for file in files if "radar" not in file]
+    assert [short for short, whole in places if not short.exists() and not whole.exists()] == []
