@@ -380,7 +380,7 @@ def test_squeezenet_is_cut_at_strides_of_four_eight_and_sixteen() -> None:
     images = load_labelled_images(IMAGENET).take(range(0, 500, 25))
     seen = Pictures("imagenet", "", tuple(images.pixels(i) for i in range(len(images)))).sized(227, 227)
     calibrated = calibrate_cut(network, seen, SplitOptions("fire9/squeeze", 6))
-    from isthmus.split.sessions import batch_of, open_model
+    from isthmus.split.graphs import batch_of, open_model
 
     edge, cloud = open_model(calibrated.halves.edge), open_model(calibrated.halves.cloud)
     right = sum(

@@ -13,11 +13,11 @@ from support import tiny_networks
 
 from isthmus.common.errors import InputError
 from isthmus.split.cuts import Cut, fills_any_grid, find_cut, find_cuts, separators, stride_of
+from isthmus.split.graphs import open_model
 from isthmus.split.halves import Preprocessing, cut_halves, takes_any_size
 from isthmus.split.network import load_network, part, read_network
 from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import Quantiser
-from isthmus.split.sessions import open_model
 
 Float32 = npt.NDArray[np.float32]
 

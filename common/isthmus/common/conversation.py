@@ -14,7 +14,7 @@ control counts bytes, and tens of thousands of seven-byte packets fit in its win
 
 `Conversation(role)` is one end. `sent(event)` is asked before an event goes out, `received(event)` after one came in.
 The two differ in whose mistake an illegal event is: ours is a `StreamMisuseError`, the peer's a `StreamNotOpenError`,
-a `FrameOrderError` or (too many in flight) a `LimitExceededError`. An illegal event leaves the session as it was;
+a `FrameOrderError` or (too many in flight) a `LimitExceededError`. An illegal event leaves the conversation as it was;
 the caller ends the stream, which is what `FAILED` says.
 """
 

@@ -33,8 +33,8 @@ from isthmus.common.video.warp import FINE_BITS, warp
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.runtime.frame_size import fitted
 from isthmus.split.encoder import Choices, EncoderSource, Search
+from isthmus.split.graphs import Float32, batch_of
 from isthmus.split.pictures import Pictures, UInt8
-from isthmus.split.sessions import Float32, batch_of
 from isthmus.training.contexts import (
     QUICK,
     ContextEffort,

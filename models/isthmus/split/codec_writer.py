@@ -26,12 +26,12 @@ from isthmus.runtime.frame_size import padded
 from isthmus.split.calibrate import first_tables, played_tables
 from isthmus.split.cuts import find_cut
 from isthmus.split.encoder import EncoderSource
+from isthmus.split.graphs import batch_of, open_model
 from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
 from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps, scaled_steps
-from isthmus.split.sessions import batch_of, open_model
 
 SPLIT_FILE = "split.json"
 PROVISIONAL = (("edge.onnx", "0" * 64),)

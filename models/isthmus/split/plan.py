@@ -23,12 +23,12 @@ from isthmus.common.bits.context import ContextModel
 from isthmus.common.errors import InputError
 from isthmus.split.calibrate import static_tables
 from isthmus.split.cuts import Cut, find_cuts
+from isthmus.split.graphs import batch_of, milliseconds, open_model
 from isthmus.split.halves import Preprocessing, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps
-from isthmus.split.sessions import batch_of, milliseconds, open_model
 
 LEAST_PICTURES = 2
 TIMED_FRAMES = 5

@@ -42,12 +42,12 @@ from isthmus.split.codec_writer import (
     write_split_codec,
 )
 from isthmus.split.cuts import Cut, find_cut
+from isthmus.split.graphs import batch_of, open_model
 from isthmus.split.halves import Preprocessing, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import calibrate_steps
-from isthmus.split.sessions import batch_of, open_model
 
 JPEG_QUALITIES = (5, 10, 20, 50, 90)
 VERSIONED = ("numpy", "onnx", "onnxruntime", "pillow")

@@ -1,4 +1,4 @@
-"""Running graphs in memory, one thread each, as edge and cloud run them from files."""
+"""Graphs run in memory, one thread each, as edge and cloud run them from files."""
 
 from __future__ import annotations
 
