@@ -189,6 +189,7 @@ def test_the_command_line_takes_them_as_its_own(zoo: Path, address: str, sounds:
     shown = isthmus("edge", "--help").stdout
     assert "Waveforms" in shown
     assert "--volume" in shown
+    assert "--max-waveform-bytes" in isthmus("cloud", "--help").stdout
     where = ("--cloud", address, "--zoo", str(zoo))
     done = isthmus("edge", str(sounds / "burst.wave"), *where, "--volume", "0.1", "--json")
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.cloud.admission import of_size
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.codec.inspector import Inspector
 from isthmus.common import wire
@@ -179,6 +180,18 @@ class WaveformOptions:
     volume: float = option(1.0, "What samples are multiplied by.", least=0)
 
 
+@dataclass(frozen=True, slots=True)
+class WaveformLimits:
+    """What a cloud takes of them."""
+
+    panel: ClassVar[str] = "Waveforms"
+    max_waveform_bytes: int = option(64, "Largest packet.", least=1)
+
+    def taken(self, allowance: Allowance, max_in_flight: int) -> Allowance:
+        del max_in_flight
+        return of_size(allowance, self.max_waveform_bytes)
+
+
 def _paths(inputs: Iterable[str | Path]) -> list[Path]:
     return found_files(inputs, WAVEFORM.suffixes, "waveform")
 
@@ -251,6 +264,7 @@ WAVEFORM = Signal(
     job="support.toy_waveform:run",
     options="support.toy_waveform:WaveformOptions",
     inspector="support.toy_waveform:INSPECTOR",
+    admission="support.toy_waveform:WaveformLimits",
 )
 
 

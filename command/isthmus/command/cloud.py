@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from isthmus.command.frame import command_frame
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import zoo_option
-from isthmus.common.codec import Allowance, Signal
+from isthmus.common.catalog import SIGNALS
+from isthmus.common.codec import Allowance, opened
 from isthmus.common.errors import InputError
-from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import option
-from isthmus.common.pointcloud.signal import POINT_CLOUD
-from isthmus.common.video.signal import VIDEO
 
 if TYPE_CHECKING:
+    from isthmus.cloud.admission import Admission
     from isthmus.cloud.server import Ready
 
 # More names than these only get in the way.
@@ -48,42 +47,23 @@ class StreamOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PointCloudLimits:
-    """What one packet of point clouds may be."""
-
-    panel: ClassVar[str] = "Point clouds"
-    max_packet_bytes: int = option(1 << 16, "Largest packet.", least=1)
-    max_signals: int = option(1024, "Most point clouds in one packet.", least=1)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """What one packet of an image may be, and where images go."""
-
-    panel: ClassVar[str] = "Images"
-    max_image_packet_bytes: int = option(16 << 20, "Largest packet.", least=1)
-    save: Path | None = option(None, "Folder (made if need be) for a PNG of every image that comes in.", metavar="DIR")
-
-
-@dataclass(frozen=True, slots=True)
-class VideoLimits:
-    """What one packet of a frame may be."""
-
-    panel: ClassVar[str] = "Videos"
-    max_video_packet_bytes: int = option(4 << 20, "Largest packet of a frame.", least=1)
-
-
-@dataclass(frozen=True, slots=True)
 class LogOptions:
-    """What a cloud says of itself."""
+    """What a cloud leaves, and says of itself."""
 
     panel: ClassVar[str] = "Output"
+    save: Path | None = option(None, "Folder (made if need be) for a PNG of every image that comes in.", metavar="DIR")
     ready_file: Path | None = option(None, "Write host:port here once connections are taken.", metavar="FILE")
     verbose: bool = option(False, "Log how each stream opens and ends, and what is refused.", flags=("--verbose", "-v"))
 
 
+# By the signal's name in a manifest.
+ADMISSIONS: dict[str, type[Admission]] = {
+    name: cast("type[Admission]", opened(signal.admission)) for name, signal in SIGNALS.items() if signal.admission
+}
+
+
 @command_frame
-@with_options(ServerOptions, StreamOptions, PointCloudLimits, ImageLimits, VideoLimits, LogOptions)
+@with_options(ServerOptions, StreamOptions, *ADMISSIONS.values(), LogOptions)
 def cloud(*, given: Given) -> None:
     """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
@@ -96,19 +76,18 @@ def cloud(*, given: Given) -> None:
     from isthmus.common.zoo import find_zoos
 
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
-    save = given.of(ImageLimits).save
     logging.basicConfig(
         level=logging.INFO if log.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    if save is not None:
-        _make_folder(save)
+    if log.save is not None:
+        _make_folder(log.save)
     config = ServerConfig(
         zoo=find_zoos(server.zoo),
         host=server.host,
         port=server.port,
         max_stream_count=streams.max_streams,
         allowances=_allowances(given),
-        save=save,
+        save=log.save,
         grace_s=server.grace_s,
         threads=server.threads,
         engine=server.engine,
@@ -119,41 +98,14 @@ def cloud(*, given: Given) -> None:
 
 def _allowances(given: Given) -> dict[str, Allowance]:
     """What is taken of each signal."""
-    streams, points = given.of(StreamOptions), given.of(PointCloudLimits)
-    sizes = (
-        (POINT_CLOUD, points.max_packet_bytes),
-        (IMAGE, given.of(ImageLimits).max_image_packet_bytes),
-        (VIDEO, given.of(VideoLimits).max_video_packet_bytes),
-    )
-    found = {signal.name: _allowance(signal, size, streams.idle_timeout_s) for signal, size in sizes}
-    return found | {POINT_CLOUD.name: _many_small(found[POINT_CLOUD.name], points.max_signals, streams.max_in_flight)}
-
-
-def _allowance(signal: Signal, max_packet_bytes: int, idle_timeout_s: float) -> Allowance:
-    """What is taken of a signal, its packets of a size."""
-    limits = signal.allowance.limits
-    changed = replace(
-        limits,
-        packet=replace(limits.packet, max_packet_size_bytes=max_packet_bytes),
-        max_message_size_bytes=max_packet_bytes + 64,
-        idle_timeout_s=idle_timeout_s,
-    )
-    return replace(signal.allowance, limits=changed)
-
-
-def _many_small(allowance: Allowance, max_signals: int, max_in_flight: int) -> Allowance:
-    """Of a signal whose packets are small: several in a message, several signals in a packet."""
-    packet = replace(allowance.limits.packet, max_signal_count=max_signals)
-    # A message may hold the most frames there may be in flight, as long as it stays within 4 MiB (or one packet).
-    size = packet.max_packet_size_bytes
-    message_bytes = max(size + 64, min(max_in_flight * (size + 6), 4 << 20))
-    limits = replace(
-        allowance.limits,
-        packet=packet,
-        max_in_flight_frame_count=max_in_flight,
-        max_message_size_bytes=message_bytes,
-    )
-    return replace(allowance, limits=limits)
+    streams = given.of(StreamOptions)
+    found: dict[str, Allowance] = {}
+    for name, signal in SIGNALS.items():
+        limits = replace(signal.allowance.limits, idle_timeout_s=streams.idle_timeout_s)
+        found[name] = replace(signal.allowance, limits=limits)
+        if name in ADMISSIONS:
+            found[name] = given.of(ADMISSIONS[name]).taken(found[name], streams.max_in_flight)
+    return found
 
 
 def _make_folder(path: Path) -> None:

@@ -26,7 +26,7 @@ POINT_CLOUD = Signal(
     vague_suffixes=(".txt", ".csv", ".bin"),
     default_codec="pc-lite-any-q10",
     # Small packets, many at once: they are classified together.
-    allowance=Allowance(StreamLimits(Limits()), max_batch_frame_count=128),
+    allowance=Allowance(StreamLimits(Limits(1 << 16, max_signal_count=1024), 256, 4 << 20), max_batch_frame_count=128),
     encoder="isthmus.edge.pointcloud.coding:open_encoder",
     read="isthmus.edge.pointcloud.coding:read",
     cloud_half="isthmus.cloud.pointcloud.codec:PointCloudCodec",
@@ -34,4 +34,5 @@ POINT_CLOUD = Signal(
     job="isthmus.edge.pointcloud.job:run",
     options="isthmus.edge.pointcloud.options:PointCloudOptions",
     inspector="isthmus.codec.pointcloud:INSPECTOR",
+    admission="isthmus.cloud.pointcloud.options:PointCloudLimits",
 )

@@ -24,6 +24,7 @@ from isthmus.measure.house.sources import (
     count_lines,
     import_circles,
     imports_between,
+    known_to,
     large_modules,
     read_modules,
 )
@@ -57,12 +58,11 @@ class Ran:
 def measure_house(root: Path, ran: Ran, mypy_errors: int) -> Results:
     """All facts of the checkout at `root`."""
     modules = read_modules(root)
-    imports = imports_between(modules)
-    circles = import_circles(imports)
+    circles = import_circles(imports_between(modules))
     large = large_modules(modules)
     functions = array_functions(modules.values())
     without_shape = [function.place for function in functions if not function.says_shape]
-    for_a_signal = files_for_a_signal(imports)
+    for_a_signal = files_for_a_signal(known_to(modules))
     source, tests = sum(module.lines for module in modules.values()), count_lines(root / "tests")
     summary = {
         "house.lines_source": source,
@@ -134,14 +134,14 @@ def count_mypy_errors(root: Path) -> int:
     return len(_MYPY_ERROR.findall(done.stdout))
 
 
-def files_for_a_signal(imports: Mapping[str, frozenset[str]]) -> list[str]:
-    """Modules that must know one more signal: those outside the signals' folders that import from each of them."""
+def files_for_a_signal(known: Mapping[str, frozenset[str]]) -> list[str]:
+    """Modules that must know one more signal: outside the signals' folders, they import or name something of each."""
     return [
         name
-        for name, imported in imports.items()
+        for name, others in known.items()
         if name.split(".")[1] in STAGES
         and _signal(name) is None
-        and {_signal(other) for other in imported} >= set(SIGNALS)
+        and {_signal(other) for other in others} >= set(SIGNALS)
     ]
 
 

@@ -1,8 +1,9 @@
 """The modules of the project as their source says: lines, imports between them, circles of imports. Nothing is run.
 
 An import counts wherever it stands, at the top of a file or late in a function, for types only or not: a circle is a
-circle of what a reader must know. So does a string that names a module, as `"isthmus.edge.video.encoder:VideoEncoder"`
-does: that is how a table names what is imported when it is needed.
+circle of what a reader must know. A string that names a module, as `"isthmus.edge.video.coding:open_encoder"` does, is
+no import: so the value of a signal names what lies above it, and what lies above may still import the value. But it
+counts where it is asked which modules know of a signal.
 """
 
 from __future__ import annotations
@@ -80,6 +81,14 @@ def imports_between(modules: Mapping[str, Module]) -> dict[str, frozenset[str]]:
     return {name: frozenset(_imported(module, modules)) - {name} for name, module in modules.items()}
 
 
+def known_to(modules: Mapping[str, Module]) -> dict[str, frozenset[str]]:
+    """Which modules each module imports or names in a string, of those given."""
+    return {
+        name: frozenset((*_imported(module, modules), *_named(module, modules))) - {name}
+        for name, module in modules.items()
+    }
+
+
 def import_circles(imports: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
     """Groups of modules each of which reaches every other one of its group; sorted.
 
@@ -126,7 +135,11 @@ def _imported(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
                 name = inner if inner in modules else node.module
                 if name in modules:
                     yield name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+
+
+def _named(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
             match = _DOTTED.fullmatch(node.value)
             if match and match[1] in modules:
                 yield match[1]

@@ -143,6 +143,8 @@ def measure_dense(
 ) -> dict[str, list[DenseError]]:
     """For each tap and each family (the jobs' keys): the error as it is, and with the reference at every pixel.
 
+    Pictures are `[height, width, 3]`, sRGB.
+
     A network run on the picture cropped 0 to stride - 1 pixels further down and right gives its tensor at every pixel,
     as if it did not drop samples. What is left when that is warped is no fault of the sampling: filters that see a
     turned or stretched picture, and the frame's own resampling.

@@ -50,9 +50,11 @@ class Pretraining(CloudNetwork):
         self.augmentation = augmentation
 
     def loss(self, points: Tensor, labels: Tensor, progress: float) -> Tensor:  # noqa: ARG002
+        """What is learnt from: a scalar, of points `[B, 3, P]` and labels `[B]`."""
         return F.cross_entropy(self.g_s(self.backbone(points)), labels, label_smoothing=LABEL_SMOOTHING)
 
     def validate(self, points: Tensor, labels: Tensor) -> dict[str, float]:
+        """Figures of points `[B, 3, P]` and labels `[B]`, as the trainer adds them up."""
         logits = self.g_s(self.backbone(points))
         return {
             "loss": F.cross_entropy(logits, labels, reduction="sum", label_smoothing=LABEL_SMOOTHING).item(),
@@ -60,6 +62,7 @@ class Pretraining(CloudNetwork):
         }
 
     def draw(self, clouds: Tensor, generator: torch.Generator) -> Tensor:
+        """What a step sees of clouds `[B, 3, stored]`: points `[B, 3, P]`."""
         return self.augmentation.draw(clouds, generator)
 
 
@@ -80,6 +83,7 @@ class SymbolLearning(CloudNetwork):
         return batch[0] if self.backbone is None else self.backbone(batch)
 
     def loss(self, points: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """What is learnt from: a scalar, of points `[B, 3, P]` and labels `[B]`."""
         codec = self.codec
         temperature = FINAL_TEMPERATURE ** min(1.0, progress / ANNEALED_AT)
         scores = codec.scores(self.features(points))
@@ -93,6 +97,7 @@ class SymbolLearning(CloudNetwork):
         return distortion + min(1.0, progress / RATE_WARMUP) * rate / self.trade_off
 
     def validate(self, points: Tensor, labels: Tensor) -> dict[str, float]:
+        """Figures of points `[B, 3, P]` and labels `[B]`, as the trainer adds them up."""
         symbols = self.codec.symbols(self.features(points))
         logits, bits = self.codec.logits(symbols), self.codec.bits(symbols).sum().item()
         cross_entropy = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=LABEL_SMOOTHING).item()
@@ -103,6 +108,7 @@ class SymbolLearning(CloudNetwork):
         }
 
     def draw(self, clouds: Tensor, generator: torch.Generator) -> Tensor:
+        """What a step sees of clouds `[B, 3, stored]`: points `[B, 3, P]`."""
         if self.backbone is not None:
             return self.augmentation.draw(clouds, generator)
         view = int(torch.randint(clouds.shape[1], (), generator=generator))

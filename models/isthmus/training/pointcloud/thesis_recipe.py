@@ -45,11 +45,13 @@ class ThesisRecipe(CloudNetwork):
         return self.g_s(y_hat * (INITIAL_GAIN * self.gain_s)), bits
 
     def loss(self, points: Tensor, labels: Tensor, progress: float) -> Tensor:  # noqa: ARG002
+        """What is learnt from: a scalar, of points `[B, 3, P]` and labels `[B]`."""
         logits, bits = self(points)
         out: Tensor = bits.mean() + self.trade_off * F.cross_entropy(logits, labels)
         return out
 
     def validate(self, points: Tensor, labels: Tensor) -> dict[str, float]:
+        """Figures of points `[B, 3, P]` and labels `[B]`, as the trainer adds them up."""
         logits, bits = self(points)
         cross_entropy = F.cross_entropy(logits, labels, reduction="sum").item()
         return {
@@ -59,4 +61,5 @@ class ThesisRecipe(CloudNetwork):
         }
 
     def draw(self, clouds: Tensor, generator: torch.Generator) -> Tensor:
+        """What a step sees of clouds `[B, 3, stored]`: points `[B, 3, P]`."""
         return normalize(draw_points(clouds, self.points, generator))
