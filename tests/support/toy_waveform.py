@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.admission import of_size
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.codec.inspector import Inspector
 from isthmus.common import wire
+from isthmus.common.admission import of_size
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import Prior

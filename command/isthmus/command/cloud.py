@@ -15,8 +15,8 @@ from isthmus.common.errors import InputError
 from isthmus.common.options import option
 
 if TYPE_CHECKING:
-    from isthmus.cloud.admission import Admission
     from isthmus.cloud.server import Ready
+    from isthmus.common.admission import Admission
 
 # More names than these only get in the way.
 MAX_NAMES = 8

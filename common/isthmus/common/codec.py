@@ -73,7 +73,7 @@ class Signal:
         pack: codes what a user named, without a cloud: (job) -> iterator of `isthmus.edge.job.Packed` and failures.
         job: sends what a user named and reports what comes back: (`isthmus.edge.job.Job`) -> inputs that failed.
         inspector: what can be said of its codecs and packets: an `isthmus.codec.inspector.Inspector`.
-        admission: the class of the options that say what a cloud takes of it (`isthmus.cloud.admission.Admission`), ""
+        admission: the class of the options that say what a cloud takes of it (`isthmus.common.admission.Admission`), ""
             where nothing can be set.
         pattern: of names that are no files, as a regular expression: "camera:[0-9]+".
         is_sequence: whether one input is many frames that belong together; none is looked for in a folder.

@@ -34,5 +34,5 @@ POINT_CLOUD = Signal(
     job="isthmus.edge.pointcloud.job:run",
     options="isthmus.edge.pointcloud.options:PointCloudOptions",
     inspector="isthmus.codec.pointcloud:INSPECTOR",
-    admission="isthmus.cloud.pointcloud.options:PointCloudLimits",
+    admission="isthmus.common.pointcloud.admission:PointCloudLimits",
 )

@@ -63,7 +63,7 @@ VIDEO = Signal(
     job="isthmus.edge.video.job:run",
     options="isthmus.edge.video.options:VideoOptions",
     inspector="isthmus.codec.video:INSPECTOR",
-    admission="isthmus.cloud.video.options:VideoLimits",
+    admission="isthmus.common.video.admission:VideoLimits",
     pattern=CAMERA_PATTERN,
     is_sequence=True,  # a folder of images is one only where somebody says so
 )

@@ -1,11 +1,11 @@
-"""What may be set of the point clouds that a cloud takes. No heavy imports."""
+"""What may be set of the point clouds that a cloud takes. Every command imports this as it starts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from isthmus.cloud.admission import MESSAGE_OVERHEAD_BYTES, of_size
+from isthmus.common.admission import MESSAGE_OVERHEAD_BYTES, of_size
 from isthmus.common.codec import Allowance
 from isthmus.common.options import option
 from isthmus.common.pointcloud.signal import POINT_CLOUD

@@ -7,15 +7,15 @@ from typing import cast
 
 import pytest
 
-from isthmus.cloud.admission import Admission, of_size
-from isthmus.cloud.image.options import ImageLimits
-from isthmus.cloud.pointcloud.options import PointCloudLimits
-from isthmus.cloud.video.options import VideoLimits
+from isthmus.common.admission import Admission, of_size
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
+from isthmus.common.image.admission import ImageLimits
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import rules_of
+from isthmus.common.pointcloud.admission import PointCloudLimits
 from isthmus.common.pointcloud.signal import POINT_CLOUD
+from isthmus.common.video.admission import VideoLimits
 from isthmus.common.video.signal import VIDEO
 
 
