@@ -30,11 +30,11 @@ from isthmus.common.errors import (
 )
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.protocol import Label, Timing
 from isthmus.common.signals import Image
 from isthmus.common.tasks import MOTION_COMPENSATED_INFERENCE, Labels
 from isthmus.common.video.coder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.wire import Label, Timing
 from isthmus.data.image.files import write_image
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import grpc
 
-from isthmus.common import status, wire
+from isthmus.common import protocol, status, wire
 from isthmus.common.bits.packet import Packet
 from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
@@ -65,7 +65,7 @@ class FrameResult(Generic[T]):
     frame_index: int
     outcome: T | IsthmusError
     round_trip_s: float
-    timing: wire.Timing
+    timing: protocol.Timing
 
     @property
     def value(self) -> T:
@@ -100,7 +100,7 @@ class InferenceStream(Generic[T]):
         self,
         channel: grpc.Channel,
         address: str,
-        opening: wire.OpenStream,
+        opening: protocol.OpenStream,
         task: Task[T],
         class_names: tuple[str, ...],
         result_timeout_s: float,
@@ -114,7 +114,7 @@ class InferenceStream(Generic[T]):
         self._conversation = Conversation(Role.CLIENT, 1)
         self._pending: deque[_Pending] = deque()
         self._results: deque[FrameResult[T]] = deque()
-        self._opened: wire.StreamOpened | None = None
+        self._opened: protocol.StreamOpened | None = None
         self._failure: IsthmusError | None = None
         self._said_goodbye = False
         self._sizes = [0, 0, 0, 0, 0, 0]
@@ -124,7 +124,7 @@ class InferenceStream(Generic[T]):
         self._reader.start()
 
     @property
-    def opened(self) -> wire.StreamOpened:
+    def opened(self) -> protocol.StreamOpened:
         """What the cloud granted."""
         if self._opened is None:
             raise StreamMisuseError("expected an open stream, got one that never opened")
@@ -283,15 +283,17 @@ class InferenceStream(Generic[T]):
             with self._changed:
                 self._fail(error)
 
-    def _take(self, response: wire.StreamOpened | wire.Results | wire.Goodbye, size: int, now_s: float) -> None:
-        if isinstance(response, wire.Results):
+    def _take(
+        self, response: protocol.StreamOpened | protocol.Results | protocol.Goodbye, size: int, now_s: float
+    ) -> None:
+        if isinstance(response, protocol.Results):
             first = self._conversation.answered_count
             self._conversation.received(Event.RESULTS, len(response.outcomes))
             self._sizes[3] += size
             self._sizes[5] += 1
             for index, outcome in enumerate(response.outcomes, first):
                 self._results.append(self._result(index, outcome, now_s, response.timing))
-        elif isinstance(response, wire.StreamOpened):
+        elif isinstance(response, protocol.StreamOpened):
             self._conversation.received(Event.OPENED)
             self._conversation.bound_in_flight(response.limits.max_in_flight_frame_count)
             self._sizes[1] = size
@@ -302,7 +304,7 @@ class InferenceStream(Generic[T]):
             if self._conversation.state is State.OPEN:
                 self._half_close()
 
-    def _result(self, index: int, outcome: wire.Outcome, now_s: float, timing: wire.Timing) -> FrameResult[T]:
+    def _result(self, index: int, outcome: protocol.Outcome, now_s: float, timing: protocol.Timing) -> FrameResult[T]:
         pending = self._pending.popleft()
         round_trip_s = now_s - pending.sent_s
         if isinstance(outcome, IsthmusError):

@@ -18,9 +18,9 @@ from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, 
 from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.image.signal import IMAGE
+from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
-from isthmus.common.wire import FrameReconstruction
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
