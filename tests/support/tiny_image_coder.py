@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.bits.context import SUM_CHANNEL, ContextModel
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.prior import Prior
+from isthmus.common.bits.taps import SUM_CHANNEL
 from isthmus.common.image.coder import ImageCoder, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.tables import ImageTables

@@ -24,7 +24,7 @@ from isthmus.common.bits.entropy_file import MAX_FILE_CELLS
 from isthmus.common.bits.integer_softmax import synthesized_tables
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
-from isthmus.common.bits.range_coder import ReferenceEncoder
+from isthmus.common.bits.reference_coder import ReferenceEncoder
 from isthmus.common.bits.stream_file import StreamReader
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.bits.varint import decode_varint, encode_varint

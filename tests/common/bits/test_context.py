@@ -13,9 +13,10 @@ from support import tiny_image_coder
 
 from isthmus.common.bits import context
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.bits.context import SUM_CHANNEL, ContextModel
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.range_coder import IS_COMPILED
 from isthmus.common.bits.symbols import INT32_MAX, INT32_MIN
+from isthmus.common.bits.taps import SUM_CHANNEL
 from isthmus.common.errors import InputError, PacketError, SymbolRangeError
 
 needs_compiler = pytest.mark.skipif(not IS_COMPILED, reason="the C coder was not built")
