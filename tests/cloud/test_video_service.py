@@ -36,13 +36,14 @@ from isthmus.common.errors import (
 )
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.signal import VIDEO, VIDEO_LIMITS
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.edge.result import FrameResult
 from isthmus.runtime.engine import open_half
 
 Int32 = npt.NDArray[np.int32]

@@ -23,8 +23,8 @@ from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, StreamMisuseError
 
 if TYPE_CHECKING:
-    from isthmus.edge.call import FrameResult
     from isthmus.edge.client import CloudClient
+    from isthmus.edge.result import FrameResult
 
 NO_TIMING = protocol.Timing(0, 0)
 

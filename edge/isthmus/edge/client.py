@@ -29,7 +29,8 @@ from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.tasks import Task
-from isthmus.edge.call import METHODS, FrameResult, InferenceStream, T, Traffic, rpc_error
+from isthmus.edge.call import METHODS, InferenceStream, rpc_error
+from isthmus.edge.result import FrameResult, T, Traffic
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 

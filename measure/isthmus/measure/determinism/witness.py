@@ -17,7 +17,7 @@ from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
-from isthmus.edge.call import FrameResult
+from isthmus.edge.result import FrameResult
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.determinism.runtimes import open_reference

@@ -17,7 +17,8 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.clips import Clip
