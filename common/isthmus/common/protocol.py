@@ -162,7 +162,7 @@ class Results:
 def pack_labels(
     class_indices: npt.NDArray[np.integer], probabilities: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.int64]:
-    """Labels as they travel: int64 of the inputs' shape. Probabilities lie in [0, 1] and are rounded to 0.001."""
+    """Labels as they travel, int64 ``[...]`` as the inputs. Probabilities are 0 to 1, and rounded to 0.001."""
     per_mille = np.rint(probabilities * PER_MILLE_MAX).astype(np.int64)
     labels: npt.NDArray[np.int64] = (class_indices.astype(np.int64) << LABEL_PROBABILITY_BITS) | per_mille
     return labels

@@ -38,7 +38,7 @@ class PythonContext(ContextModel):
         given: Int32 | None = None,
         mask: npt.NDArray[np.bool_] | None = None,
     ) -> Int32:
-        """As of the base."""
+        """As of the base: latents ``[channels, height, width]``."""
         return self.decode_reference(section, height, width, *self._known(given, mask, (height, width)))
 
 

@@ -162,7 +162,7 @@ class FrameLog:
     def trace(
         self, answers: Int64, truth: Truth, errors: npt.NDArray[np.float64], more_cloud_ms: float = 0.0
     ) -> FrameTrace:
-        """All of them, with what is known only in the end."""
+        """All of them, with what is known only in the end: answers and errors ``[frames]``."""
         return FrameTrace(
             bits=np.array(self._bits),
             kind=np.array(self._kinds, np.int64),
