@@ -15,34 +15,27 @@ travel; the absolute figures do not.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 
-import grpc
 import numpy as np
+from echo import child, echo_call, echo_process, wait_for
 
-import isthmus
 from isthmus.common.bits.packet import Packet
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
-from isthmus.edge.client import CloudClient, open_channel
+from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
 GROUP = 32
 SEED = 0
 IN_FLIGHT = 1024
-ECHO_METHOD = "/isthmus.benchmarks.Echo/Echo"
-START_TIMEOUT_S = 60.0
 
 
 def main() -> int:
@@ -53,11 +46,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder; wire.json goes there")
-    parser.add_argument("--echo-server", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.echo_server:
-        asyncio.run(echo_server())
-        return 0
     zoo = find_zoo(arguments.zoo)
     results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds)
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -243,71 +232,6 @@ def cloud_process(zoo: Path) -> Iterator[str]:
         with child(command) as process:
             wait_for(ready.exists, process)
             yield ready.read_text(encoding="utf-8").strip()
-
-
-@contextmanager
-def echo_process() -> Iterator[str]:
-    """A bare grpc.aio server that sends back what it gets."""
-    with child([sys.executable, str(Path(__file__).resolve()), "--echo-server"], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-
-
-@contextmanager
-def echo_call(address: str) -> Iterator[tuple[Callable[[bytes | None], None], Iterator[bytes]]]:
-    """A stream to the echo: what sends, and what comes back."""
-    outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-    channel = open_channel(address)
-    try:
-        call = channel.stream_stream(ECHO_METHOD, None, None)(iter(outgoing.get, None))
-        answers: Iterator[bytes] = iter(call)
-        yield lambda data: outgoing.put(data), answers  # noqa: PLW0108 (a bound `put` has two parameters more)
-        outgoing.put(None)
-    finally:
-        channel.close()
-
-
-async def echo_server() -> None:
-    """Serve until killed; print the port."""
-
-    async def echo(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
-        while isinstance(data := await context.read(), bytes):
-            await context.write(data)
-
-    _, service, method = ECHO_METHOD.split("/")
-    server = grpc.aio.server()
-    handler = grpc.stream_stream_rpc_method_handler(echo)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
-    await server.start()
-    await server.wait_for_termination()
-
-
-@contextmanager
-def child(command: list[str], stdout: int | None = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on the source roots of this one, ended with the block."""
-    roots = os.pathsep.join(str(Path(portion).parent) for portion in isthmus.__path__)
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": roots}, stdout=stdout)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def wait_for(is_there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Wait until a child is ready; RuntimeError if it ends, or takes too long."""
-    end_s = time.monotonic() + START_TIMEOUT_S
-    while not is_there():
-        if process.poll() is not None or time.monotonic() > end_s:
-            raise RuntimeError(f"expected a server within {START_TIMEOUT_S:g} s, it ended with {process.returncode}")
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import settings
 from support import tiny_codec, tiny_zoo
 
 from isthmus.edge.client import open_channel
+
+# How long one example takes says more of the machine's other work than of the code.
+settings.register_profile("isthmus", deadline=None)
+settings.load_profile("isthmus")
 
 
 @pytest.fixture(scope="module")

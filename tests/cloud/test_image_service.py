@@ -20,7 +20,7 @@ from support.tiny_image_codec import photo
 from isthmus.cloud import stream as cloud_stream
 from isthmus.cloud.image.codec import ImageCodec
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.common import tasks, wire
+from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import (
     InputError,
@@ -93,7 +93,7 @@ def test_frame_errors_keep_the_stream(address: str, encoder: ImageEncoder) -> No
     with CloudClient(address, encoder.manifest) as client:
         client.send(good, damaged, short, huge, cut, good)
         results = [client.receive() for _ in range(6)]
-        assert isinstance(results[0].outcome, wire.FrameReconstruction)
+        assert isinstance(results[0].outcome, protocol.FrameReconstruction)
         assert results[5].outcome == results[0].outcome
         for result, kind in zip(results[1:5], kinds, strict=False):
             if kind is not type(None):  # a packet without symbols is an image of the likeliest ones
@@ -114,7 +114,7 @@ def test_any_bytes_over_the_wire(address: str, encoder: ImageEncoder) -> None:
         messages += [wire.frames_request([case]) for case in (broken, data[:at])]
         cases += 2
     channel = open_channel(address)
-    outcomes: list[wire.Outcome] = []
+    outcomes: list[protocol.Outcome] = []
     for start in range(1, len(messages), 8):  # eight may be in flight
         talk = Talk(channel, [messages[0], *messages[start : start + 8]])
         assert talk.code.name == "OK", talk.message
@@ -126,8 +126,8 @@ def test_any_bytes_over_the_wire(address: str, encoder: ImageEncoder) -> None:
 
 def opening(encoder: ImageEncoder, **changes: Any) -> bytes:
     fields = {"task": tasks.RECONSTRUCTION.number, **changes}
-    codec_id = wire.CodecId(encoder.manifest.name, encoder.manifest.identity)
-    return wire.open_request(wire.OpenStream(codec_id, 1, **fields))
+    codec_id = protocol.CodecId(encoder.manifest.name, encoder.manifest.identity)
+    return wire.open_request(protocol.OpenStream(codec_id, 1, **fields))
 
 
 def test_stream_errors(address: str, encoder: ImageEncoder) -> None:
@@ -144,7 +144,7 @@ def test_stream_errors(address: str, encoder: ImageEncoder) -> None:
 def test_each_signal_has_its_own_bound_of_messages(address: str, zoo: Path, encoder: ImageEncoder) -> None:
     """A stream of clouds keeps its 4,096 bytes though gRPC lets through what an image may take."""
     manifest = PointCloudEncoder(zoo / "tiny-q1").manifest
-    clouds = wire.open_request(wire.OpenStream(wire.CodecId("tiny-q1", manifest.identity), 1))
+    clouds = wire.open_request(protocol.OpenStream(protocol.CodecId("tiny-q1", manifest.identity), 1))
     channel = open_channel(address)
     talk = Talk(channel, [clouds, wire.frames_request([bytes(5000)])])
     assert (talk.code.name, talk.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
@@ -275,8 +275,13 @@ def test_an_image_under_way_does_not_hold_up_the_end(
 
 FALSE: dict[str, tuple[list[Any], bool, type[IsthmusError], str]] = {
     "labels": ([[5]], False, MessageError, "class below 0"),
-    "pixels not asked for": ([wire.FrameReconstruction(2, 2, 1, b"png")], False, MessageError, "expected no pixels"),
-    "no pixels": ([wire.FrameReconstruction(2, 2, 1)], True, MessageError, "expected pixels"),
+    "pixels not asked for": (
+        [protocol.FrameReconstruction(2, 2, 1, b"png")],
+        False,
+        MessageError,
+        "expected no pixels",
+    ),
+    "no pixels": ([protocol.FrameReconstruction(2, 2, 1)], True, MessageError, "expected pixels"),
 }
 
 
@@ -296,7 +301,7 @@ def test_false_clouds(encoder: ImageEncoder, name: str) -> None:
 def test_a_reconstruction_of_a_cloud_of_points(zoo: Path) -> None:
     encoder = PointCloudEncoder(zoo / "tiny-q1")
     behaviour: Callable[..., Any] = lambda r: iter(  # noqa: E731
-        [next(r) and wire.results_response([wire.FrameReconstruction(2, 2, 1)])]
+        [next(r) and wire.results_response([protocol.FrameReconstruction(2, 2, 1)])]
     )
     with (
         false_cloud(behaviour) as address,

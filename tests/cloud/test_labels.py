@@ -17,7 +17,7 @@ from isthmus.cloud.labels import probabilities
 from isthmus.cloud.pointcloud.classifier import Classifier
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.cloud.served import Zoo
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import (
@@ -137,16 +137,16 @@ def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
     (second / "cloud.onnx").unlink()
 
     async def check() -> None:
-        codec_id = wire.CodecId("tiny-q1", identity)
+        codec_id = protocol.CodecId("tiny-q1", identity)
         one, other = await asyncio.gather(zoo.load(codec_id), zoo.load(codec_id))
         assert one is other
         with pytest.raises(
             UnknownCodecError,
             match=r"one of the 2, such as tiny-q[12], tiny-q[12], got tiny-q9; serve it with: isthmus cloud",
         ):
-            await zoo.load(wire.CodecId("tiny-q9", identity))
+            await zoo.load(protocol.CodecId("tiny-q9", identity))
         with pytest.raises(ManifestMismatchError, match=f"expected .*, got {identity.hex()}"):
-            await zoo.load(wire.CodecId("tiny-q2", identity))
+            await zoo.load(protocol.CodecId("tiny-q2", identity))
         with pytest.raises(ManifestError):
             await zoo.load(zoo.offers()[1].codec_id)
 

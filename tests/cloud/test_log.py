@@ -12,7 +12,7 @@ import pytest
 from support import tiny_codec
 from support.talk import Talk
 
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.edge.client import open_channel
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
@@ -25,7 +25,7 @@ def encoder(zoo: Path) -> PointCloudEncoder:
 
 
 def opening(encoder: PointCloudEncoder, name: str = "tiny-q1") -> bytes:
-    return wire.open_request(wire.OpenStream(wire.CodecId(name, encoder.manifest.identity), 1))
+    return wire.open_request(protocol.OpenStream(protocol.CodecId(name, encoder.manifest.identity), 1))
 
 
 def lines(log: pytest.LogCaptureFixture) -> list[str]:

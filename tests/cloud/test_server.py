@@ -92,10 +92,10 @@ def test_health_says_not_serving_while_draining(zoo: Path) -> None:
 
 
 def endless(encoder: PointCloudEncoder) -> Iterator[bytes]:
-    from isthmus.common import wire
+    from isthmus.common import protocol, wire
 
-    codec_id = wire.CodecId("tiny-q1", encoder.manifest.identity)
-    yield wire.open_request(wire.OpenStream(codec_id, 1))
+    codec_id = protocol.CodecId("tiny-q1", encoder.manifest.identity)
+    yield wire.open_request(protocol.OpenStream(codec_id, 1))
     time.sleep(4)
 
 

@@ -14,7 +14,7 @@ from support import tiny_codec
 from support.talk import TIMEOUT_S, Talk
 
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
-from isthmus.common import tasks, wire
+from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.limits import StreamLimits
 from isthmus.common.status import HIDDEN_MESSAGE
@@ -30,11 +30,11 @@ def encoder(zoo: Path) -> PointCloudEncoder:
 
 def opening(encoder: PointCloudEncoder, **changes: object) -> bytes:
     fields = {
-        "codec_id": wire.CodecId("tiny-q1", encoder.manifest.identity),
+        "codec_id": protocol.CodecId("tiny-q1", encoder.manifest.identity),
         "bitstream_version": 1,
         **changes,
     }
-    return wire.open_request(wire.OpenStream(**fields))  # type: ignore[arg-type]
+    return wire.open_request(protocol.OpenStream(**fields))  # type: ignore[arg-type]
 
 
 def test_the_generated_stub(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
@@ -104,13 +104,13 @@ STREAM_ERRORS: dict[str, tuple[Callable[[PointCloudEncoder], list[bytes]], str, 
         "expected 1, got 2",
     ),
     "an unknown codec": (
-        lambda e: [opening(e, codec_id=wire.CodecId("tiny-q7", e.manifest.identity))],
+        lambda e: [opening(e, codec_id=protocol.CodecId("tiny-q7", e.manifest.identity))],
         "NOT_FOUND",
         "CODEC_UNKNOWN",
         "expected one of the 1, such as tiny-q1, got tiny-q7; serve it with: isthmus cloud --zoo FOLDER",
     ),
     "another manifest": (
-        lambda e: [opening(e, codec_id=wire.CodecId("tiny-q1", bytes(32)))],
+        lambda e: [opening(e, codec_id=protocol.CodecId("tiny-q1", bytes(32)))],
         "FAILED_PRECONDITION",
         "MANIFEST_MISMATCH",
         "got " + "00" * 32,
@@ -166,7 +166,7 @@ def test_timing_where_asked_for(channel: grpc.Channel, encoder: PointCloudEncode
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     talk = Talk(channel, [opening(encoder, wants_timing=True), wire.frames_request([good] * 16)])
     results = wire.read_response(talk.responses[1])
-    assert isinstance(results, wire.Results)
+    assert isinstance(results, protocol.Results)
     assert results.timing.task_us > 0
 
 

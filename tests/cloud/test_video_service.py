@@ -21,7 +21,7 @@ from support.tiny_zoo import open_video_coder
 
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.video.codec import VideoCodec
-from isthmus.common import tasks, wire
+from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import (
@@ -36,13 +36,14 @@ from isthmus.common.errors import (
 )
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.signal import VIDEO, VIDEO_LIMITS
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient, open_channel
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.edge.result import FrameResult
 from isthmus.runtime.engine import open_half
 
 Int32 = npt.NDArray[np.int32]
@@ -196,11 +197,11 @@ def test_any_bytes_over_the_wire(address: str, coder: VideoCoder) -> None:
             talk = Talk(channel, messages)
             assert talk.code.name == "OK", talk.message
             assert len(talk.outcomes) == len(datas)
-            assert all(isinstance(outcome, wire.FrameLabels) for outcome in talk.outcomes[:-1:2])
+            assert all(isinstance(outcome, protocol.FrameLabels) for outcome in talk.outcomes[:-1:2])
             for outcome in talk.outcomes[1:-1:2]:
                 cases += 1
                 errors += isinstance(outcome, IsthmusError)
-                if isinstance(outcome, wire.FrameLabels):  # a serial alone was changed: nothing says which it is
+                if isinstance(outcome, protocol.FrameLabels):  # a serial alone was changed: nothing says which it is
                     assert outcome.state_crc32 in (crc(key.state.values), crc(follower.state.values))
     channel.close()
     assert cases == 240
@@ -209,8 +210,8 @@ def test_any_bytes_over_the_wire(address: str, coder: VideoCoder) -> None:
 
 def opening(coder: VideoCoder, **changes: Any) -> bytes:
     fields = {"task": tasks.MOTION_COMPENSATED_INFERENCE.number, "wants_state_crc32": True, **changes}
-    codec_id = wire.CodecId(coder.manifest.name, coder.manifest.identity)
-    return wire.open_request(wire.OpenStream(codec_id, 1, **fields))
+    codec_id = protocol.CodecId(coder.manifest.name, coder.manifest.identity)
+    return wire.open_request(protocol.OpenStream(codec_id, 1, **fields))
 
 
 def test_capabilities_and_stream_errors(address: str, zoo: Path, coder: VideoCoder) -> None:
@@ -272,7 +273,7 @@ def test_frames_are_bounded_whatever_their_channels(zoo: Path, coder: VideoCoder
     follower = coder.encode_predicted(key.state, MotionField.still(*coder.block_grid(height, width)), (), 2)
     decoder = inference.decoder()
     for frame in (key, follower):
-        assert isinstance(inference.infer(decoder, frame.packet.to_bytes(), 1)[0], wire.FrameLabels)
+        assert isinstance(inference.infer(decoder, frame.packet.to_bytes(), 1)[0], protocol.FrameLabels)
     packet = Packet(PacketType.INTRA, (b"\x00" + encode_varint(2 * height) + encode_varint(width), b""))
     assert manifest.latent_channels * 2 * height * width < VIDEO_LIMITS.max_symbol_count
     start_s = time.perf_counter()
@@ -328,7 +329,7 @@ def test_a_size_that_the_network_cannot_take(zoo: Path, coder: VideoCoder, monke
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_cloud_that_tells_what_was_not_asked_for(coder: VideoCoder, asked: bool) -> None:
-    outcome = wire.FrameLabels((5,), -1 if asked else 7)
+    outcome = protocol.FrameLabels((5,), -1 if asked else 7)
     with (
         false_cloud(lambda r: iter([next(r) and wire.results_response([outcome])])) as address,
         CloudClient(address, coder.manifest, wants_state_crc32=asked, result_timeout_s=5) as client,
@@ -339,9 +340,9 @@ def test_a_cloud_that_tells_what_was_not_asked_for(coder: VideoCoder, asked: boo
 
 
 def test_the_messages_of_a_video() -> None:
-    opening = wire.OpenStream(wire.CodecId("video-test-q1", bytes(32)), 1, 3, wants_state_crc32=True)
+    opening = protocol.OpenStream(protocol.CodecId("video-test-q1", bytes(32)), 1, 3, wants_state_crc32=True)
     assert wire.read_request(wire.open_request(opening)) == opening
-    outcomes = (wire.FrameLabels((5, 9), 0), wire.FrameLabels((5,), 2**32 - 1), wire.FrameLabels((7,)))
+    outcomes = (protocol.FrameLabels((5, 9), 0), protocol.FrameLabels((5,), 2**32 - 1), protocol.FrameLabels((7,)))
     read = wire.read_response(wire.results_response(outcomes))
-    assert isinstance(read, wire.Results)
+    assert isinstance(read, protocol.Results)
     assert read.outcomes == outcomes

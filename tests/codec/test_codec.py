@@ -271,7 +271,7 @@ def test_what_is_no_packet_at_all(points: Codec) -> None:
         points.decode(points.encode(tiny_codec.clouds(1)[0]), task="boxes")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.binary(max_size=40))
 def test_bytes_that_nobody_sent_are_refused_or_decoded(points: Codec, videos: Codec, data: bytes) -> None:
     """Never anything but an error of ours; and what is decoded is a packet to the last byte."""
@@ -284,7 +284,7 @@ def test_bytes_that_nobody_sent_are_refused_or_decoded(points: Codec, videos: Co
         assert Packet.from_bytes(data).to_bytes() == data
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(4, 64))
 def test_what_was_encoded_is_what_is_inspected(points: Codec, seed: int, count: int) -> None:
     (cloud,) = tiny_codec.clouds(1, count, seed)

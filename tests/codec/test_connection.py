@@ -28,9 +28,9 @@ from isthmus.common.errors import (
     StreamMisuseError,
     UnknownCodecError,
 )
+from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import Image, PointCloud
 from isthmus.common.video.signal import VIDEO
-from isthmus.common.wire import FrameReconstruction
 
 IMAGES, VIDEOS = "image-test-q1", tiny_video_codec.NAME
 pytestmark = pytest.mark.zoo(POINTS, IMAGES, VIDEOS)

@@ -27,8 +27,8 @@ from isthmus.command.video.demo import class_index, cross, kinds_table, moved_ph
 from isthmus.command.video.picture import busiest_channel, draw_crossing, farthest
 from isthmus.common.errors import CodecError
 from isthmus.common.image.quality import psnr_rgb_db
+from isthmus.common.protocol import FrameLabels
 from isthmus.common.video.motion_field import MotionField
-from isthmus.common.wire import FrameLabels
 from isthmus.data.image.files import read_image, write_image
 from isthmus.data.video.clips import Clip
 from isthmus.measure.image import photographs

@@ -30,19 +30,19 @@ from isthmus.common.errors import (
 )
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.protocol import Label, Timing
 from isthmus.common.signals import Image
 from isthmus.common.tasks import MOTION_COMPENSATED_INFERENCE, Labels
-from isthmus.common.video.coder import VideoDecoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.wire import Label, Timing
 from isthmus.data.image.files import write_image
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame
 from isthmus.edge import report as reports
 from isthmus.edge import sender as senders
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.report import LiveReport, Row, Summary
+from isthmus.edge.result import FrameResult
 from isthmus.edge.signal_choice import choose_codec
 from isthmus.edge.video import job as video_job
 from isthmus.edge.video.encoder import VideoEncoder

@@ -14,7 +14,8 @@ from typer.testing import Result
 from isthmus.codec.video import packet_summary
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.frames import CodedFrame
 
 pytestmark = pytest.mark.zoo(NAME)
 

@@ -16,7 +16,7 @@ from isthmus.command.main import Commands, app
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS
 from isthmus.common.catalog import SIGNALS
-from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.side import Adaptation
 from isthmus.common.options import option, rules_of
 from isthmus.edge.image.options import ADAPTATIONS, ImageOptions
 from isthmus.edge.pointcloud.options import PointCloudOptions

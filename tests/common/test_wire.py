@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.common.errors import MessageError, PacketError
 from isthmus.common.limits import Limits, StreamLimits
 from isthmus.v1 import inference_service_pb2 as pb
@@ -16,8 +16,8 @@ DIGEST = bytes(range(32))
 LIMITS = StreamLimits(Limits(100, 200, 30), 7, 5000, 1.5)
 
 openings = st.builds(
-    wire.OpenStream,
-    st.builds(wire.CodecId, st.text(min_size=1, max_size=20), st.binary(min_size=32, max_size=32)),
+    protocol.OpenStream,
+    st.builds(protocol.CodecId, st.text(min_size=1, max_size=20), st.binary(min_size=32, max_size=32)),
     st.integers(0, 2**32 - 1),
     st.integers(0, 3),
     st.integers(1, 1000),
@@ -38,27 +38,27 @@ limits = st.builds(
 
 
 @given(openings)
-def test_open(opening: wire.OpenStream) -> None:
+def test_open(opening: protocol.OpenStream) -> None:
     assert wire.read_request(wire.open_request(opening)) == opening
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=10), st.integers(-1, 2**60))
 def test_frames(packets: list[bytes], index: int) -> None:
-    assert wire.read_request(wire.frames_request(packets, index)) == wire.Frames(tuple(packets), index)
+    assert wire.read_request(wire.frames_request(packets, index)) == protocol.Frames(tuple(packets), index)
 
 
 @given(st.text(max_size=20), limits, st.integers(1, 4096))
 def test_opened(stream_id: str, bounds: StreamLimits, top_k: int) -> None:
-    opened = wire.StreamOpened(stream_id, bounds, top_k)
+    opened = protocol.StreamOpened(stream_id, bounds, top_k)
     assert wire.read_response(wire.opened_response(opened)) == opened
 
 
 @given(st.lists(labels, min_size=1, max_size=5), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_results(outcomes: list[list[int]], decode_us: int, task_us: int) -> None:
-    timing = wire.Timing(decode_us, task_us)
+    timing = protocol.Timing(decode_us, task_us)
     results = wire.read_response(wire.results_response(outcomes, timing), 1000)
-    assert isinstance(results, wire.Results)
-    assert [outcome.packed for outcome in results.outcomes if isinstance(outcome, wire.FrameLabels)] == [
+    assert isinstance(results, protocol.Results)
+    assert [outcome.packed for outcome in results.outcomes if isinstance(outcome, protocol.FrameLabels)] == [
         tuple(outcome) for outcome in outcomes
     ]
     assert results.timing == timing
@@ -66,37 +66,37 @@ def test_results(outcomes: list[list[int]], decode_us: int, task_us: int) -> Non
 
 def test_results_keep_errors_in_their_place() -> None:
     results = wire.read_response(wire.results_response([[5], PacketError("cut"), [6]]))
-    assert isinstance(results, wire.Results)
+    assert isinstance(results, protocol.Results)
     assert isinstance(results.outcomes[1], PacketError)
     assert [type(o).__name__ for o in results.outcomes] == ["FrameLabels", "PacketError", "FrameLabels"]
-    assert results.timing == wire.Timing(0, 0)
+    assert results.timing == protocol.Timing(0, 0)
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.integers(0, 2**32 - 1), st.binary(max_size=20))
 def test_reconstructions(height: int, width: int, crc: int, png: bytes) -> None:
-    found = wire.FrameReconstruction(height, width, crc, png)
+    found = protocol.FrameReconstruction(height, width, crc, png)
     results = wire.read_response(wire.results_response([found, PacketError("cut")]), 0)
-    assert isinstance(results, wire.Results)
+    assert isinstance(results, protocol.Results)
     assert results.outcomes[0] == found
     assert isinstance(results.outcomes[1], PacketError)
 
 
 def test_a_classification_keeps_its_bytes() -> None:
     """What was added for images is not on the wire of a stream of clouds."""
-    codec_id = wire.CodecId("x", DIGEST)
+    codec_id = protocol.CodecId("x", DIGEST)
     opening = bytes.fromhex("0a2b") + b"\x0a\x25\x0a\x01x\x12\x20" + DIGEST + bytes.fromhex("10011801")
-    assert wire.open_request(wire.OpenStream(codec_id, 1)) == opening
+    assert wire.open_request(protocol.OpenStream(codec_id, 1)) == opening
     assert wire.results_response([[5 << 10 | 900]]) == bytes.fromhex("12040a02842f")
 
 
 def test_capabilities() -> None:
-    offer = wire.CodecOffer(wire.CodecId("pc-lite-any-q1", DIGEST), (1, 2), (1,), 40)
-    capabilities = wire.Capabilities((offer,), LIMITS)
+    offer = protocol.CodecOffer(protocol.CodecId("pc-lite-any-q1", DIGEST), (1, 2), (1,), 40)
+    capabilities = protocol.Capabilities((offer,), LIMITS)
     assert wire.read_capabilities(wire.capabilities_response(capabilities)) == capabilities
 
 
 def test_goodbye() -> None:
-    assert wire.read_response(wire.goodbye_response()) == wire.Goodbye()
+    assert wire.read_response(wire.goodbye_response()) == protocol.Goodbye()
 
 
 @given(st.integers(1, 5), st.integers(1, 6), st.data())
@@ -104,8 +104,8 @@ def test_labels_travel_to_a_thousandth(signals: int, top_k: int, data: st.DataOb
     shape = (signals, top_k)
     classes = np.array(data.draw(st.lists(st.integers(0, 4095), min_size=signals * top_k, max_size=signals * top_k)))
     chances = np.array(data.draw(st.lists(st.floats(0, 1), min_size=signals * top_k, max_size=signals * top_k)))
-    packed = wire.pack_labels(classes.reshape(shape), chances.reshape(shape))
-    found = wire.FrameLabels(tuple(packed.ravel().tolist())).signals(top_k)
+    packed = protocol.pack_labels(classes.reshape(shape), chances.reshape(shape))
+    found = protocol.FrameLabels(tuple(packed.ravel().tolist())).signals(top_k)
     assert [[label.class_index for label in signal] for signal in found] == classes.reshape(shape).tolist()
     assert (
         np.abs(np.array([label.probability for signal in found for label in signal]) - chances).max() <= 0.0005 + 1e-9
@@ -193,4 +193,4 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 def test_unknown_fields_are_passed_over() -> None:
     """A newer client may say more."""
-    assert wire.read_request(wire.frames_request([b"a"]) + b"\xf8\x01\x01") == wire.Frames((b"a",))
+    assert wire.read_request(wire.frames_request([b"a"]) + b"\xf8\x01\x01") == protocol.Frames((b"a",))

@@ -13,7 +13,7 @@ from support.false_cloud import Behaviour, false_cloud
 
 from isthmus.cloud.pointcloud.classifier import Classifier
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import (
     CloudFailureError,
@@ -76,8 +76,8 @@ def test_counts_message_bytes(address: str, encoder: PointCloudEncoder) -> None:
             client.send(packet)
             client.receive()
         traffic = client.traffic
-    codec_id = wire.CodecId("tiny-q1", encoder.manifest.identity)
-    assert traffic.opening_sent_bytes == len(wire.open_request(wire.OpenStream(codec_id, 1)))
+    codec_id = protocol.CodecId("tiny-q1", encoder.manifest.identity)
+    assert traffic.opening_sent_bytes == len(wire.open_request(protocol.OpenStream(codec_id, 1)))
     assert traffic.opening_received_bytes == len(wire.opened_response(opened))
     assert traffic.sent_bytes == sum(len(wire.frames_request([p.to_bytes()])) for p in packets)
     assert traffic.received_bytes == 8 * 6  # classes under 16: see inference_service.proto
@@ -226,7 +226,7 @@ FALSE: dict[str, tuple[Behaviour, type[IsthmusError], str]] = {
     "garbage": (lambda r: iter([next(r) and b"\xff\xff"]), MessageError, "bytes that are none"),
     "too many results": (lambda r: iter([next(r) and wire.results_response([[LABEL]] * 2)]), FrameOrderError, "got 2"),
     "a second opened": (
-        lambda r: iter([next(r) and wire.opened_response(wire.StreamOpened("x", tiny_codec.LIMITS, 1))]),
+        lambda r: iter([next(r) and wire.opened_response(protocol.StreamOpened("x", tiny_codec.LIMITS, 1))]),
         FrameOrderError,
         "got opened",
     ),

@@ -21,7 +21,7 @@ from isthmus.common.errors import (
     RemoteError,
     SymbolMismatchError,
 )
-from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.limits import Limits
 from isthmus.common.signals import Image

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, spread
 from isthmus.common.video.state import LatentState
 

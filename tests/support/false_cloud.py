@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from support import tiny_codec
 
 Behaviour = Callable[[Iterator[bytes]], Iterator[bytes]]
@@ -21,7 +21,7 @@ def false_cloud(behaviour: Behaviour) -> Iterator[str]:
 
     def stream(requests: Iterator[bytes], _context: grpc.ServicerContext) -> Iterator[bytes]:
         next(requests)
-        yield wire.opened_response(wire.StreamOpened("false", tiny_codec.LIMITS, 1))
+        yield wire.opened_response(protocol.StreamOpened("false", tiny_codec.LIMITS, 1))
         yield from behaviour(requests)
 
     server = grpc.server(futures.ThreadPoolExecutor(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.common.status import DETAILS_KEY
 
 TIMEOUT_S = 15.0
@@ -37,10 +37,10 @@ class Talk:
                     self.retry_s = retry.retry_delay.ToMilliseconds() / 1000
 
     @property
-    def outcomes(self) -> list[wire.Outcome]:
-        found: list[wire.Outcome] = []
+    def outcomes(self) -> list[protocol.Outcome]:
+        found: list[protocol.Outcome] = []
         for data in self.responses[1:]:
             results = wire.read_response(data)
-            assert isinstance(results, wire.Results)
+            assert isinstance(results, protocol.Results)
             found += results.outcomes
         return found

@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.bits.context import SUM_CHANNEL, ContextModel
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.prior import Prior
-from isthmus.common.image.coder import ImageCoder, ImageSymbols
+from isthmus.common.bits.taps import SUM_CHANNEL
+from isthmus.common.image.coder import ImageCoder
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.symbols import ImageSymbols
 from isthmus.common.image.tables import ImageTables
 
 Int32 = npt.NDArray[np.int32]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.codec.inspector import Inspector
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.admission import of_size
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.packet import Packet
@@ -123,10 +123,10 @@ class WaveformCodec:
 
     def stop(self) -> None: ...
 
-    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
         return [self._outcome(data, opening) for data in packets], elapsed(0.0, 0.0, 0.0)
 
-    def _outcome(self, data: bytes, opening: wire.OpenStream) -> wire.Outcome:
+    def _outcome(self, data: bytes, opening: protocol.OpenStream) -> protocol.Outcome:
         try:
             levels = _levels(Packet.from_bytes(data, self.limits))
         except RemoteError as error:
@@ -135,7 +135,7 @@ class WaveformCodec:
             return write_spans(spans_of(levels))
         is_tone = max(levels) - min(levels) <= 1
         labels = [int(is_tone) << 10 | 900, int(not is_tone) << 10 | 100]
-        return wire.FrameLabels(tuple(labels[: opening.top_k]))
+        return protocol.FrameLabels(tuple(labels[: opening.top_k]))
 
 
 def spans_of(levels: Sequence[int]) -> Spans:
@@ -149,15 +149,15 @@ def spans_of(levels: Sequence[int]) -> Spans:
     return Spans(tuple(found))
 
 
-def write_spans(spans: Spans) -> wire.FrameAnswer:
+def write_spans(spans: Spans) -> protocol.FrameAnswer:
     """Three bytes a span."""
-    return wire.FrameAnswer(b"".join(struct.pack("BBB", *span) for span in spans.found))
+    return protocol.FrameAnswer(b"".join(struct.pack("BBB", *span) for span in spans.found))
 
 
-def read_spans(outcome: wire.Outcome, asked: Asked) -> Spans:
+def read_spans(outcome: protocol.Outcome, asked: Asked) -> Spans:
     """MessageError for what is no answer of ours."""
     del asked
-    if not isinstance(outcome, wire.FrameAnswer) or len(outcome.data) % 3:
+    if not isinstance(outcome, protocol.FrameAnswer) or len(outcome.data) % 3:
         raise MessageError(f"result: expected spans of three bytes each, got {outcome!r:.80}")
     return Spans(tuple(struct.iter_unpack("BBB", outcome.data)))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.codec import Allowance
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.manifest import Manifest
@@ -21,7 +21,7 @@ from isthmus.runtime.engine import AUTO
 
 T = TypeVar("T")
 
-Outcomes = Sequence[Sequence[int] | wire.Outcome]
+Outcomes = Sequence[Sequence[int] | protocol.Outcome]
 """Of each packet what becomes of it; labels may be given as they travel, without their frame."""
 
 
@@ -51,7 +51,7 @@ class Bench:
 class Answerer(Protocol):
     """One stream's way through a codec. Called by one task, one call at a time."""
 
-    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
         """What becomes of the next packets of the stream, in their order, and how long that took.
 
         Args:
@@ -78,6 +78,6 @@ class CloudCodec(Protocol):
         """Leave what is under way as soon as may be: the process is to end."""
 
 
-def elapsed(start_s: float, middle_s: float, end_s: float) -> wire.Timing:
+def elapsed(start_s: float, middle_s: float, end_s: float) -> protocol.Timing:
     """Times of a clock in seconds, before and after decoding and at the end, as they travel."""
-    return wire.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))
+    return protocol.Timing(round((middle_s - start_s) * 1e6), round((end_s - middle_s) * 1e6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common import wire
+from isthmus.common import protocol
 
 
 def top_labels(logits: npt.NDArray[np.float32], top_k: int) -> npt.NDArray[np.int64]:
@@ -15,9 +15,9 @@ def top_labels(logits: npt.NDArray[np.float32], top_k: int) -> npt.NDArray[np.in
     """
     if top_k == 1:  # few calls: this is the usual case, and each costs as much as a small network
         sums = np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)
-        return wire.pack_labels(logits.argmax(1)[:, None], 1 / sums)
+        return protocol.pack_labels(logits.argmax(1)[:, None], 1 / sums)
     best = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
-    return wire.pack_labels(best, np.take_along_axis(probabilities(logits), best, 1))
+    return protocol.pack_labels(best, np.take_along_axis(probabilities(logits), best, 1))
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from isthmus.cloud.half import Bench, CloudCodec, Outcomes
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.bits.packet import Packet
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
@@ -77,8 +77,8 @@ class LocalStream:
         self._cloud = cloud
         self._task = task
         self._top_k = min(top_k, len(manifest.classes) or 1)
-        self._opening = wire.OpenStream(
-            wire.CodecId(manifest.name, manifest.identity),
+        self._opening = protocol.OpenStream(
+            protocol.CodecId(manifest.name, manifest.identity),
             manifest.bitstream_version,
             task.number,
             self._top_k,
@@ -96,12 +96,12 @@ class LocalStream:
         return self._task.read(found, Asked(self._opening, self._top_k, count, self._cloud.codec.manifest.classes))
 
 
-def _outcome(outcomes: Outcomes) -> wire.Outcome:
+def _outcome(outcomes: Outcomes) -> protocol.Outcome:
     """Of one packet; labels in their frame."""
     (found,) = outcomes
-    if isinstance(found, wire.FrameLabels | wire.FrameReconstruction | wire.FrameAnswer | IsthmusError):
+    if isinstance(found, protocol.FrameLabels | protocol.FrameReconstruction | protocol.FrameAnswer | IsthmusError):
         return found
-    return wire.FrameLabels(tuple(found))
+    return protocol.FrameLabels(tuple(found))
 
 
 def _end(thread: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isthmus.cloud.half import Bench, CloudCodec
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError, UnknownCodecError
@@ -64,11 +64,11 @@ class Zoo:
         """Names of the signals that the codecs are of."""
         return frozenset(manifest.signal for manifest in self._manifests.values())
 
-    def offers(self) -> tuple[wire.CodecOffer, ...]:
+    def offers(self) -> tuple[protocol.CodecOffer, ...]:
         """What GetCapabilities says of each codec."""
         return tuple(
-            wire.CodecOffer(
-                wire.CodecId(name, manifest.identity),
+            protocol.CodecOffer(
+                protocol.CodecId(name, manifest.identity),
                 tuple(TASKS[word].number for word in manifest.tasks),
                 (manifest.bitstream_version,),
                 len(manifest.classes),
@@ -76,7 +76,7 @@ class Zoo:
             for name, manifest in ((name, self._manifests[name]) for name in self.names)
         )
 
-    async def load(self, codec_id: wire.CodecId) -> CloudCodec:
+    async def load(self, codec_id: protocol.CodecId) -> CloudCodec:
         """The codec a client named, loaded in a thread the first time.
 
         Raises:

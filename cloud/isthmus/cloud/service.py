@@ -18,7 +18,7 @@ import grpc.aio
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.stream import Context, Stream, reason
-from isthmus.common import status, wire
+from isthmus.common import protocol, status, wire
 from isthmus.common.errors import OverloadedError
 
 SERVICE_NAME = "isthmus.v1.InferenceService"
@@ -59,7 +59,7 @@ class InferenceService:
 
     async def get_capabilities(self, _request: bytes, _context: Context) -> bytes:
         """The codecs served and the limits; the request has no fields."""
-        return wire.capabilities_response(wire.Capabilities(self._zoo.offers(), self._limits))
+        return wire.capabilities_response(protocol.Capabilities(self._zoo.offers(), self._limits))
 
     async def stream_inference(self, _requests: object, context: Context) -> None:
         """One stream, from its first message to its status."""

@@ -26,7 +26,7 @@ import grpc.aio
 from isthmus.cloud.half import Answerer, CloudCodec
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
     DeadlineError,
@@ -130,12 +130,12 @@ class Stream:
             why,
         )
 
-    async def _open(self) -> tuple[CloudCodec, wire.OpenStream]:
+    async def _open(self) -> tuple[CloudCodec, protocol.OpenStream]:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
         request = wire.read_request(data)
-        if not isinstance(request, wire.OpenStream):
+        if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
@@ -157,7 +157,7 @@ class Stream:
             codec.manifest.name,
             task_numbered(request.task),
         )
-        await self._context.write(wire.opened_response(wire.StreamOpened(self._id, self._limits, top_k)))
+        await self._context.write(wire.opened_response(protocol.StreamOpened(self._id, self._limits, top_k)))
         self._last_progress_s = time.monotonic()
         return codec, replace(request, top_k=top_k)
 
@@ -176,7 +176,7 @@ class Stream:
                         f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
                     )
                 request = wire.read_request(data)
-                if isinstance(request, wire.OpenStream):
+                if isinstance(request, protocol.OpenStream):
                     self._conversation.received(Event.OPEN)  # raises: once is enough
                     return
                 index = request.first_frame_index
@@ -192,7 +192,7 @@ class Stream:
         finally:
             self._wake.set()
 
-    async def _answer(self, answerer: Answerer, opening: wire.OpenStream) -> None:
+    async def _answer(self, answerer: Answerer, opening: protocol.OpenStream) -> None:
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -257,7 +257,7 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _check_request(manifest: Manifest, request: wire.OpenStream) -> None:
+def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:
     """Raises UnsupportedVersionError if the codec cannot do what a stream asks of it."""
     if request.bitstream_version != manifest.bitstream_version:
         raise mismatch(

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 from isthmus.codec.choice import chosen_task
 from isthmus.codec.codec import Codec
 from isthmus.codec.values import value_of
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, StreamMisuseError
 
 if TYPE_CHECKING:
-    from isthmus.edge.call import FrameResult
     from isthmus.edge.client import CloudClient
+    from isthmus.edge.result import FrameResult
 
-NO_TIMING = wire.Timing(0, 0)
+NO_TIMING = protocol.Timing(0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class Result:
     coded: Coded[Any] | None
     outcome: Any
     round_trip_s: float = 0.0
-    timing: wire.Timing = NO_TIMING
+    timing: protocol.Timing = NO_TIMING
 
     @property
     def value(self) -> Any:

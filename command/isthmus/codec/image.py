@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from isthmus.codec.inspector import Inspector, Rows
 from isthmus.common.bits.packet import Packet
-from isthmus.common.bits.varint import decode_varint
-from isthmus.common.errors import PacketError
-from isthmus.common.image.coder import KINDS, Adaptation, ImageSymbols
+from isthmus.common.errors import RemoteError
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Side
 from isthmus.common.image.signal import IMAGE_LIMITS
+from isthmus.common.image.symbols import ImageSymbols
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.runtime.integer_half import coder_files, open_coder
 
@@ -17,14 +17,14 @@ def packet_summary(packet: Packet) -> str:
     """An image packet's first section in words, and the sizes of the others; nothing is decoded."""
     sizes = " + ".join(str(len(section)) for section in packet.sections)
     try:
-        height, at = decode_varint(packet.sections[0], 0, "height")
-        width, at = decode_varint(packet.sections[0], at, "width")
-    except PacketError as error:
+        side = Side.from_bytes(packet.sections[0])
+    except RemoteError as error:
         return f"damaged: {error}"
-    rest = packet.sections[0][at:]
-    kind = KINDS.get(rest[0], f"kind {rest[0]}") if rest else Adaptation.STATIC
-    bits_per_pixel = 8 * packet.size_bytes / max(1, height * width)
-    return f"{width} x {height} pixels, {kind} tables, {bits_per_pixel:.3f} bits a pixel, sections of {sizes} bytes"
+    bits_per_pixel = 8 * packet.size_bytes / (side.height * side.width)
+    return (
+        f"{side.width} x {side.height} pixels, {side.adaptation} tables, {bits_per_pixel:.3f} bits a pixel, "
+        f"sections of {sizes} bytes"
+    )
 
 
 def codec_rows(folder: CodecFolder[ImageManifest]) -> Rows:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.signals import Image
 from isthmus.common.tasks import DOUBTFUL_BELOW, Labels
 
@@ -68,7 +68,7 @@ def _named(labels: Labels, class_names: tuple[str, ...]) -> NamedLabels:
     )
 
 
-def _image(found: wire.FrameReconstruction, class_names: tuple[str, ...]) -> Image | wire.FrameReconstruction:
+def _image(found: protocol.FrameReconstruction, class_names: tuple[str, ...]) -> Image | protocol.FrameReconstruction:
     """The image; where its pixels were not asked for, what is known of it."""
     from isthmus.data.image.files import read_image
 
@@ -77,4 +77,4 @@ def _image(found: wire.FrameReconstruction, class_names: tuple[str, ...]) -> Ima
 
 
 # By the type of a task's outcome.
-VALUES: dict[type, Callable[[Any, tuple[str, ...]], Any]] = {Labels: _named, wire.FrameReconstruction: _image}
+VALUES: dict[type, Callable[[Any, tuple[str, ...]], Any]] = {Labels: _named, protocol.FrameReconstruction: _image}

@@ -10,10 +10,11 @@ from isthmus.codec.classes import MAX_CLASS_NAMES, classes_said
 from isthmus.codec.inspector import Inspector, Rows
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
-from isthmus.common.bits.varint import decode_varint
 from isthmus.common.errors import PacketError, RemoteError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField
 from isthmus.common.video.tables import VideoTables
@@ -88,15 +89,12 @@ def _coder(folder: CodecFolder[VideoManifest]) -> VideoCoder:
 
 
 def _side(packet: Packet) -> str:
-    """PacketError if the first section is too short for what it must say."""
-    section = packet.sections[0]
+    """PacketError if the first section does not begin as a frame's does."""
     if packet.type is PacketType.INTRA:
-        height, at = decode_varint(section, 1, "height in section 0")
-        width, _ = decode_varint(section, at, "width in section 0")
-        return f"frame {section[0]}, {width} x {height} latents"
-    if len(section) < 3:
-        raise PacketError(f"section 0: expected serial, reference and flags, got {len(section)} bytes")
-    return f"frame {section[0]} from {section[1]}{', smooth motion' if section[2] & 1 else ''}"
+        key = KeyHead.from_bytes(packet.sections[0])
+        return f"frame {key.serial}, {key.width} x {key.height} latents"
+    head, _ = MotionHead.from_bytes(packet.sections[0])
+    return f"frame {head.serial} from {head.reference_serial}{', smooth motion' if head.is_smooth else ''}"
 
 
 def _blocks(field: MotionField, manifest: VideoManifest) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.errors import MessageError
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Asked:
         class_names: of the codec, () where its tasks give no labels.
     """
 
-    opening: wire.OpenStream
+    opening: protocol.OpenStream
     top_k: int
     signal_count: int
     class_names: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Task(Generic[T]):
 
     number: int
     word: str
-    read: Callable[[wire.Outcome, Asked], T]
+    read: Callable[[protocol.Outcome, Asked], T]
     columns: tuple[str, ...]
     tell: Callable[[T, tuple[str, ...]], Told]
     wants: frozenset[str] = frozenset()
@@ -87,10 +87,10 @@ class Labels:
         state_crc32: of the latents of a frame of video as the cloud holds them; -1 unless it was asked for.
     """
 
-    signals: tuple[tuple[wire.Label, ...], ...]
+    signals: tuple[tuple[protocol.Label, ...], ...]
     state_crc32: int = -1
 
-    def top(self, signal: int = 0) -> wire.Label:
+    def top(self, signal: int = 0) -> protocol.Label:
         """Best label of one signal."""
         return self.signals[signal][0]
 
@@ -99,9 +99,9 @@ class Labels:
         return Labels(self.signals[signal : signal + 1], self.state_crc32)
 
 
-def read_labels(outcome: wire.Outcome, asked: Asked) -> Labels:
+def read_labels(outcome: protocol.Outcome, asked: Asked) -> Labels:
     """Labels of each signal of a frame. MessageError if they are not as many as asked for."""
-    if not isinstance(outcome, wire.FrameLabels):
+    if not isinstance(outcome, protocol.FrameLabels):
         raise MessageError(f"result: expected labels, got {_kind(outcome)}")
     if len(outcome.packed) != asked.signal_count * asked.top_k:
         raise MessageError(
@@ -133,9 +133,9 @@ def short_name(class_name: str) -> str:
     return class_name.split(",", 1)[0]
 
 
-def read_reconstruction(outcome: wire.Outcome, asked: Asked) -> wire.FrameReconstruction:
+def read_reconstruction(outcome: protocol.Outcome, asked: Asked) -> protocol.FrameReconstruction:
     """The image of a frame. MessageError if it is none, or comes with pixels that were not asked for, or without."""
-    if not isinstance(outcome, wire.FrameReconstruction):
+    if not isinstance(outcome, protocol.FrameReconstruction):
         raise MessageError(f"result: expected a reconstruction, got {_kind(outcome)}")
     if bool(outcome.png) != asked.opening.wants_pixels:
         wanted = "pixels" if asked.opening.wants_pixels else "no pixels"
@@ -143,7 +143,7 @@ def read_reconstruction(outcome: wire.Outcome, asked: Asked) -> wire.FrameRecons
     return outcome
 
 
-def tell_reconstruction(outcome: wire.FrameReconstruction, class_names: tuple[str, ...]) -> Told:
+def tell_reconstruction(outcome: protocol.FrameReconstruction, class_names: tuple[str, ...]) -> Told:
     """The size of an image, and what proves its pixels."""
     del class_names
     fields: dict[str, object] = {"height": outcome.height, "width": outcome.width, "pixels_crc32": outcome.pixels_crc32}
@@ -151,7 +151,7 @@ def tell_reconstruction(outcome: wire.FrameReconstruction, class_names: tuple[st
 
 
 CLASSIFICATION: Task[Labels] = Task(1, "classification", read_labels, ("class", "probability*"), tell_labels)
-RECONSTRUCTION: Task[wire.FrameReconstruction] = Task(
+RECONSTRUCTION: Task[protocol.FrameReconstruction] = Task(
     2, "reconstruction", read_reconstruction, ("pixels*",), tell_reconstruction, frozenset({"pixels"})
 )
 MOTION_COMPENSATED_INFERENCE: Task[Labels] = Task(
@@ -173,6 +173,10 @@ def task_numbered(number: int) -> str:
     return next((task.word for task in TASKS.values() if task.number == number), f"task {number}")
 
 
-def _kind(outcome: wire.Outcome) -> str:
-    kinds = {wire.FrameLabels: "labels", wire.FrameReconstruction: "a reconstruction", wire.FrameAnswer: "an answer"}
+def _kind(outcome: protocol.Outcome) -> str:
+    kinds = {
+        protocol.FrameLabels: "labels",
+        protocol.FrameReconstruction: "a reconstruction",
+        protocol.FrameAnswer: "an answer",
+    }
     return kinds.get(type(outcome), "an error")

@@ -1,182 +1,42 @@
-"""Messages of `isthmus.v1` to and from the project's own types; the bytes of one stream, checked as they come in.
+"""Bytes of the messages of `isthmus.v1`, written from what is said (`protocol`), and read as they come in.
 
 Theory of operation. Only this module (and `status`) knows the generated classes. Whole messages go in and out as
 bytes: the transport is told to leave them alone, so that a malformed one is an error of ours with a name, and so that
 message bytes can be counted where they are made. What a message of the hot path costs is a few field accesses.
-
-A label travels as one integer, `class_index * 1024 + per mille` (see `inference_service.proto`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from google.protobuf.message import DecodeError, Message
 
 from isthmus.common import status
 from isthmus.common.errors import IsthmusError, MessageError
 from isthmus.common.limits import Limits, StreamLimits
+from isthmus.common.protocol import (
+    LABEL_PROBABILITY_BITS,
+    MAX_CLASS_INDEX,
+    PER_MILLE_MAX,
+    Capabilities,
+    CodecId,
+    CodecOffer,
+    FrameAnswer,
+    FrameLabels,
+    FrameReconstruction,
+    Frames,
+    Goodbye,
+    OpenStream,
+    Outcome,
+    Results,
+    StreamOpened,
+    Timing,
+)
 from isthmus.common.signals import MAX_SIDE
 from isthmus.v1 import codec_pb2, inference_service_pb2
 
-LABEL_PROBABILITY_BITS = 10
-PER_MILLE_MAX = 1000
-MAX_CLASS_INDEX = (1 << (32 - LABEL_PROBABILITY_BITS)) - 1
 DIGEST_SIZE_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class CodecId:
-    """A codec by name and by the SHA-256 of its canonical manifest (32 bytes)."""
-
-    name: str
-    manifest_sha256: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStream:
-    """What a client asks for, once for the whole stream.
-
-    Attributes:
-        task: its number (`isthmus.common.tasks.Task`).
-        top_k: labels for each signal, at least 1.
-        wants_pixels: of reconstructions.
-        wants_state_crc32: of the frames of a video.
-    """
-
-    codec_id: CodecId
-    bitstream_version: int
-    task: int = 1
-    top_k: int = 1
-    wants_timing: bool = False
-    wants_pixels: bool = False
-    wants_state_crc32: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StreamOpened:
-    """What the cloud grants: `top_k` labels for each signal, within `limits`."""
-
-    stream_id: str
-    limits: StreamLimits
-    top_k: int
-
-
-@dataclass(frozen=True, slots=True)
-class CodecOffer:
-    """One codec a cloud decodes."""
-
-    codec_id: CodecId
-    tasks: tuple[int, ...]
-    bitstream_versions: tuple[int, ...]
-    class_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a cloud offers, sorted by codec name, and its limits."""
-
-    codecs: tuple[CodecOffer, ...]
-    limits: StreamLimits
-
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Packets of one request; `first_frame_index` is -1 where the client did not send it."""
-
-    packets: tuple[bytes, ...]
-    first_frame_index: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One class and its probability in per mille, 0 to 1000."""
-
-    class_index: int
-    per_mille: int
-
-    @property
-    def probability(self) -> float:
-        """0.0 to 1.0, to a thousandth."""
-        return self.per_mille / PER_MILLE_MAX
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLabels:
-    """Outcome of a decoded frame.
-
-    Attributes:
-        packed: its labels as they travel, signal by signal, best first.
-        state_crc32: of the latents of a frame of video as the cloud holds them; -1 where it was not asked for.
-    """
-
-    packed: tuple[int, ...]
-    state_crc32: int = -1
-
-    def signals(self, top_k: int) -> tuple[tuple[Label, ...], ...]:
-        """For each signal its `top_k` labels."""
-        labels = [Label(value >> LABEL_PROBABILITY_BITS, value & 1023) for value in self.packed]
-        return tuple(tuple(labels[i : i + top_k]) for i in range(0, len(labels), top_k))
-
-
-@dataclass(frozen=True, slots=True)
-class FrameReconstruction:
-    """Outcome of a decoded image.
-
-    Attributes:
-        height, width: in pixels, 1 to 65,535.
-        pixels_crc32: CRC-32 of the pixels, row-major, each as R, G, B.
-        png: the pixels as a PNG file; empty where the client did not want them.
-    """
-
-    height: int
-    width: int
-    pixels_crc32: int
-    png: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Goodbye:
-    """The cloud is shutting down: send no more frames and half-close."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameAnswer:
-    """Outcome of a frame whose task gives neither labels nor an image: bytes that the task writes and reads."""
-
-    data: bytes
-
-
-Outcome = FrameLabels | FrameReconstruction | FrameAnswer | IsthmusError
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Time the cloud spent on the frames of one response, by its own clock, in whole microseconds."""
-
-    entropy_decode_us: int
-    task_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """Outcomes of the next frames of a stream; `timing` is zero where it was not asked for."""
-
-    outcomes: tuple[Outcome, ...]
-    timing: Timing = Timing(0, 0)
-
-
-def pack_labels(
-    class_indices: npt.NDArray[np.integer], probabilities: npt.NDArray[np.floating]
-) -> npt.NDArray[np.int64]:
-    """Labels as they travel: int64 of the inputs' shape. Probabilities lie in [0, 1] and are rounded to 0.001."""
-    per_mille = np.rint(probabilities * PER_MILLE_MAX).astype(np.int64)
-    labels: npt.NDArray[np.int64] = (class_indices.astype(np.int64) << LABEL_PROBABILITY_BITS) | per_mille
-    return labels
 
 
 def open_request(opening: OpenStream) -> bytes:

@@ -39,7 +39,7 @@ def open_npz(path: Path, kind: str = NPZ) -> Iterator[Any]:
 
 
 def read_arrays(path: Path, *layouts: Layout, kind: str = NPZ) -> tuple[npt.NDArray[Any], ...]:
-    """The arrays of the first of some layouts that is there, in its order, each ``[n, …]`` as its layout says.
+    """The arrays of the first of some layouts that is there, in its order, each ``[rows, ...]`` as the layout says.
 
     Args:
         path: of the file.

@@ -82,7 +82,7 @@ class PointwiseNetwork:
         return (("points", "float", ("batch", AXES, "points")), ("symbols", "int32", ("batch", self._channels)))
 
     def run(self, feeds: Mapping[str, Float32]) -> tuple[Int32]:
-        """The symbols of `feeds["points"]`, as an engine's network gives them."""
+        """The symbols of `feeds["points"]`, float32 ``[batch, 3, points]``, as an engine's network gives them."""
         return (self.symbols(feeds["points"]),)
 
     def symbols(self, points: Float32) -> Int32:

@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Generic
 
 import grpc
 
-from isthmus.common import status, wire
+from isthmus.common import protocol, status, wire
 from isthmus.common.bits.packet import Packet
 from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
@@ -32,15 +32,7 @@ from isthmus.common.errors import (
 )
 from isthmus.common.limits import StreamLimits
 from isthmus.common.tasks import Asked, Task
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
-    T = TypeVar("T", default=Any)
-else:
-    from typing import TypeVar
-
-    T = TypeVar("T")
+from isthmus.edge.result import FrameResult, T, Traffic
 
 METHODS = "/isthmus.v1.InferenceService/"
 
@@ -49,42 +41,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 # Most bytes that tag and length in front of each packet of a message take.
 PACKET_FIELD_BYTES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class FrameResult(Generic[T]):
-    """What the cloud said of one frame.
-
-    Attributes:
-        frame_index: counts the frames of the stream from 0.
-        outcome: what the stream's task gives; or the error of this frame.
-        round_trip_s: from `send` to the arrival of the result.
-        timing: the cloud's own times for the response this came in; zeros unless they were asked for.
-    """
-
-    frame_index: int
-    outcome: T | IsthmusError
-    round_trip_s: float
-    timing: wire.Timing
-
-    @property
-    def value(self) -> T:
-        """What the task gives. Raises the frame's error if it has one."""
-        if isinstance(self.outcome, IsthmusError):
-            raise self.outcome
-        return self.outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Bytes of serialized messages, without gRPC's and HTTP/2's framing; opening and answering `open` kept apart."""
-
-    opening_sent_bytes: int = 0
-    opening_received_bytes: int = 0
-    sent_bytes: int = 0
-    received_bytes: int = 0
-    sent_message_count: int = 0
-    received_message_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +56,7 @@ class InferenceStream(Generic[T]):
         self,
         channel: grpc.Channel,
         address: str,
-        opening: wire.OpenStream,
+        opening: protocol.OpenStream,
         task: Task[T],
         class_names: tuple[str, ...],
         result_timeout_s: float,
@@ -114,7 +70,7 @@ class InferenceStream(Generic[T]):
         self._conversation = Conversation(Role.CLIENT, 1)
         self._pending: deque[_Pending] = deque()
         self._results: deque[FrameResult[T]] = deque()
-        self._opened: wire.StreamOpened | None = None
+        self._opened: protocol.StreamOpened | None = None
         self._failure: IsthmusError | None = None
         self._said_goodbye = False
         self._sizes = [0, 0, 0, 0, 0, 0]
@@ -124,7 +80,7 @@ class InferenceStream(Generic[T]):
         self._reader.start()
 
     @property
-    def opened(self) -> wire.StreamOpened:
+    def opened(self) -> protocol.StreamOpened:
         """What the cloud granted."""
         if self._opened is None:
             raise StreamMisuseError("expected an open stream, got one that never opened")
@@ -283,15 +239,17 @@ class InferenceStream(Generic[T]):
             with self._changed:
                 self._fail(error)
 
-    def _take(self, response: wire.StreamOpened | wire.Results | wire.Goodbye, size: int, now_s: float) -> None:
-        if isinstance(response, wire.Results):
+    def _take(
+        self, response: protocol.StreamOpened | protocol.Results | protocol.Goodbye, size: int, now_s: float
+    ) -> None:
+        if isinstance(response, protocol.Results):
             first = self._conversation.answered_count
             self._conversation.received(Event.RESULTS, len(response.outcomes))
             self._sizes[3] += size
             self._sizes[5] += 1
             for index, outcome in enumerate(response.outcomes, first):
                 self._results.append(self._result(index, outcome, now_s, response.timing))
-        elif isinstance(response, wire.StreamOpened):
+        elif isinstance(response, protocol.StreamOpened):
             self._conversation.received(Event.OPENED)
             self._conversation.bound_in_flight(response.limits.max_in_flight_frame_count)
             self._sizes[1] = size
@@ -302,7 +260,7 @@ class InferenceStream(Generic[T]):
             if self._conversation.state is State.OPEN:
                 self._half_close()
 
-    def _result(self, index: int, outcome: wire.Outcome, now_s: float, timing: wire.Timing) -> FrameResult[T]:
+    def _result(self, index: int, outcome: protocol.Outcome, now_s: float, timing: protocol.Timing) -> FrameResult[T]:
         pending = self._pending.popleft()
         round_trip_s = now_s - pending.sent_s
         if isinstance(outcome, IsthmusError):

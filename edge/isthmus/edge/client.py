@@ -23,13 +23,14 @@ from typing import Generic
 
 import grpc
 
-from isthmus.common import wire
+from isthmus.common import protocol, wire
 from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.tasks import Task
-from isthmus.edge.call import METHODS, FrameResult, InferenceStream, T, Traffic, rpc_error
+from isthmus.edge.call import METHODS, InferenceStream, rpc_error
+from isthmus.edge.result import FrameResult, T, Traffic
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -88,11 +89,11 @@ class CloudClient(Generic[T]):
     ) -> None:
         self.close()
 
-    def capabilities(self) -> wire.Capabilities:
+    def capabilities(self) -> protocol.Capabilities:
         """What the cloud offers. CloudUnreachableError or DeadlineError if it does not answer in time."""
         return fetch_capabilities(self._channel, self._address, self._connect_timeout_s)
 
-    def open(self) -> wire.StreamOpened:
+    def open(self) -> protocol.StreamOpened:
         """Begin the stream; an open one is kept.
 
         Raises:
@@ -103,8 +104,8 @@ class CloudClient(Generic[T]):
         if self._is_closed:
             raise StreamMisuseError("expected an open client, got one after close(); make a new CloudClient")
         if self._stream is None or self._stream.is_over:
-            opening = wire.OpenStream(
-                wire.CodecId(self._manifest.name, self._manifest.identity),
+            opening = protocol.OpenStream(
+                protocol.CodecId(self._manifest.name, self._manifest.identity),
                 self._manifest.bitstream_version,
                 task=self._task.number,
                 top_k=self._top_k,
@@ -209,7 +210,7 @@ class CloudClient(Generic[T]):
         return self._stream
 
 
-def fetch_capabilities(channel: grpc.Channel, address: str, timeout_s: float) -> wire.Capabilities:
+def fetch_capabilities(channel: grpc.Channel, address: str, timeout_s: float) -> protocol.Capabilities:
     """What the cloud at the end of `channel` offers. CloudUnreachableError, DeadlineError, MessageError."""
     try:
         call = channel.unary_unary(METHODS + "GetCapabilities", None, None)

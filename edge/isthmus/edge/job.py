@@ -18,10 +18,10 @@ from isthmus.common.coded import Coded, Encoder
 from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.zoo import ZooFolders
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names, progress_bar
 from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
+from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.runtime.engine import AUTO
 

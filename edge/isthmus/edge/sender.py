@@ -24,9 +24,9 @@ from isthmus.common.errors import (
     LimitExceededError,
     OverloadedError,
 )
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.report import Doubt, Report, Row
+from isthmus.edge.result import FrameResult
 
 # After a stream that was lost: tries to open another, and the wait before each, which doubles.
 RECONNECT_TRIES = 6

@@ -45,7 +45,7 @@ def as_curve(points: npt.ArrayLike, name: str = "curve") -> Float64:
 
 
 def pareto_front(points: npt.ArrayLike, name: str = "curve") -> Float64:
-    """Points `[n, 2]` (bits, percent) that none beats at the same rate or less, by growing rate and accuracy."""
+    """Points ``[n, 2]`` that no other point beats at the same rate or less, rate and accuracy strictly growing."""
     curve = as_curve(points, name)
     ordered = curve[np.lexsort((-curve[:, 1], curve[:, 0]))]
     best_before = np.concatenate(([-np.inf], np.maximum.accumulate(ordered[:, 1])[:-1]))
@@ -62,7 +62,7 @@ class MonotoneCubic:
 
     @classmethod
     def through(cls, x: npt.ArrayLike, y: npt.ArrayLike) -> MonotoneCubic:
-        """The curve through the knots `x` `[n]`, which grow, and `y` `[n]`."""
+        """The curve through two or more points, x and y ``[points]``. InputError if x does not grow."""
         xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < 2 or (np.diff(xs) <= 0).any():
             raise InputError(f"expected two or more points of strictly growing x, got x {xs.tolist()}")
@@ -122,7 +122,7 @@ def _end_slope(step: float, next_step: float, secant: float, next_secant: float)
 def bd_rate(anchor: npt.ArrayLike, test: npt.ArrayLike) -> float:
     """Mean change of rate from `anchor` to `test` at equal accuracy, in percent; negative: `test` needs fewer bits.
 
-    Both are points `[n, 2]`: bits, percent.
+    Both are points ``[n, 2]`` of (bits, percent).
     Integrates over the accuracies that both fronts reach. Raises `InputError` where there are none.
     """
     a, t = _fronts(anchor, test)
@@ -134,9 +134,10 @@ def bd_rate(anchor: npt.ArrayLike, test: npt.ArrayLike) -> float:
 def bd_accuracy(anchor: npt.ArrayLike, test: npt.ArrayLike, *, saturated: bool = False) -> float:
     """Mean change of accuracy from `anchor` to `test` at equal rate (log scale), in percentage points.
 
-    Both are points `[n, 2]`: bits, percent. Integrates over the rates that both fronts have.
-    With `saturated`, a front goes on at its best accuracy past its last point (more bits can always be left unused):
-    so the thesis compares codecs that saturate at 100 bits with input codecs that need thousands.
+    Both are points ``[n, 2]`` of (bits, percent).
+    Integrates over the rates that both fronts have. With `saturated`, a front goes on at its best accuracy past its
+    last point (more bits can always be left unused): so the thesis compares codecs that saturate at 100 bits with
+    input codecs that need thousands.
     """
     a, t = _fronts(anchor, test)
     rates = [np.log10(c[:, 0]) for c in (a, t)]
@@ -155,7 +156,7 @@ def bd_accuracy(anchor: npt.ArrayLike, test: npt.ArrayLike, *, saturated: bool =
 
 
 def rate_at_accuracy(points: npt.ArrayLike, accuracy_percent: float) -> float:
-    """Bits at which the front of points `[n, 2]` reaches an accuracy, by the same interpolation; nan outside of it."""
+    """Bits at which the front of points ``[n, 2]`` reaches an accuracy, interpolated; nan outside its accuracies."""
     front = pareto_front(points)
     if len(front) < 2 or not front[0, 1] <= accuracy_percent <= front[-1, 1]:
         return float("nan")

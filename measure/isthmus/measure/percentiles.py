@@ -20,7 +20,7 @@ class Percentiles:
 
     @classmethod
     def of(cls, samples: npt.ArrayLike) -> Percentiles:
-        """Those of samples `[…]`, in their own unit."""
+        """Those of samples ``[...]``. InputError if there are none."""
         values = np.asarray(samples, dtype=np.float64).ravel()
         if len(values) == 0:
             raise InputError("expected one or more samples to take percentiles of, got none")

@@ -24,9 +24,11 @@ from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder, residual_context
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.residual import residual_context
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.bits.context import SUM_CHANNEL
+from isthmus.common.bits.taps import SUM_CHANNEL
 
 WEIGHT_TOP = 255
 CAUSAL = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))

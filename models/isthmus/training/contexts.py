@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.cdf import CdfTables, quantize_pmf
-from isthmus.common.bits.context import LARGEST_MAGNITUDE, SUM_CHANNEL, ContextModel
+from isthmus.common.bits.context import ContextModel
+from isthmus.common.bits.taps import LARGEST_MAGNITUDE, SUM_CHANNEL
 from isthmus.common.errors import InputError
 from isthmus.training.context_classes import activity_classes
 from isthmus.training.context_taps import mean_around, select_taps, tap_sources, tap_values

@@ -149,7 +149,13 @@ def natural_tree(choices: Int32, size: int) -> list[int]:
 
 
 def choice_prior(choices: Int32, parents: list[int], sizes: npt.NDArray[np.int64]) -> Prior:
-    """Integer tables of every group's choice given its parent's; group g has ``sizes[g]`` values."""
+    """Integer tables of every group's choice given its parent's.
+
+    Args:
+        choices: int32 ``[messages, groups]``.
+        parents: of each group, -1 for none.
+        sizes: how many values each group has, int64 ``[groups]``.
+    """
     pmfs: list[Float64] = []
     first: list[int] = []
     for group, parent in enumerate(parents):

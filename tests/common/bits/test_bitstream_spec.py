@@ -24,13 +24,13 @@ from isthmus.common.bits.entropy_file import MAX_FILE_CELLS
 from isthmus.common.bits.integer_softmax import synthesized_tables
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
-from isthmus.common.bits.range_coder import ReferenceEncoder
+from isthmus.common.bits.reference_coder import ReferenceEncoder
 from isthmus.common.bits.stream_file import StreamReader
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import IsthmusError
-from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.limits import Limits
@@ -38,9 +38,11 @@ from isthmus.common.manifest.fields import MAX_MANIFEST_SIZE_BYTES
 from isthmus.common.manifest.folder import read_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import MAX_PIXELS
-from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, VideoDecoder, residual_context
+from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
+from isthmus.common.video.residual import residual_context
 from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables

@@ -13,9 +13,10 @@ from support import tiny_image_coder
 
 from isthmus.common.bits import context
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.bits.context import SUM_CHANNEL, ContextModel
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.range_coder import IS_COMPILED
 from isthmus.common.bits.symbols import INT32_MAX, INT32_MIN
+from isthmus.common.bits.taps import SUM_CHANNEL
 from isthmus.common.errors import InputError, PacketError, SymbolRangeError
 
 needs_compiler = pytest.mark.skipif(not IS_COMPILED, reason="the C coder was not built")
@@ -45,7 +46,7 @@ def latents(model: ContextModel, height: int, width: int, scale: float, seed: in
     return y
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.integers(1, 6),
     st.integers(1, 40),
@@ -72,7 +73,7 @@ def test_the_reference_gives_the_same(
         assert not decoded.flags.writeable
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.integers(1, 4),
     st.integers(0, 5),
@@ -153,7 +154,7 @@ def test_given_channels_where_there_are_none() -> None:
         simple().encode(np.zeros((2, 2, 2), np.int32), np.zeros((1, 2, 2), np.int32))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.binary(max_size=12), st.integers(0, 2**32 - 1))
 def test_any_bytes_are_canonical_or_refused(channels: int, height: int, width: int, data: bytes, seed: int) -> None:
     model = tiny_image_coder.context_model(channels, seed=seed)

@@ -19,7 +19,7 @@ from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, 
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import read_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.video.coder import VideoDecoder
+from isthmus.common.video.decoder import VideoDecoder
 
 PACKETS = sorted((GOLDEN / "packets").glob("*.json"))
 

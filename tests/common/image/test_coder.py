@@ -27,8 +27,10 @@ from isthmus.common.errors import (
     SymbolMismatchError,
 )
 from isthmus.common.image import choice as image_choice
-from isthmus.common.image.coder import Adaptation, CodedImage, ImageCoder, ImageSymbols
+from isthmus.common.image.coder import ImageCoder
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
+from isthmus.common.image.symbols import CodedImage, ImageSymbols
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.limits import Limits
 

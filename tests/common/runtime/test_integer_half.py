@@ -16,8 +16,8 @@ from support.tiny_image_codec import CHANNELS, photo
 from isthmus.cloud.image.reconstruct import Reconstructor
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.edge.image.encoder import ImageEncoder

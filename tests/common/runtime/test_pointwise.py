@@ -134,7 +134,7 @@ def any_plans(draw: st.DrawFn) -> PointwisePlan:
 
 
 @needs_compiler
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(any_plans(), st.integers(0, 2**32 - 1), st.integers(0, 3), st.one_of(st.integers(1, 300), st.integers(1, 3000)))
 def test_every_instruction_set_gives_the_references_symbols(
     plan: PointwisePlan, seed: int, batch: int, count: int
@@ -148,7 +148,7 @@ def test_every_instruction_set_gives_the_references_symbols(
         assert np.array_equal(symbols, expected)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(any_plans(), st.integers(0, 2**32 - 1), st.integers(1, 300))
 def test_the_graph_gives_the_references_symbols(plan: PointwisePlan, seed: int, count: int) -> None:
     points = clouds_in_ball(np.random.default_rng(seed), 2, count)

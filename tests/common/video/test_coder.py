@@ -25,8 +25,11 @@ from isthmus.common.errors import (
     SymbolMismatchError,
 )
 from isthmus.common.limits import Limits
-from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, CodedFrame, VideoCoder, VideoDecoder, residual_context
+from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.motion_field import MAX_VECTOR, BlockMode, MotionField, phases, spread
+from isthmus.common.video.residual import residual_context
 from isthmus.common.video.state import LatentState, References
 from isthmus.common.video.warp import warp
 
@@ -68,7 +71,7 @@ def expected_state(coder: VideoCoder, reference: LatentState, field: MotionField
     return (moved + 16 * r.astype(np.int64)).clip(low, high)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 5),
     st.integers(1, 20),
@@ -126,7 +129,7 @@ def test_round_trip(
     assert [state.serial for state in decoder.references.states] == [0, 255]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 3), st.integers(0, 2**32 - 1))
 def test_the_python_reference_gives_the_same(channels: int, seed: int) -> None:
     coder = tiny_video_coder.coder(channels, seed % 1000)
@@ -544,7 +547,7 @@ def test_packets_cut_anywhere_and_with_any_bit_flipped(scene: Scene) -> None:
     assert accepted <= damaged_count // 500  # a checksum of 2 bytes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 3), st.binary(max_size=30), st.integers(0, 2**32 - 1))
 def test_any_bytes_are_canonical_or_refused(kind: int, tail: bytes, seed: int) -> None:
     """Random sections under heads that are sound."""

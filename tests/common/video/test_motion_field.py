@@ -46,7 +46,7 @@ def oracle_prediction(field: Int32, row: int, column: int, axis: int) -> int:
     return sorted(n if n is not None else 0 for n in neighbours)[1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIDES, SIDES, st.integers(0, 2**32 - 1))
 def test_the_predictor_is_the_median_of_its_neighbours(height: int, width: int, seed: int) -> None:
     field = vectors(height, width, seed)
@@ -55,7 +55,7 @@ def test_the_predictor_is_the_median_of_its_neighbours(height: int, width: int, 
         assert predicted[row, column, axis] == oracle_prediction(field, row, column, axis)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIDES, SIDES, st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([3, 40, MAX_VECTOR]))
 def test_the_message_both_ways(height: int, width: int, seed: int, is_smooth: bool, most: int) -> None:
     modes = np.random.default_rng(seed).integers(0, 3, (height, width))
@@ -96,7 +96,7 @@ def oracle_phase(field: MotionField, row: int, column: int, block: int, fraction
     return int((exact + Fraction(1, 2)) // 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(1, 20),
     st.integers(1, 20),

@@ -47,7 +47,7 @@ def test_weights_at_every_phase() -> None:
     assert np.abs(tap_weights()[1:] - tap_weights()[:0:-1, ::-1]).max() <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 4),
     st.integers(1, 9),

@@ -19,7 +19,7 @@ from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, ManifestError, ReferenceMissingError
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoDecoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode
 from isthmus.data.video.files import open_video

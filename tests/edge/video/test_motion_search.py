@@ -13,7 +13,8 @@ from isthmus.common.errors import InputError
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame
-from isthmus.edge.video.motion_search import MAX_CELLS, CanvasShape, MotionSearch
+from isthmus.edge.video.canvas import MAX_CELLS, CanvasShape
+from isthmus.edge.video.motion_search import MotionSearch
 
 MANIFEST = VideoManifest(
     name="video-test-q1",

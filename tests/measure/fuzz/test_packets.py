@@ -11,7 +11,7 @@ from support import tiny_codec, tiny_image_coder
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.errors import InputError, PacketError
-from isthmus.common.image.coder import Adaptation
+from isthmus.common.image.side import Adaptation
 from isthmus.common.results import read_results, read_summary
 from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.fuzz.targets import image_target, run_fuzz, write_fuzz

@@ -47,7 +47,7 @@ def measured(zoo: Path, photos: Path) -> ImageMeasurement:
 
 def test_rows_are_what_a_reconstructor_says(measured: ImageMeasurement, zoo: Path, photos: Path) -> None:
     from isthmus.cloud.image.reconstruct import Reconstructor
-    from isthmus.common.image.coder import Adaptation
+    from isthmus.common.image.side import Adaptation
     from isthmus.data.image.files import read_image
     from isthmus.edge.image.encoder import ImageEncoder
 

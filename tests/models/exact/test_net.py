@@ -19,7 +19,7 @@ def layer_of(rng: np.random.Generator, inputs: int, outputs: int, top: int) -> t
     return quantize_hidden(weight, bias, np.full(inputs, 1024.0), 1024, np.full(outputs, 3.0), top)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), inputs=st.integers(1, 200), gain=st.floats(1e-3, 1e3))
 def test_hidden_layer_keeps_the_bound_and_the_values(seed: int, inputs: int, gain: float) -> None:
     rng = np.random.default_rng(seed)

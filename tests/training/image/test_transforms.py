@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from isthmus.command.main import app
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import Adaptation
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.cloud.image.reconstruct import Reconstructor
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.errors import IsthmusError, OverloadedError, RemoteError
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.limits import Limits
@@ -56,14 +56,14 @@ class ImageCodec:
 
     def reconstruct(
         self, data: bytes, *, wants_pixels: bool, save_to: Path | None = None
-    ) -> tuple[wire.FrameReconstruction | IsthmusError, wire.Timing]:
+    ) -> tuple[protocol.FrameReconstruction | IsthmusError, protocol.Timing]:
         """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given.
 
         Raises:
             OverloadedError: `stop` was called meanwhile.
         """
         start_s = middle_s = time.perf_counter()
-        outcome: wire.FrameReconstruction | IsthmusError
+        outcome: protocol.FrameReconstruction | IsthmusError
         try:
             symbols = self._reconstructor.decode(data)
             middle_s = time.perf_counter()
@@ -71,7 +71,7 @@ class ImageCodec:
             png = fast_png(image) if wants_pixels or save_to is not None else b""
             if save_to is not None:
                 _save(png, save_to)
-            outcome = wire.FrameReconstruction(
+            outcome = protocol.FrameReconstruction(
                 image.height, image.width, pixels_crc32(image), png if wants_pixels else b""
             )
         except OverloadedError:
@@ -89,7 +89,7 @@ class ImageAnswerer:
         self._bench = bench
         self._files = (f"{stream_id}-{index:06d}.png" for index in itertools.count())
 
-    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
         """The reconstruction of one packet."""
         (data,) = packets
         name = next(self._files)

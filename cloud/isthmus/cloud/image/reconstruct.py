@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import OverloadedError
-from isthmus.common.image.coder import ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.symbols import ImageSymbols
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image

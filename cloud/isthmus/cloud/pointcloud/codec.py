@@ -16,7 +16,7 @@ import numpy as np
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.cloud.pointcloud.classifier import Classifier
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import IsthmusError, RemoteError
 from isthmus.common.limits import Limits
@@ -63,7 +63,7 @@ class PointCloudCodec:
     def stop(self) -> None:
         """Nothing takes long."""
 
-    def infer(self, packets: Sequence[bytes], top_k: int) -> tuple[list[list[int] | IsthmusError], wire.Timing]:
+    def infer(self, packets: Sequence[bytes], top_k: int) -> tuple[list[list[int] | IsthmusError], protocol.Timing]:
         """For each packet its labels as they travel, or why it has none; one run of the network for all of them."""
         start_s = time.perf_counter()
         decoded: list[Symbols | IsthmusError] = []
@@ -98,7 +98,7 @@ class PointCloudAnswerer:
         self._bench = bench
         self._frame_cost_s = math.inf  # unknown: the first batch goes to the thread
 
-    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
         """Labels of each packet."""
         if self._frame_cost_s * len(packets) <= INLINE_BUDGET_S:
             outcomes, timing = self._codec.infer(packets, opening.top_k)

@@ -18,12 +18,13 @@ import numpy.typing as npt
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
 from isthmus.cloud.labels import top_labels
-from isthmus.common import wire
+from isthmus.common import protocol
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import IsthmusError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
-from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder, VideoDecoder
+from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
@@ -73,7 +74,7 @@ class VideoCodec:
 
     def infer(
         self, decoder: VideoDecoder, data: bytes, top_k: int, *, wants_state_crc32: bool = False
-    ) -> tuple[wire.FrameLabels | IsthmusError, wire.Timing]:
+    ) -> tuple[protocol.FrameLabels | IsthmusError, protocol.Timing]:
         """The labels of the next frame of a stream, or why it has none.
 
         Args:
@@ -83,13 +84,13 @@ class VideoCodec:
             wants_state_crc32: whether the labels shall tell the CRC-32 of the state.
         """
         start_s = middle_s = time.perf_counter()
-        outcome: wire.FrameLabels | IsthmusError
+        outcome: protocol.FrameLabels | IsthmusError
         try:
             state = decoder.decode(data).state
             middle_s = time.perf_counter()
             labels = top_labels(self.logits(state), top_k)
             crc32 = state.crc32() if wants_state_crc32 else -1
-            outcome = wire.FrameLabels(tuple(labels[0].tolist()), crc32)
+            outcome = protocol.FrameLabels(tuple(labels[0].tolist()), crc32)
         except RemoteError as error:
             outcome = error
         return outcome, elapsed(start_s, middle_s, time.perf_counter())
@@ -120,7 +121,7 @@ class VideoAnswerer:
         self._bench = bench
         self._decoder = codec.decoder()
 
-    async def answer(self, packets: Sequence[bytes], opening: wire.OpenStream) -> tuple[Outcomes, wire.Timing]:
+    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
         """Labels of one frame."""
         (data,) = packets
         outcome, timing = await self._bench.run(

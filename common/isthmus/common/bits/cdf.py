@@ -138,7 +138,7 @@ class CdfTables:
         return self.sizes - np.int32(self.has_escape)
 
     def frequencies(self, table: int) -> NDArray[np.int64]:
-        """Frequencies of one table, int64 `[sizes[table]]`."""
+        """Frequencies of one table, int64 ``[size]``."""
         row = self.cumulative[table, : self.sizes[table] + 1].astype(np.int64)
         return row[1:] - row[:-1]
 

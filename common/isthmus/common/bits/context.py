@@ -36,14 +36,9 @@ from numpy.typing import NDArray
 
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.prior import MAX_CHANNELS
-from isthmus.common.bits.range_coder import (
-    WINDOW,
-    ReferenceDecoder,
-    ReferenceEncoder,
-    compile_coder,
-    decode_error,
-    encode_error,
-)
+from isthmus.common.bits.range_coder import compile_coder
+from isthmus.common.bits.reference_coder import WINDOW, ReferenceDecoder, ReferenceEncoder, decode_error, encode_error
+from isthmus.common.bits.taps import LARGEST_MAGNITUDE, REACH, SUM_CHANNEL, check_taps
 from isthmus.common.errors import InputError
 
 try:
@@ -51,12 +46,6 @@ try:
 except ImportError:  # as in `range_coder`
     compiled = None  # type: ignore[assignment, unused-ignore]
 
-REACH = 2
-"""Largest vertical or horizontal distance of a tap."""
-LARGEST_MAGNITUDE = 15
-"""Magnitudes are clipped to this before they are weighed."""
-SUM_CHANNEL = -1
-"""As a tap's channel: the sum of clipped magnitudes over all channels coded before."""
 MAX_TAPS = 64
 MAX_CLASSES = 64
 
@@ -105,7 +94,7 @@ class ContextModel:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         self._check_shapes()
-        self._check_reach()
+        check_taps(self.order, self.first_tap, self.taps, self.given)
         arrays = (self.order, self.first_tap, self.taps, self.first_threshold, self.thresholds, self.first_table)
         context = compiled.Context(*arrays, self.given) if compiled is not None else None
         object.__setattr__(self, "_context", context)
@@ -298,22 +287,3 @@ class ContextModel:
         rising[inner[(inner > 0) & (inner < len(self.thresholds))] - 1] = True
         if not rising.all():
             raise InputError("thresholds: expected them to rise within each channel")
-
-    def _check_reach(self) -> None:
-        place = np.empty(len(self.order), np.int64)
-        place[self.order] = np.arange(len(self.order))
-        for channel in range(len(self.order)):
-            taps = self.taps[self.first_tap[channel] : self.first_tap[channel + 1]].astype(np.int64)
-            largest, in_row = 0, 0
-            for source, down, right, weight in taps.tolist():
-                if not -1 <= source < len(self.order) or max(abs(down), abs(right)) > REACH:
-                    raise InputError(f"channel {channel}: tap ({source}, {down}, {right}) reaches too far")
-                is_coded = source == SUM_CHANNEL or place[source] < place[channel]
-                if source == channel:
-                    is_coded = down < 0 or (down == 0 and right < 0)
-                    in_row += down == 0
-                if not is_coded:
-                    raise InputError(f"channel {channel}: tap ({source}, {down}, {right}) is coded later")
-                largest += abs(weight) * LARGEST_MAGNITUDE * (self.channels if source == SUM_CHANNEL else 1)
-            if largest >= 2**31 or in_row > REACH:
-                raise InputError(f"channel {channel}: expected activities within int32 and a tap a place")

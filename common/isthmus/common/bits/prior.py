@@ -19,14 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.common.bits.cdf import CdfTables
-from isthmus.common.bits.range_coder import (
-    IS_COMPILED,
-    ReferenceDecoder,
-    ReferenceEncoder,
-    compile_coder,
-    decode_error,
-    encode_error,
-)
+from isthmus.common.bits.range_coder import IS_COMPILED, compile_coder
+from isthmus.common.bits.reference_coder import ReferenceDecoder, ReferenceEncoder, decode_error, encode_error
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, ManifestError
 from isthmus.common.limits import MAX_SYMBOL_COUNT

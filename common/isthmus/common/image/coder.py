@@ -13,9 +13,7 @@ rebuilds some (`Synthesize`, `ScaleIndices`) is exact in integers too, and must 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +22,8 @@ from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.integer_softmax import synthesized_tables
 from isthmus.common.bits.packet import Packet, PacketType
-from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols, checksum_bytes, crc32
-from isthmus.common.bits.varint import decode_varint, encode_varint
-from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
+from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols, checksum_bytes
+from isthmus.common.errors import InputError, ManifestError, PacketError
 from isthmus.common.image.choice import EntryCounts, TableChoice
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.sections import (
@@ -39,7 +36,9 @@ from isthmus.common.image.sections import (
     table_indices,
     table_rows,
 )
+from isthmus.common.image.side import KIND_BITS, Adaptation, Side
 from isthmus.common.image.signal import IMAGE_LIMITS
+from isthmus.common.image.symbols import CodedImage, ImageSymbols
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
@@ -50,90 +49,8 @@ Synthesize = Callable[[Int32], Int32]
 ScaleIndices = Callable[[Int32], Int32]
 """h_s: z int32 [N, a, b] to the group of every latent, int32 [M, h, w]."""
 
-"""Of a decoder of images: 67 megapixels at 256 channels are 67 million symbols."""
-
 BIN_STRIDE = 8
 """Bins of the synthesized distributions for each position of q."""
-
-
-class Adaptation(StrEnum):
-    """Where the tables of the latents come from."""
-
-    AUTO = "auto"
-    """The cheapest of static, chosen and context; of an encoder only."""
-    STATIC = "static"
-    """Each group's first table."""
-    CHOSEN = "chosen"
-    """For each group the best of its candidates."""
-    SYNTHESIZED = "synthesized"
-    """Rebuilt from q by h_s,q."""
-    CONTEXT = "context"
-    """For each latent one of its channel's, by the latents coded before it."""
-
-
-KINDS = {1: Adaptation.CHOSEN, 2: Adaptation.SYNTHESIZED, 3: Adaptation.CONTEXT}
-KIND_BITS = 8
-_CONTEXT_SIDE = bytes((3,))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageSymbols:
-    """What a packet of an image says; the arrays are not copied, so that large images stay in memory once.
-
-    Attributes:
-        height, width: of the image in pixels.
-        y: int32 [M, h, w].
-        q: int32 [G] if chosen, [M_q, B/8] if synthesized, else None.
-        z: int32 [N, a, b], None without a hyperprior.
-        adaptation: any but `AUTO`.
-    """
-
-    height: int
-    width: int
-    y: Int32
-    q: Int32 | None
-    z: Int32 | None
-    adaptation: Adaptation
-
-    @property
-    def count(self) -> int:
-        """Number of symbols."""
-        return sum(part.size for part in self._parts())
-
-    def crc32(self) -> int:
-        """CRC-32 of q, z and y, as little-endian int32, one after another."""
-        crc = 0
-        for part in self._parts():
-            crc = crc32(part, crc)
-        return crc
-
-    def _parts(self) -> Iterator[Int32]:
-        return (part for part in (self.q, self.z, self.y) if part is not None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedImage:
-    """One packet, and what it was made of.
-
-    Attributes:
-        estimated_bits: ideal bits of all symbols, those of q and z included; framing and image size are not.
-        side_bits: bits of the side section after the image's size: what adaptation costs, 0 if static.
-    """
-
-    packet: Packet
-    symbols: ImageSymbols
-    estimated_bits: float
-    side_bits: int
-
-    @property
-    def payload_bits(self) -> int:
-        """Bits of the sections, without what the packet puts around them."""
-        return 8 * sum(map(len, self.packet.sections))
-
-    @property
-    def packet_bits(self) -> int:
-        """Bits of the whole packet."""
-        return 8 * self.packet.size_bytes
 
 
 class ImageCoder:
@@ -218,30 +135,32 @@ class ImageCoder:
             if q is not None:
                 raise InputError(f"q: expected none with adaptation {adaptation}")
             assert in_context is not None  # for the type checker: `_in_context` raised otherwise
-            side, (section, bits) = _CONTEXT_SIDE, in_context
+            side_of_q, (section, bits) = b"", in_context
         else:
             groups = self._groups(z, y.shape)
             counts = self._count(y, groups)
             if adaptation is Adaptation.SYNTHESIZED:
                 q = checked(q, self._q_shape(), "q")
                 assert self.tables.q_tables is not None  # for the type checker: there are bins
-                side = bytes((2,)) + encode_rows(q, self.tables.q_tables)
+                side_of_q = encode_rows(q, self.tables.q_tables)
                 tables, first = self._synthesized(q), np.arange(self.tables.groups, dtype=np.int32)
                 bits = entry_counts(q, self.tables.q_tables).bits(self.tables.q_tables) + counts.bits(tables)
             else:
-                side, q, bits = self._chosen(counts, adaptation, q)
+                side_of_q, q, bits = self._chosen(counts, adaptation, q)
                 tables, first = self.tables.tables, self._first if q is None else self._first + q
                 adaptation = Adaptation.STATIC if q is None else Adaptation.CHOSEN
-            if in_context is not None and in_context[1] + KIND_BITS <= bits + (KIND_BITS if side else 0):
-                adaptation, q, side, (section, bits) = Adaptation.CONTEXT, None, _CONTEXT_SIDE, in_context
+            kind_bits = 0 if adaptation is Adaptation.STATIC else KIND_BITS
+            if in_context is not None and in_context[1] + KIND_BITS <= bits + kind_bits:
+                adaptation, q, side_of_q, (section, bits) = Adaptation.CONTEXT, None, b"", in_context
             else:
                 section = range_coder.encode(y.ravel(), table_indices(first, groups, y.shape), tables)
         estimated_bits += bits
         sections.append(section)
-        sections.insert(0, encode_varint(height) + encode_varint(width) + side)
+        side = Side(height, width, adaptation, side_of_q)
+        sections.insert(0, side.to_bytes())
         symbols = ImageSymbols(height, width, y, q, z, adaptation)
         packet = Packet(PacketType.INTRA, tuple(sections), checksum_bytes(symbols.crc32(), size_bytes))
-        return CodedImage(packet, symbols, estimated_bits, 8 * len(side))
+        return CodedImage(packet, symbols, estimated_bits, side.bits)
 
     def decode(self, data: bytes, limits: Limits = IMAGE_LIMITS) -> ImageSymbols:
         """The symbols of a packet; nothing is allocated for them before their number is known to be within limits.
@@ -260,7 +179,8 @@ class ImageCoder:
                 f"{manifest.name} writes, got {packet.type.name.lower()} with {packet.signal_count} signals in "
                 f"{len(packet.sections)} sections"
             )
-        height, width, adaptation, q_bytes = _read_side(packet.sections[0])
+        side = Side.from_bytes(packet.sections[0])
+        height, width, adaptation = side.height, side.width, side.adaptation
         shape, z_shape = manifest.latent_shape(height, width), manifest.hyper_shape(height, width)
         q_count = self.tables.groups if adaptation is Adaptation.CHOSEN else 0
         if adaptation is Adaptation.SYNTHESIZED:
@@ -274,10 +194,10 @@ class ImageCoder:
                 raise PacketError(
                     f"section 0: expected tables of another kind, {manifest.name} has no contexts, got kind 3"
                 )
-            if q_bytes:
-                raise PacketError(f"section 0: expected nothing after kind 3, got {len(q_bytes)} bytes")
+            if side.q:
+                raise PacketError(f"section 0: expected nothing after kind 3, got {len(side.q)} bytes")
         limits.check_symbol_count(product(shape) + product(z_shape) + q_count)
-        q = self._decode_q(q_bytes, adaptation)
+        q = self._decode_q(side.q, adaptation)
         z = None
         if self.tables.z_tables is not None:
             with named("section 1, z"):
@@ -301,7 +221,7 @@ class ImageCoder:
     def _chosen(
         self, counts: EntryCounts, adaptation: Adaptation, q: Int32 | None
     ) -> tuple[bytes, Int32 | None, float]:
-        """(side information, choice or None for static, ideal bits of latents and choice)."""
+        """(section of the choice, choice or None for static, ideal bits of latents and choice)."""
         self._choice = self._choice or TableChoice(self.tables)
         costs = self._choice.costs(counts)
         static_bits = sum(float(cost[0]) for cost in costs) + counts.escape_bits
@@ -318,11 +238,11 @@ class ImageCoder:
             if not q.any() or (q < 0).any() or (q >= self.tables.candidate_counts).any():
                 raise InputError("q: expected a candidate of each group, and not the first in all")
         sent = Symbols(q[None])
-        side = bytes((1,)) + self.tables.choice.encode(sent)
+        section = self.tables.choice.encode(sent)
         bits = sum(float(cost[table]) for cost, table in zip(costs, q.tolist(), strict=True)) + counts.escape_bits
-        if adaptation is Adaptation.AUTO and bits + 8 * len(side) >= static_bits:
+        if adaptation is Adaptation.AUTO and bits + KIND_BITS + 8 * len(section) >= static_bits:
             return b"", None, static_bits
-        return side, q, bits + float(self.tables.choice.estimated_bits(sent)[0])
+        return section, q, bits + float(self.tables.choice.estimated_bits(sent)[0])
 
     def _in_context(self, y: Int32, adaptation: Adaptation) -> tuple[bytes, float] | None:
         """(section of y, its ideal bits) by the context model, if the adaptation asks for it."""
@@ -372,18 +292,3 @@ class ImageCoder:
         if groups is None:
             return entry_counts(y, self._static)
         return EntryCounts(self._static.offsets, self._static.sizes).add_indexed(y.ravel(), groups.ravel())
-
-
-def _read_side(section: bytes) -> tuple[int, int, Adaptation, bytes]:
-    """(height, width, adaptation, section of q) of the side section."""
-    height, at = decode_varint(section, 0, "image height in section 0")
-    width, at = decode_varint(section, at, "image width in section 0")
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise PacketError(f"section 0: expected an image with sides of 1 to {MAX_SIDE}, got {height} x {width}")
-    if height * width > MAX_PIXELS:
-        raise LimitExceededError(f"section 0: expected an image of at most {MAX_PIXELS} pixels, got {height} x {width}")
-    if at == len(section):
-        return height, width, Adaptation.STATIC, b""
-    if section[at] not in KINDS:
-        raise PacketError(f"section 0: expected tables of kind 1 to 3 at byte {at}, got {section[at]}")
-    return height, width, KINDS[section[at]], section[at + 1 :]

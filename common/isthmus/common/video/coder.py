@@ -13,79 +13,32 @@ Implements BITSTREAM.md §6.3 and §9.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import checksum_bytes, crc32
-from isthmus.common.bits.varint import decode_varint, encode_varint
 from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
 from isthmus.common.image.sections import checked, named
 from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
+from isthmus.common.video.frames import CodedFrame, DecodedFrame
+from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.residual import residual_context
 from isthmus.common.video.signal import VIDEO_LIMITS
-from isthmus.common.video.state import LatentState, References, check_serial, find_reference
+from isthmus.common.video.state import LatentState, check_serial, find_reference
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp
 
 Int32 = NDArray[np.int32]
 
-"""Of a decoder of videos."""
 MAX_BLOCKS = 1 << 16
 """Most motion blocks of a frame."""
 MAX_PLACES = 1 << 20
 """Most latents of a frame in one channel, h * w."""
-SMOOTH_FLAG = 0x01
-MOTION_HEAD_SIZE_BYTES = 3
-GIVEN_MODES = np.array([0, 15, 8], np.int32)
-"""What the contexts of a residual are given for each `BlockMode`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedFrame:
-    """One packet, and the state that it leads to on both sides.
-
-    Attributes:
-        estimated_bits: ideal bits of all symbols; headers and framing are not among them.
-        motion_bits, residual_bits: of the sections of a predicted frame; both 0 for a key frame.
-    """
-
-    packet: Packet
-    state: LatentState
-    is_key: bool
-    estimated_bits: float
-    motion_bits: int
-    residual_bits: int
-
-    @property
-    def packet_bits(self) -> int:
-        """Bits of the whole packet."""
-        return 8 * self.packet.size_bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedFrame:
-    """What a packet says.
-
-    Attributes:
-        state: of the frame.
-        is_key: whether it refers to nothing but itself.
-        field: its motion, None for a key frame.
-        residual: int32 `[M, h, w]`, None where none was sent.
-        reference_serial: of the state it was predicted from, None for a key frame.
-        symbol_count: of all that was coded.
-    """
-
-    state: LatentState
-    is_key: bool
-    field: MotionField | None
-    residual: Int32 | None
-    reference_serial: int | None
-    symbol_count: int
 
 
 class VideoCoder:
@@ -127,10 +80,10 @@ class VideoCoder:
             )
         check_serial(serial)
         section, bits = self.tables.intra.encode_measured(y)
-        side = bytes((serial,)) + encode_varint(height) + encode_varint(width)
-        packet = Packet(PacketType.INTRA, (side, section), self._checksum(y, checksum_size_bytes))
+        head = KeyHead(serial, height, width).to_bytes()
+        packet = Packet(PacketType.INTRA, (head, section), self._checksum(y, checksum_size_bytes))
         return CodedFrame(
-            packet, _key_state(y, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
+            packet, LatentState.of_key(y, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
         )
 
     def predict(self, reference: LatentState, field: MotionField) -> Int32:
@@ -180,7 +133,7 @@ class VideoCoder:
         )
         if not self._is_within(r, -self._most_residual, self._most_residual):
             raise InputError(f"residual: expected values within {self._most_residual}, got {r.min()} to {r.max()}")
-        head = bytes((serial, reference.serial, SMOOTH_FLAG if field.is_smooth else 0))
+        head = MotionHead(serial, reference.serial, field.is_smooth).to_bytes()
         message, bits = self.tables.motion.encode_measured(field.message())
         sections = [head + message]
         if field.modes.any():
@@ -228,7 +181,8 @@ class VideoCoder:
 
     def _decode_intra(self, packet: Packet, limits: Limits) -> DecodedFrame:
         manifest = self.manifest
-        serial, height, width = _read_side(packet.sections[0])
+        head = KeyHead.from_bytes(packet.sections[0])
+        height, width = head.height, head.width
         fixed = (manifest.latent_height, manifest.latent_width)
         if any(fixed) and (height, width) != fixed:
             raise PacketError(f"section 0: expected latents {fixed[0]} x {fixed[1]}, got {height} x {width}")
@@ -245,25 +199,25 @@ class VideoCoder:
         if packet.checksum:
             packet.verify_crc32(crc32(y))
         return DecodedFrame(
-            _key_state(y, serial), is_key=True, field=None, residual=None, reference_serial=None, symbol_count=count
+            LatentState.of_key(y, head.serial),
+            is_key=True,
+            field=None,
+            residual=None,
+            reference_serial=None,
+            symbol_count=count,
         )
 
     def _decode_predicted(self, packet: Packet, references: Sequence[LatentState], limits: Limits) -> DecodedFrame:
-        head = packet.sections[0][:MOTION_HEAD_SIZE_BYTES]
-        if len(head) < MOTION_HEAD_SIZE_BYTES:
-            raise PacketError(f"section 0: expected serial, reference and flags in 3 bytes, got {len(head)}")
-        serial, reference_serial, flags = head
-        if flags & ~SMOOTH_FLAG:
-            raise PacketError(f"section 0: expected the reserved flags at byte 2 to be zero, got {flags:#04x}")
-        reference = find_reference(references, reference_serial)
+        head, motion = MotionHead.from_bytes(packet.sections[0])
+        reference = find_reference(references, head.reference_serial)
         shape = self._check_reference(reference)
         grid = self.block_grid(*shape[1:])
         count = MOTION_CHANNELS * grid[0] * grid[1]
         limits.check_symbol_count(count + int(np.prod(shape, dtype=np.int64)))
         with named("section 0, motion"):
-            message = self.tables.motion.decode(packet.sections[0][MOTION_HEAD_SIZE_BYTES:], *grid)
+            message = self.tables.motion.decode(motion, *grid)
             try:
-                field = MotionField.from_message(message, is_smooth=bool(flags))
+                field = MotionField.from_message(message, is_smooth=head.is_smooth)
             except InputError as error:
                 raise PacketError(str(error)) from error
         has_residual = bool(field.modes.any())
@@ -283,11 +237,16 @@ class VideoCoder:
                         f"expected values within {self._most_residual}, got {residual.min()} to {residual.max()}"
                     )
                 count += shape[0] * int(mask.sum())
-        state = self._next(predicted, residual, serial)
+        state = self._next(predicted, residual, head.serial)
         if packet.checksum:
             packet.verify_crc32(state.crc32())
         return DecodedFrame(
-            state, is_key=False, field=field, residual=residual, reference_serial=reference_serial, symbol_count=count
+            state,
+            is_key=False,
+            field=field,
+            residual=residual,
+            reference_serial=head.reference_serial,
+            symbol_count=count,
         )
 
     def _next(self, predicted: Int32, residual: Int32 | None, serial: int) -> LatentState:
@@ -332,63 +291,3 @@ class VideoCoder:
     @staticmethod
     def _is_within(values: Int32, low: int, high: int) -> bool:
         return bool(int(values.min()) >= low and int(values.max()) <= high)
-
-
-def residual_context(predicted: Int32, field: MotionField, block: int) -> tuple[Int32, NDArray[np.bool_]]:
-    """What is known of a residual before it is coded, for its contexts.
-
-    Args:
-        predicted: the fine prediction, int32 `[M, h, w]`.
-        field: modes and vectors.
-        block: B.
-
-    Returns:
-        The given channels, int32 `[1 + M, h, w]`: the blocks' modes as `GIVEN_MODES` says, and the prediction in whole
-        steps; and which latents have a residual, bool `[h, w]`.
-    """
-    modes = spread(field.modes, predicted.shape[1], predicted.shape[2], block)
-    whole = (predicted + (1 << (FINE_BITS - 1))) >> FINE_BITS
-    return np.concatenate([GIVEN_MODES[modes][None], whole]), modes != BlockMode.PREDICTED
-
-
-class VideoDecoder:
-    """Decodes the packets of one stream, in order. A frame that fails leaves the references as they were.
-
-    Args:
-        coder: of the codec.
-        limits: what is refused before anything is allocated for it.
-    """
-
-    def __init__(self, coder: VideoCoder, limits: Limits = VIDEO_LIMITS) -> None:
-        self._coder, self._limits = coder, limits
-        self.references = References()
-
-    def decode(self, data: bytes) -> DecodedFrame:
-        """The next frame.
-
-        Raises:
-            PacketError, ReferenceMissingError, LimitExceededError, SymbolMismatchError: as `VideoCoder.decode` says.
-        """
-        packet = Packet.from_bytes(data, self._limits)
-        frame = self._coder.decode(packet, self.references.states, self._limits)
-        self.references.add(frame.state, is_key=frame.is_key)
-        return frame
-
-
-def _read_side(section: bytes) -> tuple[int, int, int]:
-    """(serial, height, width) of a key frame's first section."""
-    if not section:
-        raise PacketError("section 0: expected a serial at byte 0, got no bytes")
-    height, at = decode_varint(section, 1, "latents' height in section 0")
-    width, at = decode_varint(section, at, "latents' width in section 0")
-    if at != len(section):
-        raise PacketError(f"section 0: expected nothing after the width, got {len(section) - at} bytes")
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise PacketError(f"section 0: expected latents with sides of 1 to {MAX_SIDE}, got {height} x {width}")
-    return section[0], height, width
-
-
-def _key_state(y: Int32, serial: int) -> LatentState:
-    values = y << FINE_BITS
-    values.flags.writeable = False
-    return LatentState(values, serial)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.common.coded import Coded
-from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage
 from isthmus.common.signals import Image
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.image.encoder import ImageEncoder

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE, SideAnalysis

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE
+from isthmus.common.image.symbols import CodedImage
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos

@@ -15,20 +15,21 @@ from pathlib import Path
 
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, MessageError
-from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.quality import psnr_rgb_db
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE
+from isthmus.common.image.symbols import CodedImage
+from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
-from isthmus.common.wire import FrameReconstruction
 from isthmus.data.image.files import image_paths, read_image
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names
 from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
 from isthmus.edge.job import Job, Packed, failure_row, sending
 from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 
 # The cloud and the edge at work at once, and one image in between.

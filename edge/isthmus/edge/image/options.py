@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from isthmus.common.options import option
 
-# `isthmus.common.image.coder.Adaptation`, without what it imports; a test holds them equal.
+# `isthmus.common.image.side.Adaptation`, without what it imports; a test holds them equal.
 ADAPTATIONS = ("auto", "static", "chosen", "synthesized", "context")
 
 

@@ -18,7 +18,6 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.tasks import Labels, Task
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
@@ -26,6 +25,7 @@ from isthmus.edge.pointcloud.coding import read_thinned
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.result import FrameResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.data.video.libraries import import_cv2
-from isthmus.edge.video.motion_search import CanvasShape, block_means
+from isthmus.edge.video.canvas import CanvasShape, block_means
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -39,7 +39,8 @@ def block_damage(current: UInt8, held: UInt8, shape: CanvasShape, block_latents:
     if shape.block_cells > side:
         size = (shape.block_columns * side, shape.block_rows * side)
         difference = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
-    damage: Float32 = block_means(np.abs(difference), shape) / np.float32(contrast(current))
+    means = block_means(np.abs(difference), shape.block_rows, shape.block_columns)
+    damage: Float32 = means / np.float32(contrast(current))
     return damage
 
 

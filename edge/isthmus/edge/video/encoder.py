@@ -25,23 +25,22 @@ from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError, ManifestError
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import VideoFrame
-from isthmus.common.video.coder import CodedFrame, VideoCoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.state import SERIALS, LatentState
 from isthmus.common.video.tables import VideoTables
-from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.codec_vectors import CodecVectors
 from isthmus.data.video.libraries import import_cv2
 from isthmus.data.video.source import SourceFrame
+from isthmus.edge.video.canvas import CanvasShape
 from isthmus.edge.video.damage import block_damage
-from isthmus.edge.video.motion_search import CanvasShape, MotionSearch
+from isthmus.edge.video.modes import choose_modes
+from isthmus.edge.video.motion_search import MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.frame_size import fitted
-
-MIN_ENERGY = 0.1
-"""Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -228,7 +227,7 @@ class VideoEncoder:
         """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
         y = self.latents(frame)
         predicted = self._coder.predict(reference, field)
-        modes, residual = self._choose(y, predicted)
+        modes, residual = choose_modes(y, predicted, self.policy, self.manifest.block_latents)
         analysed_s = time.perf_counter()
         coded_field = field.with_modes(modes)
         coded = self._coder.encode_predicted(reference, coded_field, residual if modes.any() else (), self._serial)
@@ -239,33 +238,6 @@ class VideoEncoder:
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
         return _encoded(coded, coded_field, "", damage, (*at_s, analysed_s), network_runs=True)
-
-    def _choose(self, y: Int32, predicted: Int32) -> tuple[Int32, Int32]:
-        """Modes int32 `[bh, bw]` and residual int32 `[M, h, w]` by the latents' true errors and by bits."""
-        policy, block = self.policy, self.manifest.block_latents
-        _, height, width = y.shape
-        error = (y << FINE_BITS) - predicted
-        magnitude = np.abs(error)
-        # Smaller than the dead zone is 0; above it the nearest step, or the one below where that is nearly as near.
-        residual = (magnitude + round((1 - policy.deadzone) * (1 << FINE_BITS))) >> FINE_BITS
-        sizes = _block_sums(residual.sum(0), block)
-        residual_bits, intra_bits = (_block_sums(_rough_bits(values), block) for values in (residual, np.abs(y)))
-        # Means over blocks, the last ones of a row or column being smaller.
-        count = _block_sums(np.ones((height, width), np.int32), block) * len(y)
-        squares = np.square(error, dtype=np.float32).sum(0)
-        energy = max(float(np.square(y, dtype=np.float32).mean()), MIN_ENERGY) * (1 << FINE_BITS) ** 2
-        is_due = (_block_sums(squares, block) / count > policy.latent_error**2 * energy) & (sizes > 0)
-        modes = np.where(is_due, np.where(intra_bits < residual_bits, BlockMode.INTRA, BlockMode.RESIDUAL), 0)
-        modes = modes.astype(np.int32)
-        if not is_due.any():
-            return modes, np.zeros_like(y)
-        everywhere = spread(modes, height, width, block)
-        np.negative(residual, out=residual, where=error < 0)
-        residual *= everywhere == BlockMode.RESIDUAL
-        is_intra = everywhere == BlockMode.INTRA
-        if is_intra.any():
-            residual[:, is_intra] = y[:, is_intra]
-        return modes, residual
 
     def _vectors(self, frame: VideoFrame) -> CodecVectors | None:
         """The video's own vectors, where they lead from what the reference stands for."""
@@ -307,19 +279,3 @@ def _encoded(
         coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, field, cause, damage, network_runs
     )
     return Coded(coded.packet, Timing(steps), detail, lambda: np.array([coded.estimated_bits]))
-
-
-_ROUGH_BITS = np.concatenate(([0.1], 2.1 + 2 * np.log2(1 + np.arange(1, 256)))).astype(np.float32)
-
-
-def _rough_bits(sizes: Int32) -> Float32:
-    """About how many bits latents of so large magnitudes take at each place, `[M, h, w]` to float32 `[h, w]`."""
-    bits: Float32 = _ROUGH_BITS.take(sizes, mode="clip").sum(0)
-    return bits
-
-
-def _block_sums(values: npt.NDArray[np.generic], block: int) -> Float32:
-    """Sums over blocks of `[h, w]`, float32 `[bh, bw]`."""
-    rows, columns = (np.arange(0, side, block) for side in values.shape)
-    sums: Float32 = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1).astype(np.float32)
-    return sums

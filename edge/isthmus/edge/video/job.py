@@ -25,11 +25,11 @@ from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame, VideoSource
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure
 from isthmus.edge.job import Job, Packed
 from isthmus.edge.report import Column, Report, Row, error_fields, open_report, task_columns
+from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.edge.video.coding import open_encoder
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder

@@ -1,9 +1,8 @@
 """Motion between two frames, found in pixels and said in latents.
 
-Theory of operation. A frame's luma is averaged down to a small canvas: whole cells of pixels, a whole number of them
-along each side of a motion block, at most `MAX_CELLS` in all. Dense inverse search (OpenCV's DIS, a patch matcher with
-gradient descent) gives a vector for each cell, to about a tenth of a pixel; or the video carries vectors, and no search
-is made. The median over a block is its proposal, rounded to the steps that the codec codes.
+Theory of operation. Both frames are averaged down to a small `canvas`. Dense inverse search (OpenCV's DIS, a patch
+matcher with gradient descent) gives a vector for each cell, to about a tenth of a pixel; or the video carries vectors,
+and no search is made. The median over a block is its proposal, rounded to the steps that the codec codes.
 
 Then a few candidates of each block compete by what they leave and what they cost, J = mean |current - warped reference|
 + lambda * bits: the one proposed, no motion, the frame's commonest motion, and what the coder would predict from the
@@ -26,13 +25,11 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField, block_grid, predicted_vectors
 from isthmus.data.video.codec_vectors import CELL_PIXELS, CodecVectors
 from isthmus.data.video.libraries import import_cv2
+from isthmus.edge.video.canvas import CanvasShape, block_means
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
-
-MAX_CELLS = 15_000
-"""Of a canvas: the search costs about 0.08 ms for a thousand cells."""
 
 MIN_SIDE_CELLS = 12
 """Canvases with a shorter side hold too little to search; their motion is taken to be none."""
@@ -45,42 +42,6 @@ MAX_SIDE_CELLS = 4_000
 
 PASSES = 2
 """How often half of the blocks choose anew, as the prediction from neighbours changes with their choice."""
-
-
-@dataclass(frozen=True, slots=True)
-class CanvasShape:
-    """How pixels, cells, latents and blocks lie over each other.
-
-    Attributes:
-        block_rows, block_columns: of the motion field.
-        block_pixels: side of a block in pixels.
-        block_cells: side of a block in cells.
-    """
-
-    block_rows: int
-    block_columns: int
-    block_pixels: int
-    block_cells: int
-
-    @property
-    def rows(self) -> int:
-        """Of cells."""
-        return self.block_rows * self.block_cells
-
-    @property
-    def columns(self) -> int:
-        """Of cells."""
-        return self.block_columns * self.block_cells
-
-    @classmethod
-    def of(cls, block_rows: int, block_columns: int, block_pixels: int) -> CanvasShape:
-        """The finest canvas whose cells are not too many."""
-        most = (MAX_CELLS / (block_rows * block_columns)) ** 0.5
-        cells = block_pixels // 2 if block_pixels % 2 == 0 else block_pixels  # two pixels a cell lose nothing
-        while cells > max(most, 1):
-            # Whole pixels a cell are averaged fastest, and keep cells alike.
-            cells = cells // 2 if cells % 2 == 0 else max(1, int(most))
-        return cls(block_rows, block_columns, block_pixels, cells)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,17 +210,7 @@ class MotionSearch:
         cv2, count = self._cv2, len(fields)
         moved = self._moved(reference, fields, shape, cv2.INTER_NEAREST, cv2.INTER_LINEAR)
         left = cv2.absdiff(moved, cv2.repeat(current, count, 1))
-        return _block_means(left, count * shape.block_rows, shape.block_columns).reshape(fields.shape[:3])
-
-
-def block_means(values: UInt8 | Float32, shape: CanvasShape) -> Float32:
-    """Mean over each block of a canvas, float32 [block rows, block columns]."""
-    return _block_means(values, shape.block_rows, shape.block_columns)
-
-
-def _block_means(values: UInt8 | Float32, rows: int, columns: int) -> Float32:
-    cv2 = import_cv2()
-    return np.asarray(cv2.resize(values.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        return block_means(left, count * shape.block_rows, shape.block_columns).reshape(fields.shape[:3])
 
 
 def _field(vectors: Int32, *, is_smooth: bool) -> MotionField:

@@ -22,8 +22,8 @@ from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, ReferenceMissingError
 from isthmus.common.signals import VideoFrame
 from isthmus.common.video.state import LatentState, References
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
+from isthmus.edge.result import FrameResult
 from isthmus.edge.video.encoder import FrameDetail
 
 WINDOW = 6  # frames in flight

@@ -26,8 +26,9 @@ from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.integer_softmax import synthesized_tables
 from isthmus.common.errors import InputError, ManifestError
-from isthmus.common.image.coder import Adaptation, CodedImage
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.common.results import Provenance

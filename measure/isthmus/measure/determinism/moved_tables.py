@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.errors import PacketError, SymbolMismatchError
-from isthmus.common.image.coder import Adaptation, CodedImage, ImageCoder, ImageSymbols
+from isthmus.common.image.coder import ImageCoder
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage, ImageSymbols
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.runtime.integer_half import open_scale_indices, open_synthesis

@@ -17,7 +17,7 @@ from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
-from isthmus.edge.call import FrameResult
+from isthmus.edge.result import FrameResult
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.determinism.runtimes import open_reference
@@ -38,7 +38,7 @@ class PythonContext(ContextModel):
         given: Int32 | None = None,
         mask: npt.NDArray[np.bool_] | None = None,
     ) -> Int32:
-        """Latents `[channels, height, width]`, as of the base."""
+        """As of the base: latents ``[channels, height, width]``."""
         return self.decode_reference(section, height, width, *self._known(given, mask, (height, width)))
 
 

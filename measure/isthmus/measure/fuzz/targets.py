@@ -11,8 +11,10 @@ import numpy as np
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES, Symbols
 from isthmus.common.errors import InputError
-from isthmus.common.image.coder import Adaptation, ImageCoder, ImageSymbols
+from isthmus.common.image.coder import ImageCoder
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import ImageSymbols
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.pointcloud.coder import Decoder
 from isthmus.common.pointcloud.manifest import PointCloudManifest

@@ -161,7 +161,7 @@ def decode_picture(data: bytes) -> UInt8:
 
 
 def ms_ssim_or_nan(original: UInt8, reconstruction: UInt8) -> float:
-    """MS-SSIM of pixels `[height, width, 3]`, or nan where the picture is too small to have one."""
+    """MS-SSIM of pictures ``[height, width, 3]``, or nan where they are too small to have one."""
     return float("nan") if min(original.shape[:2]) < MIN_MS_SSIM_SIDE else ms_ssim(original, reconstruction)
 
 

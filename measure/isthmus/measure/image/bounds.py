@@ -40,7 +40,7 @@ def ideal_bits(values: npt.NDArray[np.int32], groups: npt.NDArray[np.int32]) -> 
 
 
 def plain_bits(values: npt.NDArray[np.int32], groups: npt.NDArray[np.int32]) -> float:
-    """Bits of values `[n]`, each of one of the groups `[n]`, under Laplace tables, the tables' numbers among them."""
+    """Bits of values ``[n]`` in their groups ``[n]`` under Laplace tables, the tables' numbers among them."""
     present, counts = _histograms(values, groups)
     tables = laplace_tables()
     cost = tables.bits(present[None, :], np.arange(tables.count)[:, None])

@@ -84,7 +84,7 @@ class ImageComparison:
 def codec_curve(points: Sequence[ImageCodecPoint], kind: str, pixel_counts: Float64) -> ImageCurve | None:
     """The qualities of one family that have bits of a kind (an adaptation, ideal, plain); None where none has.
 
-    `pixel_counts` is of each image, `[images]`.
+    `pixel_counts` is float64 ``[images]``.
     """
     found = [(p, bits) for p in points if (bits := p.bits(kind)) is not None]
     if not found:
@@ -101,7 +101,7 @@ def curve_name(family: str, kind: str) -> str:
 
 
 def baseline_curves(sweeps: Mapping[str, Sequence[BaselinePoint]], pixel_counts: Float64) -> dict[str, ImageCurve]:
-    """One curve a baseline, of images with these pixel counts `[images]`."""
+    """One curve a baseline; `pixel_counts` is float64 ``[images]``."""
     return {
         name: ImageCurve(name, np.stack([p.bits / pixel_counts for p in points]), np.stack([p.psnr_db for p in points]))
         for name, points in sweeps.items()

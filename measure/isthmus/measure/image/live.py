@@ -20,16 +20,17 @@ import numpy.typing as npt
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError
-from isthmus.common.image.coder import Adaptation, CodedImage, ImageSymbols
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.quality import UInt8, psnr_rgb_db
+from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage, ImageSymbols
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.data.image.files import read_image
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE
+from isthmus.edge.result import FrameResult
 from isthmus.measure.curve import Float64
 from isthmus.measure.image.baselines import ms_ssim_or_nan
 from isthmus.measure.image.bounds import ideal_bits, plain_bits

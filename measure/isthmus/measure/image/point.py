@@ -60,7 +60,7 @@ class AdaptationRow:
 
     @property
     def excess_bits(self) -> Float64:
-        """Coded bits above the estimate, of each image: `[images]`."""
+        """Coded bits above the estimate, float64 ``[images]``."""
         return self.coded_bits - self.estimated_bits
 
 
@@ -109,7 +109,7 @@ class ImageCodecPoint:
         return next((row for row in self.rows if row.adaptation == adaptation), None)
 
     def bits(self, kind: str) -> Float64 | None:
-        """Bits of each image `[images]` as they are compared: packets of an adaptation, or the ideal or plain ones."""
+        """Bits as they are compared, float64 ``[images]``: packets of an adaptation, or the ideal or plain ones."""
         if kind in (IDEAL, PLAIN):
             found = self.ideal_bits if kind == IDEAL else self.plain_bits
             return found if np.isfinite(found).all() else None

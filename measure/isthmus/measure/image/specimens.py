@@ -91,7 +91,7 @@ def take_specimens(folder: Path, images: ImageSet, address: str, count: int = SP
 
 
 def jpeg_of_size(pixels: UInt8, size_bytes: int) -> bytes:
-    """The JPEG file of pixels `[height, width, 3]` of the highest quality that is no longer, else the shortest."""
+    """The JPEG file of pixels ``[height, width, 3]`` of the best quality that is no longer; else the shortest."""
     low, high = 1, 95
     best = encode_picture(CODECS["jpeg"], pixels, low)
     while low < high:

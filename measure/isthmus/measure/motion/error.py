@@ -147,7 +147,7 @@ def measure_dense(
 
     A network run on the picture cropped 0 to stride - 1 pixels further down and right gives its tensor at every pixel,
     as if it did not drop samples. What is left when that is warped is no fault of the sampling: filters that see a
-    turned or stretched picture, and the frame's own resampling.
+    turned or stretched picture, and the frame's own resampling. Pictures are uint8 ``[height, width, 3]``.
     """
     sums: dict[tuple[str, str], list[tuple[float, float]]] = {}
     by_picture: dict[int, list[Job]] = {}

@@ -55,7 +55,7 @@ class AffineMap:
         return cls(((float(m[0, 0]), float(m[0, 1])), (float(m[1, 0]), float(m[1, 1]))), shift)
 
     def source(self, x: Float64, y: Float64, centre: tuple[float, float]) -> tuple[Float64, Float64]:
-        """Where the places x `[…]`, y `[…]` come from, in the same unit as `centre` (x, y) and the shift."""
+        """Where the places x and y, both ``[...]``, come from, in the unit of `centre` (x, y) and the shift."""
         (a, b), (c, d) = self.matrix
         u, v = x - centre[0], y - centre[1]
         return a * u + b * v + centre[0] + self.shift[0], c * u + d * v + centre[1] + self.shift[1]
@@ -99,7 +99,7 @@ def sweep_map(panel: str, x: float) -> AffineMap:
 
 
 def square_picture(pixels: UInt8) -> UInt8:
-    """Any picture `[height, width, 3]` as one `[256, 256, 3]`: the shorter side resized, the middle cropped."""
+    """Any picture ``[height, width, 3]`` as one ``[256, 256, 3]``: the shorter side resized, the middle cropped."""
     height, width = pixels.shape[:2]
     if (height, width) == (PICTURE_SIDE, PICTURE_SIDE):
         return pixels

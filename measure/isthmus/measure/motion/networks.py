@@ -60,7 +60,7 @@ def _network(word: str, weights: Path, codecs: Sequence[Path]) -> TappedNetwork:
 def ablation(
     folder: Path, labelled: Path | None, pictures: Sequence[UInt8], effort: MotionEffort, track: Track
 ) -> list[AblationResult]:
-    """Every small network whose checkpoint is in the folder, on pictures `[height, width, 3]`. Needs torch.
+    """Every small network whose checkpoint is in the folder, on pictures uint8 ``[height, width, 3]``. Needs torch.
 
     Raises:
         InputError: none is there.

@@ -36,7 +36,7 @@ REACH_PX = 24.0
 def measure_network(
     network: TappedNetwork, pictures: Sequence[UInt8], effort: MotionEffort, track: Track
 ) -> list[TapResult]:
-    """Everything of one network, on pictures `[height, width, 3]`, sRGB."""
+    """Everything of one network, on pictures uint8 ``[height, width, 3]``."""
     if not pictures:
         raise InputError("expected pictures, got none")
     maps = random_maps(effort.maps, effort.seed)
@@ -90,7 +90,7 @@ def measure_ablation(
     effort: MotionEffort,
     track: Track,
 ) -> AblationResult:
-    """One small network: after each of its halvings, and at y, on pictures `[height, width, 3]`, sRGB."""
+    """One small network, on pictures uint8 ``[height, width, 3]``: after each of its halvings, and at y."""
     maps = random_maps(effort.ablation_maps, effort.seed)
     jobs = [Job(i % min(len(pictures), 128), motion, "random") for i, motion in enumerate(maps)]
     y = network.taps[-1]

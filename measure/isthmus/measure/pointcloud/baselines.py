@@ -66,11 +66,11 @@ class InputCodec(Protocol):
     def point_counts(self) -> tuple[int, ...]: ...
 
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
-        """Codes the points `[P, 3]` of one cloud on a grid of so many bits an axis, and decodes them again."""
+        """One cloud, points float64 ``[P, 3]``."""
 
 
 def draw_order(stored: int, seed: int = DRAW_SEED) -> npt.NDArray[np.int64]:
-    """One permutation `[stored]` of the stored points for all shapes; its first P are the draw of P points."""
+    """One permutation ``[stored]`` of the stored points for all shapes; its first P are the draw of P points."""
     return np.random.default_rng(seed).permutation(stored)
 
 
@@ -82,7 +82,7 @@ def quantize_to_grid(points: Float64, grid_bits: int) -> npt.NDArray[np.int64]:
 
 
 def from_grid(grid: npt.NDArray[np.int64], grid_bits: int) -> Float64:
-    """Grid points back in ``[-1, 1]``."""
+    """Grid points ``[n, 3]`` back between -1 and 1."""
     points: Float64 = grid / (2**grid_bits - 1) * 2 - 1
     return points
 
@@ -132,7 +132,7 @@ class RecordedTmc13:
         return self.points
 
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
-        """As of `InputCodec`: points `[P, 3]`."""
+        """One cloud, points float64 ``[P, 3]``."""
         cell = self.points.index(len(points)), self.grid.index(grid_bits), index
         decoded = from_grid(quantize_to_grid(points, grid_bits), grid_bits)
         if len(decoded) != self.unique_points[cell]:
@@ -162,7 +162,7 @@ class LiveTmc13:
         return "tmc13"
 
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
-        """As of `InputCodec`: points `[P, 3]`."""
+        """One cloud, points float64 ``[P, 3]``."""
         grid = quantize_to_grid(points, grid_bits)
         with tempfile.TemporaryDirectory(prefix="isthmus-tmc13-") as folder:
             source = Path(folder, "cloud.ply")
@@ -200,7 +200,7 @@ class Draco:
         return "draco"
 
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
-        """As of `InputCodec`: points `[P, 3]`."""
+        """One cloud, points float64 ``[P, 3]``."""
         try:
             import DracoPy
         except ImportError as error:

@@ -101,7 +101,7 @@ def summarize(
     Args:
         points: all codecs measured.
         comparisons: of `compare_all`.
-        prior: share of each label, `[classes]`.
+        prior: share of each label, float64 ``[classes]``.
         root: first part of each key: `pointcloud` for P = 1,024 on ModelNet10.
         benchmark_points: P of the families compared.
     """

@@ -16,13 +16,13 @@ BLAHUT_MAX_ITERATIONS = 20_000
 
 
 def entropy_bits(probabilities: npt.ArrayLike) -> float:
-    """Entropy of a distribution `[classes]`, in bits."""
+    """Entropy of a distribution ``[classes]``, in bits."""
     p = _distribution(probabilities)
     return float(-(p[p > 0] * np.log2(p[p > 0])).sum())
 
 
 def label_optimum_bits(probabilities: npt.ArrayLike, accuracy_percent: float) -> float:
-    """Fewest bits with which labels of this prior `[classes]` can be told at an accuracy: the closed form.
+    """Fewest bits with which labels of this prior ``[classes]`` can be told at an accuracy: the closed form.
 
     The rate-distortion function for Hamming distortion D: labels rarer than a level θ are never answered, and
     ``R = H(p) - h(1 - D, θ, .., θ, rare p..)`` with θ such that the error adds up to D.
@@ -81,7 +81,7 @@ def label_optimum_curve(probabilities: npt.ArrayLike, points: int = 60) -> Float
 
 
 def label_prior(labels: npt.ArrayLike) -> Float64:
-    """Share of each class that occurs `[classes]` among integer labels `[n]`."""
+    """Share ``[classes]`` of each class that occurs among integer labels ``[n]``."""
     counts = np.bincount(np.asarray(labels, dtype=np.int64))
     return _distribution(counts[counts > 0] / counts.sum())
 

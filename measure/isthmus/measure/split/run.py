@@ -19,7 +19,8 @@ import PIL.Image
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.signal import VIDEO
 from isthmus.data.image.labelled import LabelledImages
 from isthmus.edge.client import CloudClient

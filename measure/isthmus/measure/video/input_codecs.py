@@ -116,7 +116,7 @@ def code_clip(codec: InputCodec, frames: UInt8, key_interval: int) -> CodedClip:
 def bitstream_packets(
     codec: InputCodec, frames: UInt8, key_interval: int
 ) -> tuple[list[bytes], npt.NDArray[np.bool_], Float64]:
-    """An H.264 stream (Annex B) of frames `[n, height, width, 3]`: packets, which are I frames, and their ms."""
+    """An H.264 stream (Annex B) of frames ``[n, height, width, 3]``: packets, which are I, and milliseconds ``[n]``."""
     try:
         import av
         from av.video.codeccontext import VideoCodecContext

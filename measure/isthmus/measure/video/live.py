@@ -11,8 +11,8 @@ import numpy as np
 from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError
 from isthmus.data.video.clips import Clip
-from isthmus.edge.call import FrameResult
 from isthmus.edge.client import CloudClient
+from isthmus.edge.result import FrameResult
 from isthmus.edge.video.encoder import FrameDetail
 from isthmus.measure.video.network import Float32, nrmse
 from isthmus.measure.video.point import FrameTrace

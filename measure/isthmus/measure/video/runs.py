@@ -17,7 +17,8 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, VideoDecoder
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.clips import Clip
@@ -161,7 +162,7 @@ class FrameLog:
     def trace(
         self, answers: Int64, truth: Truth, errors: npt.NDArray[np.float64], more_cloud_ms: float = 0.0
     ) -> FrameTrace:
-        """All of them, with what is known only in the end: answers and errors `[frames]`."""
+        """All of them, with what is known only in the end: answers and errors ``[frames]``."""
         return FrameTrace(
             bits=np.array(self._bits),
             kind=np.array(self._kinds, np.int64),

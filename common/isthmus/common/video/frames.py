@@ -1,0 +1,57 @@
+"""A frame of a video as its coder gives it: coded, or decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.common.bits.packet import Packet
+from isthmus.common.video.motion_field import MotionField
+from isthmus.common.video.state import LatentState
+
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedFrame:
+    """One packet, and the state that it leads to on both sides.
+
+    Attributes:
+        estimated_bits: ideal bits of all symbols; headers and framing are not among them.
+        motion_bits, residual_bits: of the sections of a predicted frame; both 0 for a key frame.
+    """
+
+    packet: Packet
+    state: LatentState
+    is_key: bool
+    estimated_bits: float
+    motion_bits: int
+    residual_bits: int
+
+    @property
+    def packet_bits(self) -> int:
+        """Bits of the whole packet."""
+        return 8 * self.packet.size_bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedFrame:
+    """What a packet says.
+
+    Attributes:
+        state: of the frame.
+        is_key: whether it refers to nothing but itself.
+        field: its motion, None for a key frame.
+        residual: int32 `[M, h, w]`, None where none was sent.
+        reference_serial: of the state it was predicted from, None for a key frame.
+        symbol_count: of all that was coded.
+    """
+
+    state: LatentState
+    is_key: bool
+    field: MotionField | None
+    residual: Int32 | None
+    reference_serial: int | None
+    symbol_count: int

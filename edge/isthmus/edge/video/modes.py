@@ -1,0 +1,69 @@
+"""What becomes of each block of a predicted frame: it stays as predicted, takes a residual, or is sent anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.video.motion_field import BlockMode, spread
+from isthmus.common.video.warp import FINE_BITS
+from isthmus.edge.video.policy import VideoPolicy
+
+Int32 = npt.NDArray[np.int32]
+Float32 = npt.NDArray[np.float32]
+
+MIN_ENERGY = 0.1
+"""Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
+
+
+def choose_modes(y: Int32, predicted: Int32, policy: VideoPolicy, block: int) -> tuple[Int32, Int32]:
+    """Modes of the blocks and the residual that goes with them, by the latents' true errors and by bits.
+
+    Args:
+        y: int32 `[M, h, w]`, the frame's latents in steps.
+        predicted: int32 `[M, h, w]`, what they are predicted as, in 1/16 of a step.
+        policy: how large an error is sent, and from where on a value is.
+        block: side of a block in latents.
+
+    Returns:
+        Modes int32 `[bh, bw]`, and the residual in steps, int32 `[M, h, w]`: 0 in blocks that are only predicted.
+    """
+    _, height, width = y.shape
+    error = (y << FINE_BITS) - predicted
+    magnitude = np.abs(error)
+    # Smaller than the dead zone is 0; above it the nearest step, or the one below where that is nearly as near.
+    residual = (magnitude + round((1 - policy.deadzone) * (1 << FINE_BITS))) >> FINE_BITS
+    sizes = _block_sums(residual.sum(0), block)
+    residual_bits, intra_bits = (_block_sums(_rough_bits(values), block) for values in (residual, np.abs(y)))
+    # Means over blocks, the last ones of a row or column being smaller.
+    count = _block_sums(np.ones((height, width), np.int32), block) * len(y)
+    squares = np.square(error, dtype=np.float32).sum(0)
+    energy = max(float(np.square(y, dtype=np.float32).mean()), MIN_ENERGY) * (1 << FINE_BITS) ** 2
+    is_due = (_block_sums(squares, block) / count > policy.latent_error**2 * energy) & (sizes > 0)
+    modes = np.where(is_due, np.where(intra_bits < residual_bits, BlockMode.INTRA, BlockMode.RESIDUAL), 0)
+    modes = modes.astype(np.int32)
+    if not is_due.any():
+        return modes, np.zeros_like(y)
+    everywhere = spread(modes, height, width, block)
+    np.negative(residual, out=residual, where=error < 0)
+    residual *= everywhere == BlockMode.RESIDUAL
+    is_intra = everywhere == BlockMode.INTRA
+    if is_intra.any():
+        residual[:, is_intra] = y[:, is_intra]
+    return modes, residual
+
+
+_ROUGH_BITS = np.concatenate(([0.1], 2.1 + 2 * np.log2(1 + np.arange(1, 256)))).astype(np.float32)
+
+
+def _rough_bits(sizes: Int32) -> Float32:
+    """About how many bits latents of so large magnitudes take at each place, `[M, h, w]` to float32 `[h, w]`."""
+    bits: Float32 = _ROUGH_BITS.take(sizes, mode="clip").sum(0)
+    return bits
+
+
+def _block_sums(values: npt.NDArray[np.generic], block: int) -> Float32:
+    """Sums over blocks of `[h, w]`, float32 `[bh, bw]`."""
+    rows, columns = (np.arange(0, side, block) for side in values.shape)
+    sums: Float32 = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1).astype(np.float32)
+    return sums
