@@ -82,7 +82,7 @@ def test_packets(zoo: Path, frames: list[CodedFrame]) -> None:
 def test_a_damaged_side_is_said() -> None:
     assert packet_summary(Packet(PacketType.INTRA, (b"", b""))).startswith("damaged: ")
     assert packet_summary(Packet(PacketType.PREDICTED, (b"\x01\x02",))) == (
-        "damaged: section 0: expected serial, reference and flags, got 2 bytes"
+        "damaged: section 0: expected serial, reference and flags in 3 bytes, got 2"
     )
 
 
