@@ -59,9 +59,13 @@ class OptionRule:
             raise InputError(f"{flag}: expected {wanted}, got {value!r}")
         if not isinstance(value, int | float) or isinstance(value, bool):
             return
-        if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
-            least, most = "" if self.least is None else f"{self.least:g}", self.most
-            bound = f"{least} to {most:g}" if most is not None else f"{least} or more"
+        least, most = self.least, self.most
+        # Said so that nan, which is on no side of anything, is within no bounds.
+        if not ((least is None or value >= least) and (most is None or value <= most)):
+            if least is None:
+                bound = f"at most {most:g}"
+            else:
+                bound = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
             raise InputError(f"{flag}: expected {bound}, got {value:g}")
 
 

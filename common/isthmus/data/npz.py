@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
-import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.bits.entropy_file import NPZ_ERRORS
 from isthmus.common.errors import InputError
 
 Layout = tuple[str, ...]
@@ -30,7 +29,7 @@ def open_npz(path: Path, kind: str = NPZ) -> Iterator[Any]:
     with stream:  # opened here, as NumPy leaves its own open where it fails
         try:
             file = np.load(stream, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, *NPZ_ERRORS) as error:
             raise InputError(f"{path}: expected {kind}: {error}") from error
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise InputError(f"{path}: expected {kind}, got a single array")
@@ -56,7 +55,7 @@ def read_arrays(path: Path, *layouts: Layout, kind: str = NPZ) -> tuple[npt.NDAr
             raise InputError(f"{path}: expected {kind} with the arrays {wanted}; got {', '.join(sorted(file.files))}")
         try:
             return tuple(file[name] for name in found)
-        except (OSError, ValueError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
+        except (OSError, *NPZ_ERRORS) as error:
             raise InputError(f"{path}: expected arrays {', '.join(found)}, cannot read them: {error}") from error
 
 
@@ -71,6 +70,8 @@ def cut_files(path: Path, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> 
     Raises:
         InputError: offsets that do not fit.
     """
+    if blob.ndim != 1 or blob.dtype != np.uint8:
+        raise InputError(f"{path}: expected files as uint8 [bytes], got {blob.dtype} {list(blob.shape)}")
     if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or not len(offsets):
         raise InputError(f"{path}: expected offsets [files + 1], got {offsets.dtype} {list(offsets.shape)}")
     cuts = offsets.tolist()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from support.npy_files import BROKEN, SOUND, edited, edits, npz
 
 from isthmus.common.errors import InputError
 from isthmus.data.npz import cut_files, read_arrays
@@ -53,3 +57,30 @@ def test_files_are_cut_where_the_offsets_say() -> None:
 def test_offsets_that_do_not_fit(offsets: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> None:
     with pytest.raises(InputError, match="p: expected offsets"):
         cut_files(Path("p"), np.frombuffer(b"abcdef", np.uint8), offsets)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("header", BROKEN.values(), ids=BROKEN)
+def test_broken_headers_are_refused(tmp_path: Path, header: bytes, version: int) -> None:
+    (tmp_path / "set.npz").write_bytes(npz("a", header, version=version))
+    with pytest.raises(InputError, match=r"set\.npz: expected arrays a, cannot read them"):
+        read_arrays(tmp_path / "set.npz", ("a",))
+
+
+@given(edits)
+def test_an_edited_header_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, int, int]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "edited-set.npz"
+    path.write_bytes(npz("a", edited(SOUND, changes)))
+    with contextlib.suppress(InputError):
+        (array,) = read_arrays(path, ("a",))
+        assert array.dtype != object
+
+
+@pytest.mark.parametrize(
+    "blob", [np.uint8(3), np.zeros((6, 1), np.uint8), np.zeros(6), np.zeros(6, np.int8), np.array(["abcdef"])]
+)
+def test_files_lie_in_an_array_of_bytes(blob: Any) -> None:
+    with pytest.raises(InputError, match=r"p: expected files as uint8 \[bytes\], got "):
+        cut_files(Path("p"), np.asarray(blob), np.array([0, 6]))

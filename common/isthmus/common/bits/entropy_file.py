@@ -6,6 +6,7 @@ The file comes from outside: every size is checked before it is used, and nothin
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -25,6 +26,20 @@ MAX_OFFSET = 1 << 24
 MAX_FILE_CELLS = 1 << 22
 """Most numbers of one array in the file."""
 TABLE_ARRAYS = ("frequencies", "sizes", "offsets")
+NPZ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    MemoryError,
+    RuntimeError,  # of zipfile for what is encrypted, or packed in another way; of a header with too many brackets
+    # A header is a Python literal, which NumPy takes apart with Python's own means, and these are what they raise.
+    SyntaxError,
+    tokenize.TokenError,
+    TypeError,
+    OverflowError,
+)
+"""Whatever zipfile and NumPy raise for a file that is no sound npz; that it cannot be read at all is an OSError."""
 CONTEXT_ARRAYS = ("order", "first_tap", "taps", "first_threshold", "thresholds", "first_table")
 
 Int32 = NDArray[np.int32]
@@ -104,7 +119,7 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[tuple[str
                     arrays[name] = _array(name, stream.read(entry.file_size + 1))
     except OSError as error:
         raise ManifestError(f"cannot read it: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+    except NPZ_ERRORS as error:
         raise ManifestError(f"expected an npz file: {error}") from error
     return arrays
 

@@ -140,10 +140,10 @@ def packed_sequences(path: Path, max_frames: int = 0) -> ClipSet:
     places = [p[np.argsort(order[p], kind="stable")][: max_frames or None] for p in places]
 
     def make(index: int) -> Clip:
-        pictures = [Image.open(io.BytesIO(files[i])) for i in places[index]]
         try:
+            pictures = [Image.open(io.BytesIO(files[i])) for i in places[index]]
             return Clip(names[index], np.stack([np.asarray(picture.convert("RGB")) for picture in pictures]))
-        except (OSError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's own of a broken PNG is a SyntaxError
             raise InputError(f"{path}: sequence {names[index]} cannot be read: {error}") from error
 
     return ClipSet(path.stem, names, make)
