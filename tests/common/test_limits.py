@@ -46,5 +46,7 @@ def test_a_message_has_room_for_the_largest_packet_of_its_signal(signal: object)
     assert limits.idle_timeout_s > 0
 
 
-def test_the_defaults_are_those_of_a_point_cloud() -> None:
-    assert DEFAULT_LIMITS == SIGNALS["point-cloud"].allowance.limits.packet == Limits()
+def test_no_point_cloud_is_taken_that_a_decoder_refuses() -> None:
+    taken = SIGNALS["point-cloud"].allowance.limits.packet
+    assert DEFAULT_LIMITS == Limits()
+    assert all(getattr(taken, name) <= getattr(DEFAULT_LIMITS, name) for name in FIELDS)
