@@ -48,5 +48,5 @@ def test_a_message_has_room_for_the_largest_packet_of_its_signal(signal: object)
 
 def test_no_point_cloud_is_taken_that_a_decoder_refuses() -> None:
     taken = SIGNALS["point-cloud"].allowance.limits.packet
-    assert DEFAULT_LIMITS == Limits()
+    assert Limits() == DEFAULT_LIMITS
     assert all(getattr(taken, name) <= getattr(DEFAULT_LIMITS, name) for name in FIELDS)
