@@ -35,7 +35,7 @@ $(VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_c
 
 # All tests, in as many processes as there are cores; the lines of common, edge, cloud and the Python API that they
 # ran are counted, and fewer than pyproject.toml asks for is a failure. What was found stays in out/house, for
-# `isthmus measure house`.
+# `python -m isthmus.measure.house`.
 test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n $(JOBS) --junitxml=$(HOUSE)/tests.xml --cov --cov-report=term:skip-covered --cov-report=json:$(HOUSE)/coverage.json
 

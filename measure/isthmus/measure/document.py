@@ -8,8 +8,8 @@ Two light marks in Markdown, invisible when it is shown:
 * a table between ``<!-- results: comparisons pointcloud_p1024 -->`` and ``<!-- end results -->`` is made
   by this module. The first word says which table, the second of which results file (for `summary`: of which keys).
 
-    python -m isthmus.measure.document --check README.md docs
-    python -m isthmus.measure.document --write README.md docs
+    python -m isthmus.measure.document --check README.md CONTRIBUTING.md docs
+    python -m isthmus.measure.document --write README.md CONTRIBUTING.md docs
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ from isthmus.measure.video.rows import (
     video_times_table,
 )
 
+PAGES = ("README.md", "CONTRIBUTING.md", "docs")
+"""Documents and folders of them, where none is named."""
 _FIGURE = re.compile(
     r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<between>[^\d\n<]{0,24})"
     r"<!-- figure: (?P<key>[a-z0-9_.]+)(?: \* (?P<factor>[\d.e-]+))? -->"
@@ -244,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     action.add_argument("--check", action="store_true", help="say where documents disagree with the results")
     action.add_argument("--write", action="store_true", help="correct the documents")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results files")
-    parser.add_argument("paths", nargs="*", type=Path, default=[Path("README.md"), Path("docs")])
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path(name) for name in PAGES])
     options = parser.parse_args(arguments)
     try:
         found = (write if options.write else check)(options.paths, options.results)
