@@ -11,6 +11,7 @@ import typer
 from isthmus.command.frame import command_frame, table_console
 from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import zoo_option
+from isthmus.common.catalog import SIGNALS
 from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isthmus.common.zoo import ZooFolders
-
-POINT_CLOUD_CODEC = "pc-lite-any-q10"
-IMAGE_CODEC = "image-light-q4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +78,14 @@ def _show_file(path: Path, codec: str, zoo: ZooFolders, picture: Path | None) ->
     from isthmus.common.zoo import find_codec
 
     if is_image_name(path):
-        image_codec = load_codec_folder(find_codec(codec or IMAGE_CODEC, zoo), kind=ImageManifest)
+        image_codec = load_codec_folder(
+            find_codec(codec or SIGNALS[ImageManifest.signal].default_codec, zoo), kind=ImageManifest
+        )
         rows, name = image_rows(path, image_codec, picture), image_codec.manifest.name
     else:
-        point_codec = load_codec_folder(find_codec(codec or POINT_CLOUD_CODEC, zoo), kind=PointCloudManifest)
+        point_codec = load_codec_folder(
+            find_codec(codec or SIGNALS[PointCloudManifest.signal].default_codec, zoo), kind=PointCloudManifest
+        )
         rows, name = point_cloud_rows(path, point_codec, picture), point_codec.manifest.name
     return fields_table(f"{path} through {name}", rows)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
+from isthmus.common.video.signal import VIDEO
 from isthmus.measure.options import zoo_option
 
 PATTERNS_HELP = "Patterns of codec names, comma apart."
@@ -63,7 +64,7 @@ class VideoCases:
     """
 
     panel: ClassVar[str] = "Frames"
-    codec: str = option("video-tiny-q3", "A video codec's name, or the path of its folder.")
+    codec: str = option(VIDEO.default_codec, "A video codec's name, or the path of its folder.")
     frames: int = option(10_000, "Predicted frames to compare, over all cases.", least=1)
     images: Path | None = option(
         None, "Folder of images to move over.", automatic="Kodak's, else what scikit-image ships"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.measure.curve import Curve, Float64
 from isthmus.measure.pointcloud.baselines import SweepPoint
 from isthmus.measure.pointcloud.curves import (
@@ -23,7 +24,7 @@ from isthmus.measure.pointcloud.curves import (
 from isthmus.measure.pointcloud.label_optimum import label_optimum_curve
 from isthmus.measure.pointcloud.point import CodecPoint
 
-WIRE_CODEC = "pc-lite-any-q10"  # the codec whose wire bytes are quoted, where it was measured
+WIRE_CODEC = POINT_CLOUD.default_codec  # the codec whose wire bytes are quoted, where it was measured
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
+from isthmus.common.video.signal import VIDEO
 from isthmus.measure.options import cloud_option, zoo_option
 
 NONE = "none"
@@ -35,7 +36,7 @@ class VideoOptions:
 
     panel: ClassVar[str] = "What is measured"
     codec: str = option(
-        "video-tiny-q3,video-tiny-*",
+        f"{VIDEO.default_codec},video-tiny-*",
         "Names or patterns of codecs, comma apart. The first is swept; of the others all intra and the default setting "
         "are measured.",
     )
