@@ -225,6 +225,7 @@ def test_a_full_queue_holds_the_client_back(zoo: Path, encoder: ImageEncoder, mo
     assert most <= 1
 
 
+@pytest.mark.slow
 def test_clouds_are_answered_while_an_image_is_made(
     zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_sigterm_drains_a_live_stream(zoo: Path) -> None:
         assert process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_health_says_not_serving_while_draining(zoo: Path) -> None:
     encoder = PointCloudEncoder(zoo / "tiny-q1")
     with cloud_process(zoo, "--grace-s", "1.5") as (process, address):
@@ -99,6 +100,7 @@ def endless(encoder: PointCloudEncoder) -> Iterator[bytes]:
     time.sleep(4)
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_at_once(zoo: Path) -> None:
     encoder = PointCloudEncoder(zoo / "tiny-q1")
     with cloud_process(zoo, "--grace-s", "60") as (process, address):
@@ -144,6 +146,7 @@ def test_a_taken_port(zoo: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_to_serve(tmp_path: Path) -> None:
     for folder, says in ((tmp_path, "at least one codec"), (tmp_path / "none", "expected a folder of codecs")):
         done = run_cloud("--port", "0", "--zoo", str(folder))

@@ -193,6 +193,7 @@ def slow_infer(seconds: float) -> Callable[..., object]:
     return slow
 
 
+@pytest.mark.slow
 def test_other_calls_are_answered_while_a_network_runs(
     zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +288,7 @@ def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: PointCloud
         channel.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncoder) -> None:
     """Results pile up behind HTTP/2's window; the cloud does not wait for ever to write them."""
     limits = StreamLimits(tiny_codec.LIMITS.packet, 16, 4096, 0.5)

@@ -72,6 +72,7 @@ def test_the_picture_shows_all_three_and_a_part_magnified(
         assert (sheet[-1, x] == level).all()
 
 
+@pytest.mark.slow
 def test_the_demo_sends_images_of_a_folder(tmp_path: Path) -> None:
     for number in range(4):
         write_image(photo(64, 80, seed=number), tmp_path / f"p{number}.png")

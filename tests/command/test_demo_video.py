@@ -145,6 +145,7 @@ def test_a_cloud_that_holds_something_else_is_found_out(
         cross(Clip("hill.mp4", np.stack(panning(3))), zoo / CODEC, address)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codec", "count", "height", "width"),
     [(CODEC, 9, 64, 96), (CODEC, 1, 70, 50), ("video-sized-q1", 3, 40, 41)],
@@ -213,6 +214,7 @@ def test_the_shipped_photograph_crosses(address: str, tmp_path: Path, monkeypatc
     assert (tmp_path / f"chelsea.{CODEC}.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_demo_sends_videos(tmp_path: Path) -> None:
     for number in range(4):
         write_video(tmp_path / f"v{number}.mp4", panning(6, seed=number))

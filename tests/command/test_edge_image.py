@@ -274,6 +274,7 @@ def test_inspect(photos: Path, zoo: Path, tmp_path: Path) -> None:
     assert "image-test-q9" in isthmus("inspect", "--zoo", zoo).stdout
 
 
+@pytest.mark.slow
 def test_as_programs(photos: Path, zoo: Path, tmp_path: Path) -> None:
     """The cloud as its own process, which saves what comes in, and the edge as another."""
     ready = tmp_path / "ready"

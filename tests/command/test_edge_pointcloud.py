@@ -86,6 +86,7 @@ def test_the_table(files: Path, zoo: Path, address: str) -> None:
     assert "c5.npy" in done.stderr
 
 
+@pytest.mark.slow
 def test_standard_input(files: Path, zoo: Path, address: str) -> None:
     options = ("--cloud", address, "--codec", str(zoo / "tiny-q1"), "--json")
     data = (files / "c0.npy").read_bytes()
@@ -134,6 +135,7 @@ def test_what_cannot_be_done_at_all(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_person_is_told_what_the_codec_knows(files: Path, zoo: Path, address: str) -> None:
     """Once, on standard error where that is a terminal; a pipe and a program get the answers alone."""
     words = [str(files / "c0.npy"), "--cloud", address, "--zoo", str(zoo), "--codec", "tiny-q1"]

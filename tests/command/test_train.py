@@ -92,6 +92,7 @@ def test_wrong_words_are_one_line(here: Path) -> None:
     assert "from 1 to 8" in ends_in_one_line(("train", "image", *data, "--qualities", "9"))
 
 
+@pytest.mark.slow
 def test_a_curve_of_ones_own_is_trained_written_and_never_written_over(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

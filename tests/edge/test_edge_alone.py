@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support import tiny_codec, tiny_image_codec, tiny_video_codec
 from support.tiny_clips import panning, write_video
 
@@ -94,6 +95,7 @@ def test_nor_does_it_for_images(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_nor_does_it_for_videos(tmp_path: Path) -> None:
     """PyAV and OpenCV it needs then, and says so where they are missing."""
     zoo = tmp_path / "zoo"

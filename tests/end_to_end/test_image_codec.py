@@ -53,6 +53,7 @@ def test_sizes(encoder: ImageEncoder, reconstructor: Reconstructor, height: int,
     assert encoded.timing.total_s > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(800, 1200), (3000, 2000), (40, 20_000)])
 def test_tiles_are_the_whole(
     encoder: ImageEncoder, reconstructor: Reconstructor, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]

@@ -184,6 +184,7 @@ def test_unknown_words_stay_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_codec_folder(folder)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_them_as_its_own(zoo: Path, address: str, sounds: Path, tmp_path: Path) -> None:
     """Its options, its files, its streams: `edge`, `encode`, `decode` and `--help` learn the signal from the dict."""
     shown = isthmus("edge", "--help").stdout

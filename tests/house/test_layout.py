@@ -50,6 +50,7 @@ def test_the_namespace_has_no_init_and_every_portion_is_typed() -> None:
     assert [p for p in sorted(portions) if not ROOT.joinpath(*p, "py.typed").is_file()] == []
 
 
+@pytest.mark.slow
 def test_every_package_has_its_init_and_every_module_its_docstring() -> None:
     modules = read_modules(ROOT)
     packages = {module.path.parent for module in modules.values() if module.path.parent.name != "isthmus"}
@@ -97,6 +98,7 @@ def test_words_that_the_source_does_without(pattern: str, why: str, limit: int) 
     assert len(found) <= limit, "\n".join([why, *found])
 
 
+@pytest.mark.slow
 def test_one_place_opens_a_graph() -> None:
     """Engines are behind `isthmus.runtime.engine`: nothing else that is deployed knows ONNX Runtime."""
     modules = read_modules(ROOT)

@@ -19,7 +19,7 @@ RAN = Ran(91.25, 1.75, 4)
 
 
 def leave(folder: Path) -> Path:
-    """What `make test` leaves."""
+    """What `make test` and `make coverage` leave."""
     folder.mkdir(parents=True)
     (folder / "coverage.json").write_text(json.dumps({"totals": {"percent_covered": 91.25}}))
     (folder / "tests.xml").write_text(TESTS)
@@ -37,10 +37,13 @@ def test_what_the_tests_left_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused(tmp_path: Path, file: str, text: str) -> None:
     folder = leave(tmp_path / "out")
     (folder / file).write_text(text)
-    with pytest.raises(InputError, match=r"expected coverage.json and tests.xml of `make test`, got .*; run it"):
+    with pytest.raises(
+        InputError, match=r"expected tests.xml of `make test` and coverage.json of .*, got .*; run them"
+    ):
         read_ran(folder)
 
 
+@pytest.mark.slow
 def test_figures_of_this_checkout() -> None:
     house = measure_house(ROOT, RAN, mypy_errors=2)
     s = house.summary
@@ -84,5 +87,5 @@ def test_the_command_writes_results_and_summary(
     (tmp_path / "out" / "house" / "tests.xml").unlink()
     assert command.main(["--root", str(tmp_path), "--results", str(written)]) == 1
     assert "error: " in capsys.readouterr().err
-    with pytest.raises(InputError, match="run it"):
+    with pytest.raises(InputError, match="run them"):
         write_house(tmp_path, written)

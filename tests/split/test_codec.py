@@ -120,6 +120,7 @@ def test_symbols_come_back_through_the_coder(codec: Path) -> None:
     assert coded.packet_bits < 0.8 * 5 * y.size
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_codec(codec: Path, tmp_path: Path) -> None:
     network = load_network(tiny_networks.write_branches(tmp_path, "any"))
     options = SplitOptions(cut_name(network, 2), bits=5, class_names=("a", "b", "c", "d", "e"), command="isthmus split")
@@ -232,6 +233,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_commands(tmp_path: Path, images: Path) -> None:
     path = tiny_networks.write_branches(tmp_path, "any")
     names = tmp_path / "names.txt"
@@ -256,6 +258,7 @@ def test_commands(tmp_path: Path, images: Path) -> None:
     assert "video-mine: expected a name that is free" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_plan_ends_with_the_command_to_type(tmp_path: Path, images: Path) -> None:
     path = tiny_networks.write_branches(tmp_path, "any")
     runner = CliRunner()
@@ -390,6 +393,7 @@ def test_squeezenet_is_cut_at_strides_of_four_eight_and_sixteen() -> None:
     assert right >= 10  # 65 % of 20 are right without a cut
 
 
+@pytest.mark.slow
 def test_tables_are_learned_from_the_encoder_that_is_handed_in(codec: Path, tmp_path: Path) -> None:
     """One that sends key frames alone leaves nothing to learn motion from, and other residuals."""
     network = load_network(tiny_networks.write_branches(tmp_path, "any"))

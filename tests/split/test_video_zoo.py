@@ -36,6 +36,7 @@ def png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_two_rounds_become_codecs_of_every_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)

@@ -94,6 +94,7 @@ def test_arrays_are_never_unpickled(tmp_path: Path) -> None:
         ImageTables.load(tmp_path / "bad.npz")
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(at=st.integers(0, 10**6), xor=st.integers(1, 255), cut=st.booleans())
 def test_damaged_files_are_refused_or_sound(

@@ -126,6 +126,7 @@ def test_sizes_are_checked_before_anything_is_unpacked(tmp_path: Path) -> None:
         VideoTables.load(tmp_path / "bomb.npz", tiny_video_coder.manifest())
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(at=st.integers(0, 10**6), xor=st.integers(1, 255), cut=st.booleans())
 def test_damaged_files_are_refused_or_sound(

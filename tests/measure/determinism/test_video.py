@@ -83,6 +83,7 @@ def cross(address: str, codec: CodecFolder[VideoManifest], encoder: Encoder, rat
         return crossing.run(blank(), frames)
 
 
+@pytest.mark.slow
 def test_hard_luck_makes_no_mismatch(address: str, codec: CodecFolder[VideoManifest]) -> None:
     tally = cross(address, codec, Encoder(codec), Rates(0.03, 0.03, 0.02), 1000)
     assert (tally.mismatches, tally.wrong_results) == (0, 0)
@@ -175,6 +176,7 @@ def serve(zoo: Path, threads: int) -> Iterator[str]:
         yield live.address
 
 
+@pytest.mark.slow
 def test_the_measurement(zoo: Path, pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="opencv (extra video) is not installed")
     assert len(CASES) == 9

@@ -106,6 +106,7 @@ def specimen() -> Specimen:
     return Specimen("photo <1>", "image-light-q2", picture, picture, picture)
 
 
+@pytest.mark.slow
 def test_summary_has_the_issues_keys(measurement: ImageMeasurement) -> None:
     summary = measurement.summary("image")
     assert summary["image.adaptive.bd_rate_vs_base_percent"] == pytest.approx(-7.5)
@@ -132,6 +133,7 @@ def test_summary_has_the_issues_keys(measurement: ImageMeasurement) -> None:
     assert all(math.isfinite(value) for value in summary.values())
 
 
+@pytest.mark.slow
 def test_other_images_and_families_have_keys_of_their_own(measurement: ImageMeasurement) -> None:
     assert (image_results_name(measurement), image_summary_root(measurement)) == ("image_kodak", "image")
     other = replace(measurement, data="holiday photos", pixel_counts=np.full(IMAGES, 1e6))
@@ -198,6 +200,7 @@ def test_measurement_goes_through_a_results_file(measurement: ImageMeasurement, 
         ImageCodecPoint.from_json({"name": "image-light-q1"})
 
 
+@pytest.mark.slow
 def test_same_numbers_give_the_same_picture(measurement: ImageMeasurement, tmp_path: Path) -> None:
     draw_image_png(measurement, tmp_path / "a.png")
     draw_image_png(measurement, tmp_path / "b.png")

@@ -84,6 +84,7 @@ def _pair(zoo: Path, photos: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return image.pixels, Reconstructor(zoo / name, DEFAULT_LIMITS).reconstruct(packet)[0].pixels
 
 
+@pytest.mark.slow
 def test_command_writes_everything(zoo: Path, photos: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     add_commands(app)

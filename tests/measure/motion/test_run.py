@@ -387,6 +387,7 @@ def test_pictures_of_a_folder(tmp_path: Path) -> None:
     assert [int(p[0, 0, 0]) for p in pictures] == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_the_command_measures_a_graph_and_writes_results(tmp_path: Path) -> None:
     from PIL import Image
 

@@ -202,6 +202,7 @@ def test_options_that_cannot_be_measured(
         measure(replace(options, **changes), LIVE)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_command(zoo: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     clouds = load_labelled(data, "test").stacked().astype(np.float64)

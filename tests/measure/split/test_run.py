@@ -35,6 +35,7 @@ def write_images(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_writes(tmp_path: Path) -> None:
     path = tiny_networks.write_branches(tmp_path, "fixed")
     images = write_images(tmp_path / "images")

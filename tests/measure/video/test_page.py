@@ -229,6 +229,7 @@ def test_documents_take_the_tables_of_video(tmp_path: Path) -> None:
         assert text.count("\n|") >= 3, name
 
 
+@pytest.mark.slow
 def test_the_ratio_of_times_is_that_of_natural_video(tmp_path: Path) -> None:
     def run(root: str) -> VideoRun:
         m = measurement(OWN_ANSWER)

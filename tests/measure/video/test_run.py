@@ -215,6 +215,7 @@ def write_classes(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_measures_over_a_live_wire_and_writes_everything(zoo: Path, tmp_path: Path) -> None:
     labelled, natural = write_classes(tmp_path / "six"), tmp_path / "few.npz"
     write_sequences(natural)

@@ -185,6 +185,7 @@ def test_side_tables_cover_what_was_seen() -> None:
     assert tables.has_escape
 
 
+@pytest.mark.slow
 def test_training_gains_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On pictures of noise whose contrast differs, adaptation pays at once."""
     torch.manual_seed(0)

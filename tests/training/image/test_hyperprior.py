@@ -63,6 +63,7 @@ def trained(codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_hyperprior(codec, toy_photos(48, 0), toy_photos(8, 1), folder, EFFORT, seed=0, shape=HYPER)
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_as_one_that_was_not(
     codec: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,7 @@ def test_the_step_is_where_rate_and_distortion_meet_the_trade_off() -> None:
     assert 2 * math.log(2) * distortion / 3 == pytest.approx(1 / trade_off)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     train, held = photos_of(24), photos_of(4, seed=1)

@@ -107,6 +107,7 @@ def test_a_killed_run_resumes_to_the_same_weights(clouds: CloudSet, tmp_path: Pa
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cached", [False, True])
 def test_our_curve_trains_and_freezes(
     clouds: CloudSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
@@ -137,6 +138,7 @@ def test_our_curve_trains_and_freezes(
     assert np.isfinite(view).all()
 
 
+@pytest.mark.slow
 def test_thesis_curve_trains_and_freezes(clouds: CloudSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thesis_curve, "LAMBDAS", (1000.0,))
     monkeypatch.setattr(thesis_curve, "SCHEDULE", Schedule(30, kind="plateau", batch_size=16))

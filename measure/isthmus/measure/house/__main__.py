@@ -1,4 +1,4 @@
-"""The command line: `python -m isthmus.measure.house`, in a checkout, after `make test`."""
+"""The command line: `python -m isthmus.measure.house`, in a checkout, after `make test` and `make coverage`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`results/house.json`: what the house weighs, what its rules find in it, and what its tests cover and take.
 
 Lines, imports and docstrings are read from the source; type errors are counted by mypy; coverage and the tests' time
-come from the files that `make test` leaves in `out/house`.
+come from the files that `make test` and `make coverage` leave in `out/house`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from isthmus.measure.house.sources import (
 )
 
 TEST_FILES = Path("out", "house")
-"""Where `make test` leaves `coverage.json` and `tests.xml`."""
+"""Where `make test` leaves `tests.xml`, and `make coverage` `coverage.json`."""
 SIGNALS = ("pointcloud", "image", "video")
 """Folders of the signals' own modules."""
 STAGES = ("common", "edge", "cloud", "codec", "command")
@@ -42,7 +42,7 @@ _MYPY_ERROR = re.compile(r"^tests/.*: error: ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What the last `make test` found.
+    """What the last `make test` and `make coverage` found.
 
     Attributes:
         coverage_percent: of the lines of `common`, `edge`, `cloud` and the Python API, those that ran under test.
@@ -97,10 +97,10 @@ def write_house(root: Path, results: Path, test_files: Path = TEST_FILES) -> Res
     Args:
         root: folder of the project.
         results: folder of the results files.
-        test_files: what `make test` left, seen from `root`.
+        test_files: what those two left, seen from `root`.
 
     Raises:
-        InputError: a file of `make test` is missing or cannot be read.
+        InputError: a file of theirs is missing or cannot be read.
     """
     house = measure_house(root, read_ran(root / test_files), count_mypy_errors(root))
     write_results(results, house)
@@ -109,7 +109,7 @@ def write_house(root: Path, results: Path, test_files: Path = TEST_FILES) -> Res
 
 
 def read_ran(folder: Path) -> Ran:
-    """What `make test` left in a folder."""
+    """What the two left in a folder."""
     try:
         totals = json.loads((folder / "coverage.json").read_text(encoding="utf-8"))["totals"]
         suites = list(ElementTree.parse(folder / "tests.xml").getroot().iter("testsuite"))
@@ -118,7 +118,7 @@ def read_ran(folder: Path) -> Ran:
         return Ran(float(totals["percent_covered"]), seconds, tests)
     except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
         raise InputError(
-            f"{folder}: expected coverage.json and tests.xml of `make test`, got {error!r}; run it"
+            f"{folder}: expected tests.xml of `make test` and coverage.json of `make coverage`, got {error!r}; run them"
         ) from error
 
 
