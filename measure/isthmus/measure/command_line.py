@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ PLACES = ("zoo", "cloud")
 """Options that say where codecs and cloud are: they are not part of what is measured."""
 
 
-def command_line(command: str, *options: Options) -> str:
-    """A command with those of its options that are not the default; paths by their name alone."""
+def command_line(command: str, *options: Options, without: Collection[str] = PLACES) -> str:
+    """A command with those of its options that are not the default, some left out; paths by their name alone."""
     written = [command]
     for each in options:
         usual = {f.name: f.default for f in fields(each)}
         for name, rule in rules_of(type(each)).items():
             value = getattr(each, name)
-            if name not in PLACES and value != usual[name]:
+            if name not in without and value != usual[name]:
                 written += _words(rule.flags[0] if rule.flags else "--" + name.replace("_", "-"), value)
     return " ".join(written)
 

@@ -27,9 +27,10 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.models.image.hyperprior import SCALE_LEVELS
 from isthmus.models.image.transforms import STRIDE
 from isthmus.training.group_choice import Float32, Float64, choose, ideal_bits, learn_choice, static_pmfs
+from isthmus.training.image.finished import finished
 from isthmus.training.image.hyperprior import latents_of, load_hyperprior
 from isthmus.training.image.hyperprior_freeze import CodedLatents, FrozenHyperprior, code_latents, freeze_hyperprior
-from isthmus.training.image.photos import Photos
+from isthmus.training.image.photos import Photos, load_photos, split_photos
 from isthmus.training.image.table_choice import (
     CELLS,
     Grouping,
@@ -198,24 +199,28 @@ def _summary(name: str, quality: int, rows: Mapping[str, Any]) -> dict[str, floa
     }
 
 
-def run(runs: Path, hyper: Path, qualities: tuple[int, ...], photos: Path, kodak: Path | None, folder: Path) -> Path:
-    """`answer` with a project's folders: codecs ``q<n>.pt`` in `runs`, hyperpriors ``hyper-q<n>.pt`` in `hyper`."""
-    from isthmus.training.image.photos import load_photos, split_photos
+def run(
+    runs: Path,
+    hyper: Path,
+    qualities: tuple[int, ...],
+    photos: Path,
+    kodak: Path | None,
+    folder: Path,
+    command: str,
+) -> Path:
+    """`answer` with a project's folders: codecs ``q<n>.pt`` in `runs`, hyperpriors ``hyper-q<n>.pt`` in `hyper`.
 
+    Raises:
+        InputError: one of them is not there, or photographs are none.
+    """
     torch.set_num_threads(1)
+    codecs = dict(zip(qualities, finished(runs, qualities, photos), strict=True))
+    hyperpriors = dict(zip(qualities, finished(hyper, qualities, photos, kind="hyper-"), strict=True))
     train, validation = split_photos(load_photos(photos))
     tests, weights = {"validation": [validation]}, {"validation": 1.0}
     if kodak is not None:
         tests["kodak"], weights["kodak"] = _by_size(load_photos(kodak)), 6.0
-    return answer(
-        {q: runs / f"q{q}.pt" for q in qualities},
-        {q: hyper / f"hyper-q{q}.pt" for q in qualities},
-        train,
-        tests,
-        weights,
-        folder,
-        "isthmus measure open-question-2",
-    )
+    return answer(codecs, hyperpriors, train, tests, weights, folder, command)
 
 
 def _by_size(photos: Photos) -> list[Photos]:
