@@ -1,9 +1,9 @@
 """Measured numbers on disk: one `results/<name>.json` a measurement, and `results/summary.json` over them all.
 
 A detailed file says how it was made (`provenance`: the command, the data's name, which split chose what, the seed, the
-versions, the day, the code's commit and the machine; no path), what was found (`detail`, free within) and the few numbers
-that are quoted (`summary`, a flat map of dotted keys). The summary file is gathered from the detailed ones and never
-edited; documents quote its keys.
+versions, the day, the code's commit and the machine; no path), what was found (`detail`, free within) and the few
+numbers that are quoted (`summary`, a flat map of dotted keys). The summary file is gathered from the detailed ones and
+never edited; documents quote its keys.
 """
 
 from __future__ import annotations
