@@ -126,6 +126,16 @@ def train_pointcloud(data: DataOption, *, given: Given) -> None:
     _freeze(codec_names(folder, name), data, whole.name, train, destination, command, views.views)
 
 
+def start_curve(options: CurveOptions) -> str:
+    """The curve that another one goes on from, empty where it starts from scratch."""
+    from isthmus.training.pointcloud.rate_points import EFFORTS
+    from isthmus.training.pointcloud.thesis_curve import STARTS
+
+    at = (options.config, options.variant)
+    curve = options.start or (STARTS.get(at, "") if options.recipe == "thesis" else EFFORTS[at].start)
+    return "" if curve == "none" else curve
+
+
 def start_of(options: CurveOptions, data: Path) -> Path | None:
     """The checkpoint that a curve goes on from, None where it starts from scratch.
 
@@ -133,14 +143,12 @@ def start_of(options: CurveOptions, data: Path) -> Path | None:
         InputError: it is not there.
     """
     from isthmus.training.pointcloud.curve import PRETRAINED
-    from isthmus.training.pointcloud.rate_points import EFFORTS
-    from isthmus.training.pointcloud.thesis_curve import FIRST, STARTS
+    from isthmus.training.pointcloud.thesis_curve import FIRST
 
-    is_thesis, at = options.recipe == "thesis", (options.config, options.variant)
-    curve = options.start or (STARTS.get(at, "") if is_thesis else EFFORTS[at].start)
-    if curve in ("", "none"):
+    curve = start_curve(options)
+    if not curve:
         return None
-    path = options.runs / curve / (FIRST if is_thesis else PRETRAINED)
+    path = options.runs / curve / (FIRST if options.recipe == "thesis" else PRETRAINED)
     if path.exists():
         return path
     words = f"--data {data} --config {options.config} --variant p1024 --recipe {options.recipe} --runs {options.runs}"
@@ -151,20 +159,16 @@ def start_of(options: CurveOptions, data: Path) -> Path | None:
 
 
 def _train_curve(options: CurveOptions, train: CloudSet, validation: CloudSet, run: CurveRun) -> None:
-    from dataclasses import replace
-
     from isthmus.training.pointcloud.curve import train_isthmus_curve
-    from isthmus.training.pointcloud.rate_points import EFFORTS
     from isthmus.training.pointcloud.rate_points import VARIANTS as KNOWN
+    from isthmus.training.pointcloud.rate_points import effort_of
     from isthmus.training.pointcloud.thesis_curve import train_thesis_curve
 
     variant = KNOWN[options.variant]
     if options.recipe == "thesis":
         train_thesis_curve(options.config, variant.validation_points, train, validation, run, options.epochs)
         return
-    effort = EFFORTS[options.config, options.variant]
-    if options.epochs:
-        effort = replace(effort, pretrain=options.epochs, symbols=(options.epochs,) * len(effort.symbols))
+    effort = effort_of(options.config, options.variant, options.epochs)
     train_isthmus_curve(options.config, variant, train, validation, effort, run)
 
 

@@ -5,7 +5,7 @@ The codecs that ship were trained by these very tables; a test compares them wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isthmus.models.pointcloud.categorical import Alphabet
 from isthmus.training.pointcloud.augment import Augmentation
@@ -96,3 +96,9 @@ EFFORTS = {
     ("micro", "p256"): Effort(100, (30,) * 10, cached=False),
     ("micro", "any"): Effort(100, (18,) * 10, cached=False),
 }
+
+
+def effort_of(config_name: str, variant_name: str, epochs: int = 0) -> Effort:
+    """How long a curve is trained; `epochs` of each training, 0: as `EFFORTS` has it."""
+    effort = EFFORTS[config_name, variant_name]
+    return replace(effort, pretrain=epochs, symbols=(epochs,) * len(effort.symbols)) if epochs else effort

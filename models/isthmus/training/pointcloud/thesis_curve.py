@@ -36,11 +36,17 @@ STARTS = {("full", "p256"): "full-thesis-p1024"}
 """Curve whose network of the largest lambda another one goes on from."""
 
 
-def lambda_schedules(config_name: str, *, is_begun: bool) -> tuple[Schedule, ...]:
-    """How each lambda is trained, the largest first; `is_begun` where the first goes on from another curve."""
-    if config_name != "full":
-        return (SCHEDULE,) * len(LAMBDAS)
-    return FULL_FEWER_POINTS if is_begun else FULL
+def lambda_schedules(config_name: str, epochs: int = 0, *, is_begun: bool) -> tuple[Schedule, ...]:
+    """How each lambda is trained, the largest first.
+
+    Args:
+        epochs: of each; 0: as the tables have it.
+        is_begun: whether the first goes on from another curve.
+    """
+    schedules = (SCHEDULE,) * len(LAMBDAS)
+    if config_name == "full":
+        schedules = FULL_FEWER_POINTS if is_begun else FULL
+    return tuple(replace(schedule, epochs=epochs) for schedule in schedules) if epochs else schedules
 
 
 def train_thesis_curve(
@@ -66,19 +72,18 @@ def train_thesis_curve(
     dtype = torch.bfloat16 if anneal else torch.float32
     done: list[Path] = []
     previous: dict[str, Tensor] | None = begun_from(start, train) if start is not None else None
-    schedules = lambda_schedules(config_name, is_begun=start is not None)
+    schedules = lambda_schedules(config_name, epochs, is_begun=start is not None)
     for i, trade_off in enumerate(LAMBDAS):
         path = folder / f"lambda{i}.pt"
         done.append(path)
-        schedule = replace(schedules[i], epochs=epochs) if epochs else schedules[i]
         torch.manual_seed(seed + i)
         recipe = ThesisRecipe(CONFIGS[config_name], len(train.class_names), points, trade_off, dtype).to(run.device)
-        if is_fitted(path, train, schedule):
+        if is_fitted(path, train, schedules[i]):
             previous = load_checkpoint(path)["state"]
             continue
         if previous is not None and (anneal or i == 0):
             recipe.load_state_dict(previous)
         told = {"clouds": train.crc32(), "lambda": trade_off, "seed": seed + i, "config": config_name, "points": points}
-        fit_into(path, recipe, train, held_out, schedule, seed=seed + i, parts={"state": recipe}, told=told)
+        fit_into(path, recipe, train, held_out, schedules[i], seed=seed + i, parts={"state": recipe}, told=told)
         previous = recipe.state_dict()
     return done

@@ -31,6 +31,10 @@ from isthmus.training.studies.joint_rate import VARIANTS, Support, Variant
 
 RESULTS_NAME = "open_question_1"
 CONTROL = "control"
+CHOSEN = (
+    "The round of the adaptive networks that all variants start from was chosen on the validation photographs, on "
+    "which they are measured too; nothing else was chosen."
+)
 
 Rows = dict[str, dict[str, float]]  # figures of a variant, by when they were measured
 
@@ -133,7 +137,9 @@ def answer(question: Question, work: Path, folder: Path, command: str, *, is_com
             )
         rows[variant.name] = saved["rows"]
     start.codec.load_state_dict(weights)
-    provenance = Provenance.of(command, f"{train.name}, validation split", question.seed, ("numpy", "torch"))
+    provenance = Provenance.of(
+        command, f"{train.name}, validation split", question.seed, ("numpy", "torch"), chosen=CHOSEN
+    )
     return write_results(folder, _results(provenance, before, rows, question))
 
 
