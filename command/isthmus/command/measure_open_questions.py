@@ -35,6 +35,7 @@ class JointTraining:
     )
     quality: int = option(3, "Of the codec to go on training.", least=1, most=8)
     steps: int = option(500, "Of each variant's training.", least=1)
+    compiled: bool = option(True, "Compile the networks (torch.compile; needs a C++ compiler).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,18 @@ class AdaptedHyperpriors:
 def measure_open_question_1(*, photos: PhotosOption, given: Given) -> None:
     """Can the transforms be trained together with the adaptive bottleneck? Needs the extra `train`, and hours.
 
-    It goes on from the checkpoints of `isthmus train image --qualities 3`: twenty minutes on one core.
+    It goes on from the checkpoints of `isthmus train image --qualities 3`: some twenty minutes on one core.
     """
     from isthmus.measure.command_line import command_line
+    from isthmus.training.studies.joint import JointEffort
     from isthmus.training.studies.open_question_1 import run
 
     options = given.of(JointTraining)
-    command = command_line(f"isthmus measure open-question-1 --photos {photos.name}", options)
+    words = f"isthmus measure open-question-1 --photos {photos.name}"
+    command = command_line(words, options, without=("runs", "adaptive", "compiled"))
     where = (options.runs, options.adaptive or options.runs, photos, given.of(Outputs).out)
-    typer.echo(str(run(*where, command, steps=options.steps, quality=options.quality)))
+    asked = JointEffort(steps=options.steps)
+    typer.echo(str(run(*where, command, asked, quality=options.quality, is_compiled=options.compiled)))
 
 
 @command_frame
@@ -71,14 +75,15 @@ def measure_open_question_1(*, photos: PhotosOption, given: Given) -> None:
 def measure_open_question_2(*, photos: PhotosOption, given: Given) -> None:
     """Does adaptation pay upon a scale hyperprior? Needs the extra `train`, and minutes.
 
-    It takes the checkpoints of `isthmus train image --qualities 3,6 --hyperprior 3,6`: an hour on one core.
+    It takes the checkpoints of `isthmus train image --qualities 3,6 --hyperprior 3,6`: an hour or so on one core.
     """
     from isthmus.command.train_image import numbers
     from isthmus.measure.command_line import command_line
     from isthmus.training.studies.open_question_2 import run
 
     options = given.of(AdaptedHyperpriors)
-    command = command_line(f"isthmus measure open-question-2 --photos {photos.name}", options)
+    words = f"isthmus measure open-question-2 --photos {photos.name}"
+    command = command_line(words, options, without=("runs", "hyper"))
     where = (options.runs, options.hyper or options.runs)
     found = run(*where, tuple(numbers(options.qualities)), photos, options.kodak, given.of(Outputs).out, command)
     typer.echo(str(found))

@@ -185,7 +185,15 @@ def _results(
 
 
 def run(
-    runs: Path, adaptive: Path, photos: Path, folder: Path, command: str, *, steps: int = 500, quality: int = 3
+    runs: Path,
+    adaptive: Path,
+    photos: Path,
+    folder: Path,
+    command: str,
+    effort: JointEffort,
+    *,
+    quality: int,
+    is_compiled: bool,
 ) -> Path:
     """`answer` with a project's folders: the codec ``q<n>.pt`` in `runs`, its ``adaptive-q<n>.pt`` in `adaptive`, where
     finished variants are kept too; it is trained if it is not there.
@@ -197,5 +205,4 @@ def run(
     (codec,) = finished(runs, (quality,), photos)
     train, validation = split_photos(load_photos(photos))
     start = Start.load(codec, train_adaptive(codec, train, validation, adaptive))
-    question = Question(start, train, validation, JointEffort(steps=steps))
-    return answer(question, adaptive, folder, command, is_compiled=True)
+    return answer(Question(start, train, validation, effort), adaptive, folder, command, is_compiled=is_compiled)
