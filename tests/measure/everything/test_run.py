@@ -82,9 +82,11 @@ def test_what_nobody_can_make_again_is_never_done(plan: Plan, monkeypatch: pytes
 
 
 def test_files_of_before_do_not_count(plan: Plan) -> None:
-    write_results(plan.out, Results("one", Provenance("c", "d", 0, {}), {"one.a": 1}))
+    plan.out.mkdir()
+    before = {"provenance": {"command": "c", "data": "d", "seed": 0, "versions": {}}, "summary": {}, "detail": {}}
+    (plan.out / "one.json").write_text(json.dumps(before))
     assert not plan.is_done(writing("one"))
-    assert circumstances_table(plan.out).rows == (("one", "–", "–", "–", "–", "Nothing was chosen on data."),)
+    assert circumstances_table(plan.out).rows == (("one", "–", "–", "–", "–", "–"),)
     leave(plan.out, "two", COMMIT, chosen="Points by validation.")
     said = ("two", "2026-11-29", f"`{COMMIT}`", "a processor, 2 cores", "0.25", "Points by validation.")
     assert circumstances_table(plan.out).rows[1] == said
