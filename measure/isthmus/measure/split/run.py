@@ -29,7 +29,7 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.key import slug
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-from isthmus.measure.split.measurement import LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
+from isthmus.measure.split.measurement import LOSS_POINTS, LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
 from isthmus.measure.split.plots import draw_split_png
 from isthmus.measure.track import Track
 from isthmus.runtime.frame_size import resized
