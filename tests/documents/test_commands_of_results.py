@@ -9,15 +9,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.command_line import command_of, parsed
+from support.command_line import parsed
 from support.paths import ROOT
 
 FILES = sorted(path for path in (ROOT / "results").glob("*.json") if path.name != "summary.json")
-PLACES = frozenset({"zoo", "cloud", "out", "runs", "adaptive", "hyper", "checkpoints", "page", "merge"})
-"""Options that say where things are, and what is written beside the figures."""
 
 
 class UnderstoodError(Exception):
@@ -30,35 +27,27 @@ def commands_of(file: Path) -> list[str]:
     return [command for part in text.split("; ") for command in part.split(" && ")]
 
 
-def understand(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What is left of a command once it is understood: values that are not the default. Nothing is measured.
+def understand(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a program read its arguments, and go no further.
 
     Raises:
-        SystemExit: a program of Python does not understand its arguments.
+        SystemExit: it does not understand them.
     """
     if words[0] == "isthmus":
-        command, name, rest = command_of(tuple(words))
-        usual = command.make_context(name, [], resilient_parsing=True).params
-        values = parsed(tuple(words)).values
-        defaults = {parameter.name: usual.get(parameter.name) for parameter in command.params}
-        assert rest is not None
-        return {key: value for key, value in values.items() if value != defaults[key]}
+        parsed(tuple(words))
+        return
     assert words[0] == "python"
-    found: dict[str, Any] = {}
     parse = argparse.ArgumentParser.parse_args
 
     def parse_and_stop(parser: argparse.ArgumentParser, *_: object) -> None:
-        arguments = list(words[3:] if words[1] == "-m" else words[2:])
-        given = vars(parse(parser, arguments))
-        found.update({key: value for key, value in given.items() if value != parser.get_default(key)})
+        parse(parser, list(words[3:] if words[1] == "-m" else words[2:]))
         raise UnderstoodError
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
-    monkeypatch.setattr(sys, "argv", [words[1], *words[2:]])
     monkeypatch.setattr(sys, "path", [str((ROOT / words[1]).parent), *sys.path])
+    monkeypatch.delitem(sys.modules, f"{words[2]}.__main__" if words[1] == "-m" else "", raising=False)
     with pytest.raises(UnderstoodError):
         run_program(words)
-    return found
 
 
 def run_program(words: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from collections.abc import Collection
 from dataclasses import fields
@@ -17,7 +16,7 @@ PLACES = ("zoo", "cloud", "out")
 
 
 def command_line(command: str, *options: Options, without: Collection[str] = PLACES) -> str:
-    """A command with those of its options that are not the default, some left out; paths by their name alone."""
+    """A command with those of its options that are not the default, but for some; paths elsewhere by their name alone."""
     written = [command]
     for each in options:
         usual = {f.name: f.default for f in fields(each)}
@@ -45,5 +44,6 @@ def _words(flag: str, value: Any) -> list[str]:
 
 
 def _name(word: str) -> str:
-    """What others may know of a path: where it lies on this machine is nobody's business."""
-    return Path(word).name if os.sep in word else word
+    """What others may know of a path: where it lies on this machine is nobody's business, below this folder it is."""
+    path = Path(word)
+    return path.name if path.is_absolute() or ".." in path.parts else word

@@ -189,7 +189,7 @@ def fit_into(
 
 
 def begun_from(path: Path, train: CloudSet) -> dict[str, Tensor]:
-    """Weights of a network that `fit_into` has made, for another one to go on from.
+    """Weights ``[...]`` by name of a network that `fit_into` has made, for another one to go on from.
 
     Raises:
         InputError: it is none, or of other classes.
