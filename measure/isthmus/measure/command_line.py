@@ -16,7 +16,7 @@ PLACES = ("zoo", "cloud", "out")
 
 
 def command_line(command: str, *options: Options, without: Collection[str] = PLACES) -> str:
-    """A command with those of its options that are not the default, but for some; paths elsewhere by their name alone."""
+    """A command with its options that are not the default, but for some; paths elsewhere by their name alone."""
     written = [command]
     for each in options:
         usual = {f.name: f.default for f in fields(each)}
