@@ -18,8 +18,8 @@ def state_table(plan: Plan, measurements: Iterable[Measurement]) -> Table:
     for measurement in measurements:
         missing = plan.lacks(measurement)
         state = f"lacks {', '.join(missing)}" if missing else "done" if plan.is_done(measurement) else "to do"
-        rows.append((measurement.name, state, measurement.typed))
-    return Table("Measurements", ("name", "state", "command"), tuple(rows))
+        rows.append((measurement.name, state))
+    return Table("Measurements", ("name", "state"), tuple(rows))
 
 
 def measured_table(detail: Mapping[str, Any]) -> Table:
