@@ -10,6 +10,9 @@ from html import escape
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
+LONGEST_LINE = 40
+"""Letters of a cell; a column of longer ones is broken into lines where there is no room, before any is cut short."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -31,7 +34,8 @@ class Table:
             title=self.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
         )
         for i, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+            is_short = all(len(row[i]) <= LONGEST_LINE for row in self.rows)
+            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=is_short)
         for row in self.rows:
             table.add_row(*row)
         return table
