@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from support.paths import ROOT
 from support.rate_points import codec_point
 
@@ -119,6 +121,11 @@ def test_a_row_says_what_it_rests_on(codecs: list[CodecPoint]) -> None:
         "2 of 5 / 3 of 6: few",
         "60.0 to 71.0",
     )
+    narrow = Console(file=io.StringIO(), width=110)
+    narrow.print(comparisons_table(measurement).to_rich())
+    assert isinstance(narrow.file, io.StringIO)
+    # Where there is no room the settings are broken into lines, and no figure is cut short.
+    assert all(cell in narrow.file.getvalue() for cell in ("2 of 5 / 3 of 6: few", *row[4:]))
     (told,) = rivals_table(measurement).rows
     assert told[2:] == ("level 7, the rest as it comes", "file", "6 of 6, chosen on test")
     assert "the fronts of draco on test, which is in their favour" in measurement.chosen
