@@ -82,7 +82,7 @@ def comparisons_table(measurement: Measurement) -> Table:
         )
         for c in measurement.comparisons
     )
-    return Table("Deltas of the fronts (PCHIP on log rate, real coded bits)", columns, rows)
+    return Table("Deltas of the fronts (PCHIP on log rate, real coded bits)", columns, rows, texts=("against",))
 
 
 def families_table(measurement: Measurement) -> Table:
@@ -113,7 +113,8 @@ def families_table(measurement: Measurement) -> Table:
                 f"q{best.parts.step}: {number(best.top1_percent, 2)}",
             )
         )
-    return Table("The rate points that stand for each family, and their top-1", columns, tuple(rows))
+    title = "The rate points that stand for each family, and their top-1"
+    return Table(title, columns, tuple(rows), texts=("chosen on", "front"))
 
 
 def rivals_table(measurement: Measurement) -> Table:
@@ -125,7 +126,8 @@ def rivals_table(measurement: Measurement) -> Table:
         settings, counted = (rival.settings, rival.counted) if rival is not None else ("–", "–")
         chosen = f"{len(front.members)} of {front.measured}, chosen on {front.chosen_on}"
         rows.append((name, front.about, settings, counted, chosen))
-    return Table("The input codecs, each before the PointNet that was trained for its points", columns, tuple(rows))
+    title = "The input codecs, each before the PointNet that was trained for its points"
+    return Table(title, columns, tuple(rows), texts=columns[1:])
 
 
 def fronts_table(measurement: Measurement) -> Table:
