@@ -19,7 +19,7 @@ from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOu
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.split.options import SplitSettings
-from isthmus.measure.video.options import EmulatedLink, VideoOptions
+from isthmus.measure.video.options import EmulatedLink, ThresholdOptions, VideoOptions
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
@@ -84,6 +84,25 @@ def measure_video(*, given: Given) -> None:
     for named in run.measurements:
         _tell(video_tables(named.measurement), named.measurement.notes, width=VIDEO_WIDTH)
     _tell((table for measured in run.link for table in link_tables(measured)), (), written, width=VIDEO_WIDTH)
+
+
+@command_frame
+@with_options(ThresholdOptions, Outputs)
+def measure_video_thresholds(*, given: Given) -> None:
+    """Choose the video encoder's thresholds, on the tuning videos and moved training photographs alone."""
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.packages import require_packages
+    from isthmus.measure.track import tracked
+    from isthmus.measure.video.rows import thresholds_table
+    from isthmus.measure.video.threshold_run import search_thresholds, write_thresholds
+
+    require_packages(("cv2", "av"), "measure,video")
+    options = given.of(ThresholdOptions)
+    with tracked(table_console()) as track:
+        search = search_thresholds(options, track)
+    command = command_line("isthmus measure video-thresholds", options)
+    written = write_thresholds(search, command, given.of(Outputs).out)
+    _tell((thresholds_table(search),), (), written)
 
 
 @command_frame
@@ -253,6 +272,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
     app.command("video")(measure_video)
+    app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
     app.command("determinism")(measure_determinism)

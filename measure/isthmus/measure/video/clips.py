@@ -81,8 +81,7 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
     frames = min(options.natural_frames, 8) if options.is_quick else options.natural_frames
     limit = min(options.natural_clips or 4, 4) if options.is_quick else options.natural_clips
     if options.is_tuning:
-        files = [path for path in find_videos(NATURAL_FOLDER) if path.stem in TUNING_STEMS]
-        clips = video_files(files, frames, "tuning videos")
+        clips = video_files(tuning_videos(NATURAL_FOLDER), frames, "tuning videos")
         return [NamedClips("video_tuning", "video_tuning.natural", OWN_ANSWER, clips)]
     if options.natural:
         path = Path(options.natural)
@@ -104,6 +103,14 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
     count = limit or 12
     clips = moved_photographs(photographs.paths, count, min(frames, 32), PHOTOGRAPH_SIZE, f"{photographs.name}, moved")
     return [NamedClips("video_photographs", "video_photographs.natural", OWN_ANSWER, clips)]
+
+
+def tuning_videos(folder: Path) -> list[Path]:
+    """The videos of a folder that thresholds are tuned on. InputError where one is missing."""
+    found = [path for path in find_videos(folder) if path.stem in TUNING_STEMS]
+    if len(found) != len(TUNING_STEMS):
+        raise InputError(f"{folder}: expected videos {', '.join(TUNING_STEMS)}, found {[p.stem for p in found]}")
+    return found
 
 
 def check_classes(clips: ClipSet, folder: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from isthmus.measure.curve import pareto_front
 from isthmus.measure.table import Table, number, with_rows
 from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.point import FrameKind, lost_points, right_percent, saved_percent
+from isthmus.measure.video.thresholds import GRID, ThresholdSearch
 
 
 def methods_table(measurement: VideoMeasurement) -> Table:
@@ -131,6 +133,34 @@ def video_tables(measurement: VideoMeasurement) -> tuple[Table, ...]:
         video_times_table(measurement),
         clips_table(measurement),
     )
+
+
+def thresholds_table(search: ThresholdSearch) -> Table:
+    """Of all settings that were tried, those that none beats in bits and agreement, and which was chosen."""
+    columns = (
+        *(name.replace("_", " ") for name in GRID),
+        "bits a frame",
+        "agreement %",
+        "lost, points",
+        "network ran %",
+        "edge ms",
+    )
+    curve = np.array([(t.bits_a_frame, t.agreement_percent) for t in search.trials])
+    front = {tuple(point) for point in pareto_front(curve)}
+    shown = [t for t in search.trials if t is search.chosen or (t.bits_a_frame, t.agreement_percent) in front]
+    rows = tuple(
+        (
+            *(f"{t.values[name]:g}" if t.values else "all intra" if name == first else "–" for name in GRID),
+            number(t.bits_a_frame, 1),
+            number(t.agreement_percent, 2),
+            number(search.lost_points(t), 2) + (" *" if t is search.chosen else ""),
+            number(t.network_percent, 1),
+            number(t.edge_ms, 2),
+        )
+        for first in (next(iter(GRID)),)
+        for t in (search.intra, *sorted(shown, key=lambda t: t.bits_a_frame))
+    )
+    return Table(f"{search.data}: {len(search.trials)} settings of {search.codec}, the front; * chosen", columns, rows)
 
 
 def link_table(measurement: LinkMeasurement) -> Table:
