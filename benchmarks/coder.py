@@ -21,6 +21,7 @@ from isthmus.common.bits.cdf import CdfTables, quantize_pmf
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import Prior
 from isthmus.common.bits.symbols import Symbols
+from isthmus.common.circumstances import load_before
 from isthmus.common.results import Provenance, Results, write_results
 
 try:
@@ -41,6 +42,7 @@ HALF_WIDTH = 24
 
 def main() -> None:
     """Measures, prints and writes."""
+    load_before()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=4000, help="messages a mean is taken over (4000)")
     parser.add_argument("--repeats", type=int, default=25, help="bulk runs, of which the fastest counts (25)")

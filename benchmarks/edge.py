@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.circumstances import load_before
 from isthmus.common.errors import IsthmusError, MissingDependencyError
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
@@ -47,6 +48,7 @@ Encode = Callable[[PointCloud], object]
 
 def main() -> int:
     """Measure, print, write."""
+    load_before()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codec", default="pc-lite-any-q10", help="a lite codec of the zoo")
     parser.add_argument("--zoo", type=Path, default=None)

@@ -23,6 +23,7 @@ import numpy as np
 
 from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import quantize_pmf
+from isthmus.common.circumstances import load_before
 from isthmus.common.errors import IsthmusError, MissingDependencyError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.signals import Image
@@ -42,6 +43,7 @@ Encode = Callable[[Image], object]
 
 def main() -> int:
     """Measure, print, write."""
+    load_before()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codec", default="image-light-q4", help="a light codec of the zoo")
     parser.add_argument("--zoo", type=Path, default=None)

@@ -27,6 +27,7 @@ import numpy as np
 from echo import child, echo_call, echo_process, wait_for
 
 from isthmus.common.bits.packet import Packet
+from isthmus.common.circumstances import load_before
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
@@ -40,6 +41,7 @@ IN_FLIGHT = 1024
 
 def main() -> int:
     """Measure, print, write."""
+    load_before()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codec", default="pc-lite-any-q10")
     parser.add_argument("--zoo", type=Path, default=None)

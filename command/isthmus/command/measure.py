@@ -12,6 +12,7 @@ import typer
 from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.options import Given, with_options
+from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
 from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.image.options import ImageOptions
@@ -267,8 +268,14 @@ def measure_summary(
         print(f"{key:64} {number:g}")
 
 
+def before_measuring() -> None:
+    """What the machine did before: asked now, for soon it will be this command that makes it busy."""
+    load_before()
+
+
 def add_commands(app: typer.Typer) -> None:
     """Put the commands into a typer app, under their names on the command line."""
+    app.callback()(before_measuring)
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
     app.command("video")(measure_video)

@@ -1,8 +1,9 @@
 """Measured numbers on disk: one `results/<name>.json` a measurement, and `results/summary.json` over them all.
 
-A detailed file says how it was made (`provenance`: the command, the data's name, the seed, the versions; no date, no
-path, no machine), what was found (`detail`, free within) and the few numbers that are quoted (`summary`, a flat map
-of dotted keys). The summary file is gathered from the detailed ones and never edited; documents quote its keys.
+A detailed file says how it was made (`provenance`: the command, the data's name, which split chose what, the seed, the
+versions, the day, the code's commit and the machine; no path), what was found (`detail`, free within) and the few
+numbers that are quoted (`summary`, a flat map of dotted keys). The summary file is gathered from the detailed ones and
+never edited; documents quote its keys.
 """
 
 from __future__ import annotations
@@ -18,33 +19,55 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from isthmus.common.circumstances import Circumstances
 from isthmus.common.errors import InputError
 
 SUMMARY_FILE = "summary.json"
 SIGNIFICANT_DIGITS = 7
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+NOTHING_CHOSEN = "Nothing was chosen on data."
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a measurement can be made again."""
+    """How a measurement can be made again, and what its figures have to be read with.
+
+    Attributes:
+        command: as it is typed.
+        data: what was measured on.
+        seed: of everything that is drawn.
+        versions: of Python, of packages, and of what is compared with.
+        chosen: which split chose what: points, thresholds, codecs. One sentence.
+        circumstances: code and machine; None in files of before this was written down.
+    """
 
     command: str
     data: str
     seed: int
     versions: Mapping[str, str]
+    chosen: str = NOTHING_CHOSEN
+    circumstances: Circumstances | None = None
 
     @classmethod
-    def of(cls, command: str, data: str, seed: int, packages: tuple[str, ...] = ("numpy",)) -> Provenance:
-        """With the versions of Python and of those `packages` that are installed."""
+    def of(
+        cls,
+        command: str,
+        data: str,
+        seed: int,
+        packages: tuple[str, ...] = ("numpy",),
+        *,
+        chosen: str = NOTHING_CHOSEN,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> Provenance:
+        """Here and now, with the versions of Python, of those `packages` that are installed, and of `others`."""
         versions = {"python": platform.python_version()}
         for package in sorted(packages):
             try:
                 versions[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 continue
-        return cls(command, data, seed, MappingProxyType(versions))
+        return cls(command, data, seed, MappingProxyType(versions | dict(others)), chosen, Circumstances.here())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +87,8 @@ class Results:
 
 def write_results(folder: Path, results: Results) -> Path:
     """Write `folder/<name>.json` whole or not at all; answers its path."""
-    provenance = results.provenance
     document = {
-        "provenance": {
-            "command": provenance.command,
-            "data": provenance.data,
-            "seed": provenance.seed,
-            "versions": dict(provenance.versions),
-        },
+        "provenance": _provenance_to_json(results.provenance),
         "summary": dict(sorted(results.summary.items())),
         "detail": dict(results.detail),
     }
@@ -86,9 +103,8 @@ def read_results(path: Path) -> Results:
     for part, kind in (("provenance", dict), ("summary", dict), ("detail", dict)):
         if not isinstance(document.get(part), kind):
             raise InputError(f"{path.name}: expected an object {part!r}, got {type(document.get(part)).__name__}")
-    p = document["provenance"]
     try:
-        provenance = Provenance(str(p["command"]), str(p["data"]), int(p["seed"]), MappingProxyType(p["versions"]))
+        provenance = _provenance_from_json(document["provenance"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path.name}: expected a provenance of command, data, seed, versions: {error!r}") from error
     return Results(path.stem, provenance, document["summary"], document["detail"])
@@ -136,6 +152,29 @@ def rounded(value: Any) -> Any:
     if not math.isfinite(number):
         return None
     return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
+
+
+def _provenance_to_json(provenance: Provenance) -> dict[str, Any]:
+    where = provenance.circumstances
+    return {
+        "command": provenance.command,
+        "data": provenance.data,
+        "chosen": provenance.chosen,
+        "seed": provenance.seed,
+        "versions": dict(provenance.versions),
+        **({} if where is None else where.to_json()),
+    }
+
+
+def _provenance_from_json(document: Mapping[str, Any]) -> Provenance:
+    return Provenance(
+        str(document["command"]),
+        str(document["data"]),
+        int(document["seed"]),
+        MappingProxyType(document["versions"]),
+        str(document.get("chosen", NOTHING_CHOSEN)),
+        Circumstances.from_json(document) if "commit" in document else None,
+    )
 
 
 def _check_summary(summary: Mapping[str, Any], where: str) -> None:
