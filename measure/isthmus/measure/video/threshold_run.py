@@ -24,6 +24,7 @@ NAME = "video_thresholds"
 PHOTOGRAPHS = data_beside("photos_a_256.npz")
 PHOTOGRAPH_SIZE = (160, 160)
 SEED = 0  # of the first photograph's motion
+CHOSEN = "Thresholds were chosen here, on tuning videos and moved training photographs; none of them is in a test."
 
 
 def tuning_clips(options: ThresholdOptions) -> ClipSet:
@@ -71,7 +72,7 @@ def search_thresholds(options: ThresholdOptions, track: Track = no_track) -> Thr
 
 def write_thresholds(search: ThresholdSearch, command: str, folder: Path) -> tuple[Path, ...]:
     """Write the results file and gather the summary; answers its path."""
-    provenance = Provenance.of(command, search.data, SEED, VERSIONED)
+    provenance = Provenance.of(command, search.data, SEED, VERSIONED, chosen=CHOSEN)
     written = write_results(folder, Results(NAME, provenance, search.summary(), search.detail()))
     gather_summary(folder)
     return (written,)
