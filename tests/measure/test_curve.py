@@ -14,7 +14,16 @@ from scipy.interpolate import PchipInterpolator
 from support.paths import SHARED
 
 from isthmus.common.errors import InputError
-from isthmus.measure.curve import Float64, MonotoneCubic, bd_accuracy, bd_rate, pareto_front, rate_at_accuracy
+from isthmus.measure.curve import (
+    BdPoints,
+    Float64,
+    MonotoneCubic,
+    bd_accuracy,
+    bd_points,
+    bd_rate,
+    pareto_front,
+    rate_at_accuracy,
+)
 
 PUBLISHED = SHARED / "reference" / "modelnet40_rate_accuracy.csv"
 
@@ -92,6 +101,22 @@ def test_published_curves_give_the_published_deltas() -> None:
     full = np.array(found["thesis-full-p1024"])
     assert bd_accuracy(tmc13, full, saturated=True) == pytest.approx(16.4, abs=0.1)
     assert rate_at_accuracy(full, 80) == pytest.approx(28.4, abs=1)  # there: straight lines between points
+
+
+def test_points_that_a_bd_rate_rests_on() -> None:
+    """INPUT_CODEC reaches 4.05 to 88.5 %, LEARNED 45.1 to 88.5 %: the anchor's two lowest points do not count."""
+    assert bd_points(INPUT_CODEC, LEARNED) == BdPoints(5, 5, 4, 6)
+    assert bd_points(LEARNED, INPUT_CODEC) == BdPoints(4, 6, 5, 5)
+    assert not bd_points(INPUT_CODEC, LEARNED).are_few
+    assert bd_points(INPUT_CODEC, LEARNED).cell == "5 of 5 / 4 of 6"
+    two = INPUT_CODEC[2:4]
+    assert bd_points(INPUT_CODEC, two) == BdPoints(2, 2, 2, 6)
+    assert bd_points(INPUT_CODEC, two).cell == "2 of 2 / 2 of 6: few"
+    # A point that a cheaper one beats was measured, and counts for nothing.
+    assert bd_points([*INPUT_CODEC, [9000.0, 80.0]], LEARNED) == BdPoints(5, 5, 4, 7)
+    assert bd_points(INPUT_CODEC, [[10, 90], [20, 95]]) == BdPoints(0, 2, 0, 6)
+    # One side may have none between the other's: nothing but its spline is compared.
+    assert bd_points(INPUT_CODEC, [[10, 75], [20, 80]]) == BdPoints(2, 2, 0, 6)
 
 
 def test_half_the_bits_is_minus_fifty_percent() -> None:

@@ -5,6 +5,10 @@ comparison is made on its Pareto front, where rate and accuracy grow together, s
 accuracy, or that a cheaper point beats, do no harm. Between the points of a front a monotone cubic (PCHIP) runs on
 ``log10(rate)``; both deltas are differences of its exact integral over the overlap of two fronts.
 
+A cubic through few points is mostly guessed, and one side's guess against the other's measured points is no figure of
+either. So curves whose points have names (qualities) are compared over the names that both have, and `bd_points` says
+what a delta rests on, for whoever shows one.
+
 Sources: Bjøntegaard, VCEG-M33 (2001); PCHIP slopes: Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5 (1984).
 """
 
@@ -24,6 +28,9 @@ from isthmus.common.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
+
+ENOUGH_POINTS = 4
+"""Points on a side that a BD-rate is commonly taken over (VCEG-M33); one over fewer says so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +136,41 @@ def bd_rate(anchor: npt.ArrayLike, test: npt.ArrayLike) -> float:
     low, high = _overlap(a[:, 1], t[:, 1], "accuracies", "%")
     integrals = [MonotoneCubic.through(c[:, 1], np.log10(c[:, 0])).integrate(low, high) for c in (a, t)]
     return float(10 ** ((integrals[1] - integrals[0]) / (high - low)) - 1) * 100
+
+
+@dataclass(frozen=True, slots=True)
+class BdPoints:
+    """What a BD-rate rests on: points of both fronts within the accuracies that it integrates over.
+
+    Attributes:
+        test, anchor: points that count.
+        test_of, anchor_of: points that were measured.
+    """
+
+    test: int
+    test_of: int
+    anchor: int
+    anchor_of: int
+
+    @property
+    def are_few(self) -> bool:
+        """Whether either side has too few for its curve to be taken at its word."""
+        return min(self.test, self.anchor) < ENOUGH_POINTS
+
+    @property
+    def cell(self) -> str:
+        """For a table: ``7 of 7 / 9 of 10``, the test before the anchor, and that they are few where they are."""
+        counts = f"{self.test} of {self.test_of} / {self.anchor} of {self.anchor_of}"
+        return f"{counts}: few" if self.are_few else counts
+
+
+def bd_points(anchor: npt.ArrayLike, test: npt.ArrayLike) -> BdPoints:
+    """What `bd_rate` of the same points ``[n, 2]`` of (bits, percent) rests on; no points where nothing is shared."""
+    measured = as_curve(test, "test"), as_curve(anchor, "anchor")
+    fronts = [pareto_front(points)[:, 1] for points in measured]
+    low, high = max(front[0] for front in fronts), min(front[-1] for front in fronts)
+    counts = [int(((front >= low) & (front <= high)).sum()) for front in fronts]
+    return BdPoints(counts[0], len(measured[0]), counts[1], len(measured[1]))
 
 
 def bd_accuracy(anchor: npt.ArrayLike, test: npt.ArrayLike, *, saturated: bool = False) -> float:
