@@ -94,8 +94,8 @@ def measure_video_thresholds(*, given: Given) -> None:
     from isthmus.measure.command_line import command_line
     from isthmus.measure.packages import require_packages
     from isthmus.measure.track import tracked
-    from isthmus.measure.video.rows import thresholds_table
     from isthmus.measure.video.threshold_run import search_thresholds, write_thresholds
+    from isthmus.measure.video.thresholds import thresholds_table
 
     require_packages(("cv2", "av"), "measure,video")
     options = given.of(ThresholdOptions)

@@ -46,12 +46,15 @@ from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.rows import (
     clips_table,
     comparison_table,
+    equal_table,
     link_table,
     link_ways_table,
     methods_table,
     others_table,
     video_times_table,
+    videos_table,
 )
+from isthmus.measure.video.thresholds import ThresholdSearch, thresholds_table
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs")
 """Documents and folders of them, where none is named."""
@@ -85,7 +88,9 @@ IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {
 }
 
 VIDEO_TABLES: Mapping[str, Callable[[VideoMeasurement], Table]] = {
+    "videoequal": equal_table,
     "videosavings": comparison_table,
+    "videofiles": videos_table,
     "videoways": methods_table,
     "videoothers": others_table,
     "videotimes": video_times_table,
@@ -96,6 +101,8 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
     "videolink": link_table,
     "videolinkways": link_ways_table,
 }
+
+THRESHOLD_TABLES: Mapping[str, Callable[[ThresholdSearch], Table]] = {"videothresholds": thresholds_table}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +227,10 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
         return VIDEO_TABLES[name](VideoMeasurement.from_detail(read_results(results / f"{source}.json").detail))
     if name in LINK_TABLES:
         return LINK_TABLES[name](LinkMeasurement.from_detail(read_results(results / f"{source}.json").detail))
+    if name in THRESHOLD_TABLES:
+        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(read_results(results / f"{source}.json").detail))
     if name not in TABLES:
-        known = sorted([*TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, "summary"])
+        known = sorted([*TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, *THRESHOLD_TABLES, "summary"])
         raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
     return TABLES[name](Measurement.from_detail(read_results(results / f"{source}.json").detail))
 

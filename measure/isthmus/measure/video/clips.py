@@ -29,7 +29,7 @@ LABELLED_FILE = data_beside("tinyimagenet50.npz")
 NATURAL_FILE = data_beside("davis20_416x240_32f.npz")
 NATURAL_FOLDER = data_beside("video")
 TUNING_STEMS = ("bikes", "cockatoo", "vtest_20s")
-"""Thresholds were tuned on these; they are in no test."""
+"""Thresholds are chosen on these; they are in no test."""
 PHOTOGRAPH_SIZE = (240, 416)
 
 
@@ -42,12 +42,14 @@ class NamedClips:
         root: first part of the summary's keys.
         truth: `LABELS` or `OWN_ANSWER`.
         clips: themselves.
+        videos: names of those that are video files.
     """
 
     name: str
     root: str
     truth: str
     clips: ClipSet
+    videos: tuple[str, ...] = ()
 
 
 def clip_sets(options: VideoOptions) -> list[NamedClips]:
@@ -90,15 +92,18 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
         else:
             clips = video_files(find_videos(path) if path.is_dir() else [path], frames, path.stem)
         return [NamedClips(*_own_names(path, "natural"), OWN_ANSWER, clips.take(limit))]
+    videos: tuple[str, ...] = ()
     parts = [packed_sequences(NATURAL_FILE, frames)] if NATURAL_FILE.is_file() else []
     if NATURAL_FOLDER.is_dir():
         files = [path for path in find_videos(NATURAL_FOLDER) if path.stem not in TUNING_STEMS]
         parts.append(video_files(files, frames))
+        videos = parts[-1].clip_names
     if parts:
         if options.is_quick:
             parts = [part.take(limit // 2) for part in parts]
         name = " and ".join(part.name.removesuffix("20_416x240_32f").replace("davis", "DAVIS") for part in parts)
-        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, join_sets(name, parts).take(limit))]
+        clips = join_sets(name, parts).take(limit)
+        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, clips, videos)]
     photographs = find_image_set(None)
     count = limit or 12
     clips = moved_photographs(photographs.paths, count, min(frames, 32), PHOTOGRAPH_SIZE, f"{photographs.name}, moved")

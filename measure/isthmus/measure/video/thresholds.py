@@ -18,8 +18,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from isthmus.common.errors import InputError
 from isthmus.edge.video.policy import VideoPolicy
+from isthmus.measure.curve import pareto_front
+from isthmus.measure.table import Table, number
 
 GRID: Mapping[str, tuple[float, ...]] = {
     "key_interval": (6, 8, 12),
@@ -127,6 +131,34 @@ class ThresholdSearch:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected a search for thresholds of this version, got {error!r}") from error
+
+
+def thresholds_table(search: ThresholdSearch) -> Table:
+    """Of all settings that were tried, those that none beats in bits and agreement, and which was chosen."""
+    columns = (
+        "setting",
+        *(name.replace("_", " ") for name in GRID),
+        "bits a frame",
+        "agreement %",
+        "lost, points",
+        "network ran %",
+        "edge ms",
+    )
+    front = pareto_front(np.array([(t.bits_a_frame, t.agreement_percent) for t in search.trials])).tolist()
+    shown = [t for t in search.trials if t is search.chosen or [t.bits_a_frame, t.agreement_percent] in front]
+    rows = tuple(
+        (
+            "all intra" if t is search.intra else "chosen" if t is search.chosen else "tried",
+            *(f"{t.values[name]:g}" if t.values else "–" for name in GRID),
+            number(t.bits_a_frame, 1),
+            number(t.agreement_percent, 2),
+            number(search.lost_points(t), 2),
+            number(t.network_percent, 1),
+            number(t.edge_ms, 2),
+        )
+        for t in (search.intra, *sorted(shown, key=lambda t: t.bits_a_frame))
+    )
+    return Table(f"{search.data}: {search.codec}, the best of {len(search.trials)} settings", columns, rows)
 
 
 def tried_policies() -> tuple[tuple[dict[str, float], VideoPolicy], ...]:
