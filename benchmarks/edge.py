@@ -33,6 +33,7 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.measure.command_line import script_line
 from isthmus.measure.percentiles import Percentiles
 
 POINTS = 1024
@@ -57,7 +58,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         folder = _lite_codec(find_zoo(options.zoo), options.codec)
-        results = measure(folder, options.rounds)
+        results = measure(folder, options.rounds, script_line("benchmarks/edge.py", parser, options))
         path = write_results(options.out, results)
     except IsthmusError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -66,8 +67,8 @@ def main() -> int:
     return 0
 
 
-def measure(folder: Path, rounds: int) -> Results:
-    """Both sides in turns; the results file `edge`."""
+def measure(folder: Path, rounds: int, command: str) -> Results:
+    """Both sides in turns; the results file `edge`. `command` is told as what made it."""
     encoder = PointCloudEncoder(folder, threads=1)
     clouds = [PointCloud(points) for points in generate_set(8, POINTS, SEED).clouds]
     eager = eager_encoder()
@@ -93,7 +94,7 @@ def measure(folder: Path, rounds: int) -> Results:
     return Results(
         "edge",
         Provenance.of(
-            f"python benchmarks/edge.py --codec {folder.name}",
+            command,
             "generated furniture",
             SEED,
             ("numpy", "onnxruntime", "torch", "constriction"),

@@ -29,6 +29,7 @@ from isthmus.common.results import Provenance, Results, gather_summary, write_re
 from isthmus.common.signals import Image
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.image.encoder import ImageEncoder
+from isthmus.measure.command_line import script_line
 from isthmus.measure.fuzz.targets import synthetic_picture
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.percentiles import Percentiles
@@ -52,7 +53,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         folder = light_codec(find_zoo(options.zoo), options.codec)
-        results = measure(folder, pictures(), options.rounds)
+        results = measure(folder, pictures(), options.rounds, script_line("benchmarks/image.py", parser, options))
         path = write_results(options.out, results)
         gather_summary(options.out)
     except IsthmusError as error:
@@ -62,8 +63,8 @@ def main() -> int:
     return 0
 
 
-def measure(folder: Path, images: tuple[str, list[Image]], rounds: int) -> Results:
-    """Both sides in turns; the results file `image_edge`."""
+def measure(folder: Path, images: tuple[str, list[Image]], rounds: int, command: str) -> Results:
+    """Both sides in turns; the results file `image_edge`. `command` is told as what made it."""
     encoder = ImageEncoder(folder, threads=1)
     eager = eager_encoder()
     data, given = images
@@ -87,9 +88,7 @@ def measure(folder: Path, images: tuple[str, list[Image]], rounds: int) -> Resul
     height, width = given[0].height, given[0].width
     return Results(
         "image_edge",
-        Provenance.of(
-            f"python benchmarks/image.py --codec {folder.name}", data, SEED, ("numpy", "onnxruntime", "torch")
-        ),
+        Provenance.of(command, data, SEED, ("numpy", "onnxruntime", "torch")),
         {
             "image.edge_encode_ms": fast.p50,
             "image.edge_eager_reference_ms": slow.p50,

@@ -21,22 +21,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from echo import child, echo_call, echo_process, wait_for
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.circumstances import load_before
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.circumstances import UNKNOWN, load_before
+from isthmus.common.errors import InputError
+from isthmus.common.results import Provenance, Results, read_results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.measure.command_line import script_line
 
 GROUP = 32
 SEED = 0
 IN_FLIGHT = 1024
+RATIO = "wire.ping_pong_ratio_to_grpc_echo"
+MACHINES = "ping_pong_ratio_to_grpc_echo_of_processors"
 
 
 def main() -> int:
@@ -47,17 +52,19 @@ def main() -> int:
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--output", type=Path, default=Path("results"), help="folder; wire.json goes there")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder; wire.json goes there")
     arguments = parser.parse_args()
     zoo = find_zoo(arguments.zoo)
-    results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    print(write_results(arguments.output, results).read_text(encoding="utf-8"))
+    command = script_line("benchmarks/wire.py", parser, arguments)
+    results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds, command)
+    results = beside_other_machines(results, arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    print(write_results(arguments.out, results).read_text(encoding="utf-8"))
     return 0
 
 
-def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
-    """All measurements of one codec folder."""
+def measure(codec: Path, zoo: Path, points: int, seconds: float, command: str) -> Results:
+    """All measurements of one codec folder; `command` is told as what made them."""
     encoder = PointCloudEncoder(codec)
     rng = np.random.default_rng(SEED)
     clouds = [PointCloud(rng.standard_normal((points, 3)).astype(np.float32)) for _ in range(256)]
@@ -72,7 +79,6 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
         message_bytes = traffic(address, encoder, clouds)
     ours, echo = np.percentile(ours_ms, [50, 95]), np.percentile(echo_ms, [50, 95])
     coalesced = max(framed, batched)
-    command = f"python benchmarks/wire.py --codec {encoder.manifest.name} --points {points} --seconds {seconds:g}"
     return Results(
         name="wire",
         provenance=Provenance.of(command, "random clouds", SEED, ("grpcio", "numpy", "onnxruntime", "protobuf")),
@@ -107,6 +113,21 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float) -> Results:
             },
         },
     )
+
+
+def beside_other_machines(results: Results, folder: Path) -> Results:
+    """With the ratios that the file in `folder` has of other machines: they differ more than runs on one do."""
+    here = results.provenance.circumstances
+    ratios = {here.processor if here else UNKNOWN: results.summary[RATIO]}
+    try:
+        before = read_results(folder / "wire.json")
+    except InputError:
+        before = results
+    where = before.provenance.circumstances
+    others = before.detail.get(MACHINES, {where.processor if where else UNKNOWN: before.summary[RATIO]})
+    ratios = {**others, **ratios}
+    summary = {**results.summary, f"{RATIO}_least": min(ratios.values()), f"{RATIO}_most": max(ratios.values())}
+    return replace(results, summary=summary, detail={**results.detail, MACHINES: ratios})
 
 
 def ping_pongs(

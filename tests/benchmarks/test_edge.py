@@ -21,7 +21,7 @@ def test_both_sides_run(tmp_path: Path) -> None:
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     folder = tiny_codec.write_codec(tmp_path, "pc-lite-any-q4")
-    results = benchmark.measure(folder, 1)
+    results = benchmark.measure(folder, 1, "python benchmarks/edge.py")
     summary = results.summary
     assert summary["edge.lite.encode_ms_p50"] > 0
     ratio = summary["edge.lite.eager_ms_p50"] / summary["edge.lite.encode_ms_p50"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.command.frame import command_frame, end, print_note, table_console
+from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
@@ -288,6 +289,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("open-question-1")(measure_open_question_1)
     app.command("open-question-2")(measure_open_question_2)
     app.command("fuzz")(measure_fuzz)
+    app.command("all")(measure_all)
     app.command("summary")(measure_summary)
 
 

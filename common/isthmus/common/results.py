@@ -27,6 +27,7 @@ SIGNIFICANT_DIGITS = 7
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 NOTHING_CHOSEN = "Nothing was chosen on data."
+NOT_SAID = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _provenance_from_json(document: Mapping[str, Any]) -> Provenance:
         str(document["data"]),
         int(document["seed"]),
         MappingProxyType(document["versions"]),
-        str(document.get("chosen", NOTHING_CHOSEN)),
+        str(document.get("chosen", NOT_SAID)),
         Circumstances.from_json(document) if "commit" in document else None,
     )
 

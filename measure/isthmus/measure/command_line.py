@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 from dataclasses import fields
@@ -10,8 +11,8 @@ from typing import Any
 
 from isthmus.common.options import Options, rules_of
 
-PLACES = ("zoo", "cloud")
-"""Options that say where codecs and cloud are: they are not part of what is measured."""
+PLACES = ("zoo", "cloud", "out")
+"""Options that say where codecs, cloud and results are: they are not part of what is measured."""
 
 
 def command_line(command: str, *options: Options) -> str:
@@ -23,6 +24,15 @@ def command_line(command: str, *options: Options) -> str:
             value = getattr(each, name)
             if name not in PLACES and value != usual[name]:
                 written += _words(rule.flags[0] if rule.flags else "--" + name.replace("_", "-"), value)
+    return " ".join(written)
+
+
+def script_line(script: str, parser: argparse.ArgumentParser, given: argparse.Namespace) -> str:
+    """`python SCRIPT` with those options of a parser that are not the default."""
+    written = ["python", script]
+    for name, value in vars(given).items():
+        if name not in PLACES and value != parser.get_default(name):
+            written += _words("--" + name.replace("_", "-"), value)
     return " ".join(written)
 
 

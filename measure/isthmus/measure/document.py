@@ -1,10 +1,11 @@
 """Numbers in documents come from results files: this checks them, or writes them.
 
-Two light marks in Markdown, invisible when it is shown:
+Three light marks in Markdown, invisible when it is shown:
 
 * ``−94.2 %<!-- figure: pointcloud.full.bd_rate_vs_tmc13_percent -->``: the last number before the comment is the key's
   value in `results/summary.json`, rounded to the digits that are written. After the key may stand a factor
   (``* 1000``) where the document speaks in another unit.
+* ``2026-11-29<!-- date: wire -->``: the day of `results/wire.json`.
 * a table between ``<!-- results: comparisons pointcloud_p1024 -->`` and ``<!-- end results -->`` is made
   by this module. The first word says which table, the second of which results file (for `summary`: of which keys).
 
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.results import read_results, read_summary
+from isthmus.measure.everything.rows import circumstances_table, measured_table
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.rows import (
     adaptation_table,
@@ -62,6 +64,8 @@ _FIGURE = re.compile(
     r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<between>[^\d\n<]{0,24})"
     r"<!-- figure: (?P<key>[a-z0-9_.]+)(?: \* (?P<factor>[\d.e-]+))? -->"
 )
+_DATE = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<between>[^\d\n<]{0,24})<!-- date: (?P<source>[a-z0-9_]+) -->")
+_DATE_MARK = re.compile(r"<!-- date:[^>]*-->")
 _MARK = re.compile(r"<!-- figure:[^>]*-->")
 _TABLE = re.compile(
     r"(?P<open><!-- results: (?P<table>[a-z]+) (?P<source>[a-z0-9_.]+) -->\n)"
@@ -103,6 +107,13 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
 }
 
 THRESHOLD_TABLES: Mapping[str, Callable[[ThresholdSearch], Table]] = {"videothresholds": thresholds_table}
+
+FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
+    "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
+    "circumstances": lambda results, _: circumstances_table(results),
+    "measured": lambda results, name: measured_table(read_results(results / f"{name}.json").detail),
+}
+"""Of more than one measurement: made of the folder of the results and the second word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,14 @@ def render(text: str, results: Path, file: str = "document") -> Rendered:
         new = _as_written(value, written)
         return replace(match, new + match[0][len(written) :], written)
 
+    def date(match: re.Match[str]) -> str:
+        where = read_results(results / f"{match['source']}.json").provenance.circumstances
+        if where is None:
+            raise InputError(
+                f"{file}:{_line(match)}: expected a date in {match['source']}.json, found none: measure it"
+            )
+        return replace(match, where.date + match[0][len(match["date"]) :], match["date"])
+
     def table(match: re.Match[str]) -> str:
         body = f"\n{_table(results, match, file).to_markdown()}\n\n"
         new = match["open"] + body + match["close"]
@@ -159,6 +178,8 @@ def render(text: str, results: Path, file: str = "document") -> Rendered:
     _check_marks(text, _TABLE_MARK, _TABLE, file, "<!-- results: table source -->, a table, <!-- end results -->")
     # Figures inside a made table are the table's own; so tables first.
     text = _TABLE.sub(table, text)
+    _check_marks(text, _DATE_MARK, _DATE, file, "a date as 2026-11-29, then <!-- date: results -->")
+    text = _DATE.sub(date, text)
     summary = read_summary(results) if _MARK.search(text) else {}
     text = _FIGURE.sub(figure, text)
     return Rendered(text, tuple(found), counted)
@@ -216,23 +237,24 @@ def _as_written(value: float, written: str) -> str:
 
 def _table(results: Path, match: re.Match[str], file: str) -> Table:
     name, source = match["table"], match["source"]
-    if name == "summary":
-        table = summary_table(read_summary(results), source)
+    if name in FOLDER_TABLES:
+        table = FOLDER_TABLES[name](results, source)
         if not table.rows:
-            raise InputError(f"{file}:{_line(match)}: expected summary keys that begin with {source!r}, found none")
+            raise InputError(f"{file}:{_line(match)}: expected a table {name} of {source!r} with rows, found none")
         return table
-    if name in IMAGE_TABLES:
-        return IMAGE_TABLES[name](ImageMeasurement.from_detail(read_results(results / f"{source}.json").detail))
-    if name in VIDEO_TABLES:
-        return VIDEO_TABLES[name](VideoMeasurement.from_detail(read_results(results / f"{source}.json").detail))
-    if name in LINK_TABLES:
-        return LINK_TABLES[name](LinkMeasurement.from_detail(read_results(results / f"{source}.json").detail))
-    if name in THRESHOLD_TABLES:
-        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(read_results(results / f"{source}.json").detail))
-    if name not in TABLES:
-        known = sorted([*TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, *THRESHOLD_TABLES, "summary"])
+    known = sorted([*FOLDER_TABLES, *TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, *THRESHOLD_TABLES])
+    if name not in known:
         raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
-    return TABLES[name](Measurement.from_detail(read_results(results / f"{source}.json").detail))
+    detail = read_results(results / f"{source}.json").detail
+    if name in IMAGE_TABLES:
+        return IMAGE_TABLES[name](ImageMeasurement.from_detail(detail))
+    if name in VIDEO_TABLES:
+        return VIDEO_TABLES[name](VideoMeasurement.from_detail(detail))
+    if name in LINK_TABLES:
+        return LINK_TABLES[name](LinkMeasurement.from_detail(detail))
+    if name in THRESHOLD_TABLES:
+        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(detail))
+    return TABLES[name](Measurement.from_detail(detail))
 
 
 def _check_marks(text: str, mark: re.Pattern[str], whole: re.Pattern[str], file: str, form: str) -> None:

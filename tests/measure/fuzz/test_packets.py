@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from support import tiny_codec, tiny_image_coder
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.errors import InputError, PacketError
+from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.side import Adaptation
+from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.results import read_results, read_summary
+from isthmus.common.zoo import find_zoo
+from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.fuzz.options import FuzzOptions
-from isthmus.measure.fuzz.targets import image_target, run_fuzz, write_fuzz
-from isthmus.measure.fuzz.trial import MAX_PEAK_BYTES, MUTATIONS, FuzzTarget, fuzz
+from isthmus.measure.fuzz.targets import FuzzRun, image_target, run_fuzz, write_fuzz
+from isthmus.measure.fuzz.trial import MAX_PEAK_BYTES, MUTATIONS, FuzzTally, FuzzTarget, fuzz
 
 CASES = 5000
 REAL = Packet(PacketType.INTRA, (b"real",)).to_bytes()
@@ -44,6 +49,7 @@ def image_packets(*, bins: int = 0, hyper: bool = False) -> FuzzTarget:
 def test_image_decoders_hold(kind: str) -> None:
     target = image_packets(bins=16 if kind == "synthesized" else 0, hyper=kind == "hyper")
     tally = fuzz(target, CASES, seed=5)
+    assert tally.kind == ("image_hyperprior" if kind == "hyper" else "image")
     assert tally.failures == []
     assert tally.cases == CASES
     assert tally.decoded > len(target.packets)  # not all that is spoiled is refused: short packets have no checksum
@@ -64,7 +70,13 @@ def test_command_fuzzes_point_clouds_and_writes_the_result(tmp_path: Path) -> No
     assert run.cases == CASES
     assert [t.name for t in run.tallies] == ["pc-lite-any-q1", "pc-lite-any-q2"]
     path = write_fuzz(run, options, tmp_path / "out")
-    assert read_summary(tmp_path / "out") == {"fuzz.packet_cases": CASES, "fuzz.packet_failures": 0}
+    assert read_summary(tmp_path / "out") == {
+        "fuzz.packet_cases": CASES,
+        "fuzz.packet_failures": 0,
+        "fuzz.signals": 1,
+        "fuzz.pointcloud_cases": CASES,
+        "fuzz.pointcloud_failures": 0,
+    }
     detail = read_results(path).detail["codecs"][0]
     assert detail["cases"] == CASES / 2
     assert detail["decoded"] + sum(detail["refused"].values()) == CASES / 2
@@ -88,22 +100,22 @@ def _accept(data: bytes) -> bytes:
 
 def broken_targets() -> Iterator[tuple[str, FuzzTarget]]:
     """Decoders that each break one rule, and the words of the failure."""
-    yield "ZeroDivisionError", FuzzTarget("a", (REAL,), _crash, lambda d, _: d)
-    yield "encodes to other bytes|cannot be encoded", FuzzTarget("b", (REAL,), _accept, lambda _, _p: REAL)
-    yield "a real packet is refused", FuzzTarget("c", (b"unreal",), _refuse, lambda d, _: d)
+    yield "ZeroDivisionError", FuzzTarget("a", "image", (REAL,), _crash, lambda d, _: d)
+    yield "encodes to other bytes|cannot be encoded", FuzzTarget("b", "image", (REAL,), _accept, lambda _, _p: REAL)
+    yield "a real packet is refused", FuzzTarget("c", "image", (b"unreal",), _refuse, lambda d, _: d)
 
     def blame(data: bytes) -> bytes:
         if data != REAL:
             raise InputError("you did it")
         return data
 
-    yield "blames this side", FuzzTarget("d", (REAL,), blame, lambda d, _: d)
+    yield "blames this side", FuzzTarget("d", "image", (REAL,), blame, lambda d, _: d)
 
     def hoard(data: bytes) -> bytes:
         bytearray(MAX_PEAK_BYTES + 1)
         return _refuse(data)
 
-    yield "allocated", FuzzTarget("e", (REAL,), hoard, lambda d, _: d)
+    yield "allocated", FuzzTarget("e", "image", (REAL,), hoard, lambda d, _: d)
 
 
 @pytest.mark.parametrize(("words", "target"), list(broken_targets()), ids=lambda v: v if isinstance(v, str) else "")
@@ -117,3 +129,29 @@ def test_same_seed_same_cases() -> None:
     target = image_packets()
     assert fuzz(target, 200, seed=2).to_json() == fuzz(target, 200, seed=2).to_json()
     assert fuzz(target, 200, seed=2).to_json() != fuzz(target, 200, seed=3).to_json()
+
+
+def test_kinds_are_counted_apart(tmp_path: Path) -> None:
+    def tally(kind: str, cases: int, failures: int) -> FuzzTally:
+        return FuzzTally("c", kind, by_mutation=Counter(none=cases), failure_count=failures)
+
+    run = FuzzRun((tally("image", 5, 1), tally("image", 2, 0), tally("image_hyperprior", 3, 0), tally("video", 4, 2)))
+    write_fuzz(run, FuzzOptions(), tmp_path)
+    assert read_summary(tmp_path) == {
+        "fuzz.packet_cases": 14,
+        "fuzz.packet_failures": 3,
+        "fuzz.signals": 2,
+        "fuzz.image_cases": 7,
+        "fuzz.image_failures": 1,
+        "fuzz.image_hyperprior_cases": 3,
+        "fuzz.image_hyperprior_failures": 0,
+        "fuzz.video_cases": 4,
+        "fuzz.video_failures": 2,
+    }
+
+
+def test_by_default_every_kind_is_fuzzed() -> None:
+    folders = fitting_codecs(find_zoo(None), FuzzOptions().codecs)
+    manifests = [load_codec_folder(folder, needed=()).manifest for folder in folders]
+    assert {manifest.signal for manifest in manifests} == {"point-cloud", "image", "video"}
+    assert {m.hyper_channels > 0 for m in manifests if isinstance(m, ImageManifest)} == {True, False}

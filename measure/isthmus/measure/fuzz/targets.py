@@ -34,6 +34,10 @@ from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTally, FuzzTarget, fuzz
 from isthmus.measure.track import Track, no_track
 from isthmus.runtime.integer_half import coder_files, open_coder
 
+POINT_CLOUD = "pointcloud"
+IMAGE = "image"
+HYPERPRIOR = "image_hyperprior"
+"""Images whose packets have z beside y."""
 SEED = 31  # of the clouds
 CLOUDS_PER_CLASS, POINTS = 2, 256
 BATCHES = (1, 1, 3, 16)
@@ -78,8 +82,17 @@ def run_fuzz(options: FuzzOptions, track: Track = no_track) -> FuzzRun:
 def write_fuzz(run: FuzzRun, options: FuzzOptions, folder: Path) -> Path:
     """Write `fuzz.json` and gather the summary; answers the file's path."""
     command = command_line("isthmus measure fuzz", options)
-    provenance = Provenance.of(command, "generated furniture and pictures", options.seed, ("numpy", "onnxruntime"))
-    summary = {"fuzz.packet_cases": run.cases, "fuzz.packet_failures": run.failures}
+    data = "generated furniture and pictures, random latents of frames"
+    provenance = Provenance.of(command, data, options.seed, ("numpy", "onnxruntime"))
+    summary: dict[str, float] = {
+        "fuzz.packet_cases": run.cases,
+        "fuzz.packet_failures": run.failures,
+        "fuzz.signals": len({tally.kind.partition("_")[0] for tally in run.tallies}),
+    }
+    for tally in run.tallies:
+        for what, count in (("cases", tally.cases), ("failures", tally.failure_count)):
+            key = f"fuzz.{tally.kind}_{what}"
+            summary[key] = summary.get(key, 0) + count
     path = write_results(folder, Results("fuzz", provenance, summary, {"codecs": [t.to_json() for t in run.tallies]}))
     gather_summary(folder)
     return path
@@ -99,7 +112,7 @@ def cloud_target(manifest: PointCloudManifest, packets: Sequence[bytes]) -> Fuzz
     def encode(symbols: Symbols, packet: Packet) -> bytes:
         return Packet.intra(manifest.prior.encode(symbols), symbols, len(packet.checksum)).to_bytes()
 
-    return FuzzTarget(manifest.name, tuple(packets), Decoder(manifest, FUZZ_LIMITS).decode, encode)
+    return FuzzTarget(manifest.name, POINT_CLOUD, tuple(packets), Decoder(manifest, FUZZ_LIMITS).decode, encode)
 
 
 def image_target(coder: ImageCoder, packets: Sequence[bytes]) -> FuzzTarget:
@@ -120,7 +133,8 @@ def image_target(coder: ImageCoder, packets: Sequence[bytes]) -> FuzzTarget:
     def decode(data: bytes) -> ImageSymbols:
         return coder.decode(data, FUZZ_LIMITS)
 
-    return FuzzTarget(coder.manifest.name, tuple(packets), decode, encode)
+    kind = HYPERPRIOR if coder.manifest.hyper_channels else IMAGE
+    return FuzzTarget(coder.manifest.name, kind, tuple(packets), decode, encode)
 
 
 def _cloud_target(folder: Path) -> FuzzTarget:

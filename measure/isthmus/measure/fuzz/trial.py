@@ -40,12 +40,14 @@ class FuzzTarget:
 
     Attributes:
         name: of the codec.
+        kind: of packets: the signal, and in what its packets differ from others of it.
         packets: as an encoder of the codec wrote them, one or more.
         decode: raises a RemoteError, or answers what the bytes say.
         encode: the bytes for what `decode` answered and the packet that it was in.
     """
 
     name: str
+    kind: str
     packets: tuple[bytes, ...]
     decode: Decode
     encode: Encode
@@ -66,6 +68,8 @@ class FuzzTally:
     """What became of the cases of one target.
 
     Attributes:
+        name: of the codec.
+        kind: of its packets.
         refused: by the error's class.
         decoded: cases that were packets after all.
         by_mutation: cases of each way to spoil.
@@ -75,6 +79,7 @@ class FuzzTally:
     """
 
     name: str
+    kind: str
     refused: Counter[str] = field(default_factory=Counter)
     decoded: int = 0
     by_mutation: Counter[str] = field(default_factory=Counter)
@@ -92,6 +97,7 @@ class FuzzTally:
         """As plain containers, for a results file; times are not among them, so that a run gives the same file."""
         return {
             "name": self.name,
+            "kind": self.kind,
             "cases": self.cases,
             "refused": dict(sorted(self.refused.items())),
             "decoded": self.decoded,
@@ -104,11 +110,11 @@ class FuzzTally:
 def fuzz(target: FuzzTarget, cases: int, seed: int, progress: Callable[[int], None] = lambda _: None) -> FuzzTally:
     """Run so many cases on one target; the unspoiled packets are decoded first and count as well."""
     rng = random.Random(f"{seed} {target.name}")
-    tally = FuzzTally(target.name)
+    tally = FuzzTally(target.name, target.kind)
     mutations = list(MUTATIONS.items())
     for data in target.packets:
         # What an encoder makes with its first packet (matrices of costs, for one) is no packet's doing.
-        _outcome(target, "none", data, FuzzTally(target.name))
+        _outcome(target, "none", data, FuzzTally(target.name, target.kind))
     for case in range(cases):
         if case < len(target.packets):
             name, data = "none", target.packets[case]

@@ -19,6 +19,8 @@ from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS
 from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTarget
 
+VIDEO = "video"
+"""Key frames, and frames predicted from them."""
 # Grids of latents; a codec whose frames have one size has one grid.
 GRIDS = ((1, 1), (4, 4), (5, 9))
 FOLLOWERS = 3  # predicted frames after each key frame
@@ -59,7 +61,7 @@ def video_target(coder: VideoCoder) -> FuzzTarget:
         coded = coder.encode_predicted(reference, frame.field, residual, serial, checksum_size_bytes=size_bytes)
         return coded.packet.to_bytes()
 
-    return FuzzTarget(coder.manifest.name, tuple(packets), decode, encode)
+    return FuzzTarget(coder.manifest.name, VIDEO, tuple(packets), decode, encode)
 
 
 def _key(coder: VideoCoder, grid: tuple[int, int], seed: int, size_bytes: int) -> CodedFrame:

@@ -71,7 +71,7 @@ def find_image_set(folder: Path | None, limit: int = 0) -> ImageSet:
         name = KODAK_NAME if folder.name.lower() == "kodak" else folder.resolve().name
         paths = image_paths([folder])
     else:
-        name, paths = SHIPPED_NAME, _shipped()
+        name, paths = SHIPPED_NAME, shipped_photographs()
     if limit and limit < len(paths):
         paths = [paths[i] for i in np.linspace(0, len(paths) - 1, limit).round().astype(int)]
     counts = [image.height * image.width for image in map(read_image, paths)]
@@ -84,7 +84,8 @@ def shipped_folder() -> Path | None:
     return Path(found.origin).parent / "data" if found is not None and found.origin else None
 
 
-def _shipped() -> list[Path]:
+def shipped_photographs() -> list[Path]:
+    """Paths of those that scikit-image installs. InputError where there is none."""
     folder = shipped_folder()
     paths = [folder / name for name in SHIPPED_FILES if (folder / name).is_file()] if folder is not None else []
     if not paths:

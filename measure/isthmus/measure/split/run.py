@@ -29,7 +29,7 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.key import slug
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-from isthmus.measure.split.measurement import LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
+from isthmus.measure.split.measurement import LOSS_POINTS, LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
 from isthmus.measure.split.plots import draw_split_png
 from isthmus.measure.track import Track
 from isthmus.runtime.frame_size import resized
@@ -126,7 +126,11 @@ def measure_split(
 def write_split_outputs(measurement: SplitMeasurement, command: str, folder: Path) -> tuple[Path, ...]:
     """Results file and picture, the summary gathered; answers their paths."""
     name = f"split_{slug(measurement.model)}"
-    provenance = Provenance.of(command, measurement.data, 0, VERSIONED)
+    chosen = (
+        f"Quantisers and tables: on the first {measurement.calibration} images, of which no figure is. Of a cut's bit "
+        f"depths the cheapest that loses at most {LOSS_POINTS:g} point is quoted, on the tested images."
+    )
+    provenance = Provenance.of(command, measurement.data, 0, VERSIONED, chosen=chosen)
     summary = measurement.summary(f"split.{slug(measurement.model)}")
     written = write_results(folder, Results(name, provenance, summary, measurement.detail()))
     picture = folder / f"{name}.png"

@@ -1,0 +1,1 @@
+"""Every measurement that README and docs quote, in one go."""

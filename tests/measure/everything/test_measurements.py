@@ -1,0 +1,68 @@
+"""The list of all measurements: its commands are those of today, the README's, and what the results say made them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from support.paths import ROOT
+
+from isthmus.command.main import app
+from isthmus.common.results import read_results
+from isthmus.measure.everything.measurements import DATA, ISTHMUS, MEASUREMENTS, OUT, Measurement
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = {m.name: m.command for m in MEASUREMENTS} | {s.makes: s.command for m in MEASUREMENTS for s in m.steps}
+BY_HAND = {"house", "video_thresholds", "all"}
+"""Results of other commands: of the tests, of what is chosen once, of the run itself."""
+
+
+def test_names_are_said_once() -> None:
+    names = [m.name for m in MEASUREMENTS]
+    files = [name for m in MEASUREMENTS for name in m.writes]
+    assert len(set(names)) == len(names)
+    assert len(set(files)) == len(files)
+
+
+@pytest.mark.parametrize("name", [name for name, words in COMMANDS.items() if words[:2] == ISTHMUS])
+def test_commands_are_those_of_today(name: str) -> None:
+    words = [word.replace(DATA, "").replace(OUT, "results") for word in COMMANDS[name][2:]]
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):  # down to the last name; there all options must be known
+        command = command.commands[words.pop(0)]
+    with command.make_context("isthmus", words):
+        pass
+
+
+@pytest.mark.parametrize("name", [name for name, words in COMMANDS.items() if words[0].endswith(".py")])
+def test_scripts_are_there(name: str) -> None:
+    script = ROOT / COMMANDS[name][0]
+    options = set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
+    assert {word for word in COMMANDS[name] if word.startswith("--")} <= options
+
+
+def test_every_results_file_is_of_one_of_them() -> None:
+    files = {path.stem for path in (ROOT / "results").glob("*.json")} - {"summary"} - BY_HAND
+    assert files == {name for m in MEASUREMENTS for name in m.writes}
+
+
+def commands(text: str) -> set[str]:
+    """Commands of a document's lines, one a line or joined by `&&`, without remarks and quotes."""
+    lines = [line.partition(" #")[0] for line in text.splitlines() if re.match(r"(isthmus|python) ", line)]
+    return {" ".join(shlex.split(part)) for line in lines if line.count("'") % 2 == 0 for part in line.split("&&")}
+
+
+@pytest.mark.parametrize("measurement", MEASUREMENTS, ids=lambda m: m.name)
+def test_the_readme_names_it(measurement: Measurement) -> None:
+    assert measurement.typed in commands(README)
+
+
+def test_results_say_the_commands() -> None:
+    for measurement in MEASUREMENTS:
+        for name in measurement.writes:
+            provenance = read_results(ROOT / "results" / f"{name}.json").provenance
+            if provenance.circumstances is not None:
+                assert " ".join(shlex.split(provenance.command)) == measurement.typed, Path(name)
