@@ -13,15 +13,16 @@ from rich.table import Table as RichTable
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, column heads and rows of finished text; the first column is text, the others numbers."""
+    """A title, column heads and rows of finished text; the first column and `texts` hold words, others numbers."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    texts: tuple[str, ...] = ()
 
     def to_markdown(self) -> str:
         """A GitHub table, without its title."""
-        ruler = ["---", *("---:" for _ in self.columns[1:])]
+        ruler = ["---" if is_text else "---:" for is_text in self._are_text]
         lines = [self.columns, ruler, *self.rows]
         return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
@@ -30,20 +31,26 @@ class Table:
         table = RichTable(
             title=self.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
         )
-        for i, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+        for column, is_text in zip(self.columns, self._are_text, strict=True):
+            table.add_column(column, justify="left" if is_text else "right", no_wrap=column not in self.texts)
         for row in self.rows:
             table.add_row(*row)
         return table
 
     def to_html(self) -> str:
         """Under its title, for a page."""
-        head = "".join(f"<th>{escape(c)}</th>" for c in self.columns)
-        rows = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
+        kinds = [" class='text'" if column in self.texts else "" for column in self.columns]
+        head = "".join(f"<th{kind}>{escape(c)}</th>" for kind, c in zip(kinds, self.columns, strict=True))
+        lines = (zip(kinds, row, strict=True) for row in self.rows)
+        rows = "".join("<tr>" + "".join(f"<td{kind}>{escape(c)}</td>" for kind, c in line) + "</tr>" for line in lines)
         return (
             f"<h2>{escape(self.title)}</h2><div class='scroll'><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
+
+    @property
+    def _are_text(self) -> tuple[bool, ...]:
+        return tuple(place == 0 or column in self.texts for place, column in enumerate(self.columns))
 
 
 def number(value: float, digits: int = 1, *, signed: bool = False) -> str:

@@ -26,6 +26,7 @@ from isthmus.measure.image.baselines import (
     available,
     decode_picture,
     encode_picture,
+    library_versions,
     sweep_image,
     sweep_images,
 )
@@ -97,7 +98,8 @@ def measurement() -> ImageMeasurement:
     codecs = (*(point(q) for q in range(1, 5)), *(point(q, family="image-hyper", scale=0.8) for q in range(1, 5)))
     sweeps = {"jpeg": baseline("jpeg", 2.0), "avif": baseline("avif", 0.5)}
     names = tuple(f"photo{k}" for k in range(IMAGES))
-    return ImageMeasurement("Kodak", names, PIXELS, codecs, sweeps, published, ("A <note>.",))
+    settings = {"jpeg": "4:2:0 <quality>", "published_factorized": "a paper"}
+    return ImageMeasurement("Kodak", names, PIXELS, codecs, sweeps, published, ("A <note>.",), settings)
 
 
 def specimen() -> Specimen:
@@ -145,6 +147,35 @@ def test_other_images_and_families_have_keys_of_their_own(measurement: ImageMeas
     assert image_results_name(hyper) == "image_kodak_hyper"
 
 
+def test_a_way_of_some_qualities_is_compared_at_those(measurement: ImageMeasurement) -> None:
+    """Synthesized tables at two of four qualities; chosen ones save 7.5 percent of an ideal 8 everywhere."""
+    codecs = [
+        replace(p, rows=(*p.rows, row("synthesized", 0.94 * p.rows[0].packet_bits)))
+        if p.quality in (2, 3)
+        else replace(p, ideal_bits=0.9 * p.rows[0].packet_bits)
+        for p in measurement.of_family("image-light")
+    ]
+    partial = replace(measurement, codecs=(*codecs, *measurement.codecs[5:7]))  # image-hyper: q2, q3
+    assert partial.partial_kinds("image-light") == ("synthesized",)
+    summary = partial.summary("image")
+    assert summary["image.synthesized.bd_rate_vs_base_percent"] == pytest.approx(-6)
+    assert summary["image.synthesized.bd_rate_vs_base_points"] == 2
+    assert summary["image.synthesized.bd_rate_vs_base_anchor_points"] == 2
+    assert summary["image.chosen.bd_rate_vs_base_points"] == 4
+    assert summary["image.synthesized.bd_rate_vs_chosen_percent"] == pytest.approx(100 * (0.94 / 0.925 - 1))
+    assert summary["image.synthesized.gap_closed_percent"] == pytest.approx(75)
+    assert summary["image.synthesized.gap_closed_by_chosen_percent"] == pytest.approx(100 * 7.5 / 8)
+    assert summary["image.chosen.gap_closed_percent"] == pytest.approx((93.75 + 75) / 2)
+    assert summary["image.hyper.bd_rate_vs_light_percent"] == pytest.approx(-20)
+    assert summary["image.hyper.bd_rate_vs_light_points"] == 2
+    rows = {line[:2]: line[5:] for line in deltas_table(partial).rows}
+    assert rows["image-light, synthesized", "image-light"] == ("q2, q3", "2 of 2 / 2 of 4: few", "–")
+    assert rows["image-light, chosen", "image-light"] == ("q1 to q4", "4 of 4 / 4 of 4", "–")
+    assert rows["image-hyper, chosen", "image-light, chosen"] == ("q2, q3", "2 of 2 / 2 of 4: few", "–")
+    assert rows["image-light, chosen", "jpeg"] == ("q1 to q4", "4 of 4 / 4 of 4", "4:2:0 <quality>")
+    assert rows["image-hyper, chosen", "published factorized"] == ("q2, q3", "2 of 2 / 2 of 4: few", "a paper")
+
+
 def test_without_adaptation_or_baselines(measurement: ImageMeasurement) -> None:
     bare = tuple(replace(p, rows=p.rows[:1], ideal_bits=np.full(IMAGES, np.nan)) for p in measurement.codecs[:4])
     summary = replace(measurement, codecs=bare, sweeps={}, published={}).summary("image")
@@ -190,6 +221,14 @@ def test_measurement_goes_through_a_results_file(measurement: ImageMeasurement, 
     assert [p.name for p in written] == ["image_kodak.json", "image_kodak.png", "image_kodak.html"]
     again = ImageMeasurement.from_detail(read_results(written[0]).detail)
     assert rounded(again.detail()) == rounded(measurement.detail())
+    assert again.settings == measurement.settings
+    assert read_results(written[0]).detail["comparisons"][0]["points"] == {
+        "test": 4,
+        "test_of": 4,
+        "anchor": 4,
+        "anchor_of": 4,
+    }
+    assert set(library_versions()) <= set(read_results(written[0]).provenance.versions)
     assert again.summary("image") == pytest.approx(measurement.summary("image"), rel=1e-4)
     assert read_summary(tmp_path) == pytest.approx(measurement.summary("image"), rel=1e-6)
     deltas = "<!-- results: deltas image_kodak -->\n<!-- end results -->"
@@ -236,6 +275,7 @@ def test_page_is_self_contained_and_escaped(measurement: ImageMeasurement, tmp_p
     assert len(page.sources) == 4  # the plot, and a specimen's three pictures
     assert all(source.startswith("data:image/") for source in page.sources)
     assert "A &lt;note&gt;." in text
+    assert "4:2:0 &lt;quality&gt;" in text
     assert "photo &lt;1&gt;" in text
     cells = {cell for table in image_tables(measurement) for line in table.rows for cell in line}
     assert cells <= set(page.cells)
@@ -287,6 +327,21 @@ def test_baselines_are_files() -> None:
     assert len(codecs) + len(notes) == len(CODECS)
     with pytest.raises(InputError, match="baselines among avif"):
         available(("gif",))
+
+
+def test_files_are_told_with_library_options_and_sweep() -> None:
+    assert CODECS["jpeg"].told({"libjpeg-turbo": "3.2.0", "libwebp": "1"}) == (
+        "libjpeg-turbo 3.2.0: 4:2:0, optimised Huffman tables, baseline; quality 4 to 92"
+    )
+    assert CODECS["avif"].told({"libavif": "1.4.2", "aom": "3.14.1"}).startswith("libavif 1.4.2 with aom 3.14.1: speed")
+    assert CODECS["webp"].told({}) == "libwebp: lossy, 4:2:0, method 6; quality 0 to 93"
+    versions = library_versions()
+    working, _ = available(tuple(CODECS))
+    assert all(codec.libraries[0] in versions for codec in working)
+    # What is told is what is asked for.
+    assert CODECS["jpeg"].options(9) == {"quality": 9, "optimize": True, "subsampling": "4:2:0"}
+    assert CODECS["webp"].options(9) == {"quality": 9, "method": 6}
+    assert CODECS["avif"].options(9)["speed"] == 6
 
 
 def test_missing_baseline_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,9 @@ class BaselineCodec:
         feature: what Pillow must have been built with.
         settings: the values swept, from small files to large.
         options: Pillow's options for one of them.
-        about: the settings, for people.
+        libraries: that write it, as `library_versions` names them.
+        about: the options, for people.
+        swept: what the settings are, for people.
     """
 
     name: str
@@ -49,7 +51,14 @@ class BaselineCodec:
     feature: str
     settings: tuple[float, ...]
     options: Callable[[float], Mapping[str, Any]]
+    libraries: tuple[str, ...]
     about: str
+    swept: str = "quality"
+
+    def told(self, versions: Mapping[str, str]) -> str:
+        """How its files were made, in one line: libraries with their versions, options, and what was swept."""
+        libraries = " with ".join(f"{name} {versions.get(name, '')}".strip() for name in self.libraries)
+        return f"{libraries}: {self.about}; {self.swept} {self.settings[0]:g} to {self.settings[-1]:g}"
 
 
 def _jpeg(quality: float) -> Mapping[str, Any]:
@@ -77,18 +86,29 @@ CODECS: Mapping[str, BaselineCodec] = {
             "avif",
             "AVIF",
             "avif",
-            (4, 10, 18, 27, 36, 46, 56, 66, 76),
+            (4, 10, 18, 24, 30, 36, 41, 46, 51, 56, 66, 76),
             _avif,
-            "AVIF: aom, speed 6, 4:4:4, tuned to PSNR, one thread",
+            ("libavif", "aom"),
+            "speed 6, 4:4:4, tuned to PSNR, one thread",
         ),
-        BaselineCodec("webp", "WEBP", "webp", (0, 4, 12, 30, 50, 70, 80, 88, 93), _webp, "WebP: lossy, method 6"),
+        BaselineCodec(
+            "webp",
+            "WEBP",
+            "webp",
+            (0, 4, 12, 20, 30, 40, 50, 60, 70, 80, 88, 93),
+            _webp,
+            ("libwebp",),
+            "lossy, 4:2:0, method 6",
+        ),
         BaselineCodec(
             "jpeg2000",
             "JPEG2000",
             "jpg_2000",
-            (0.1, 0.2, 0.35, 0.55, 0.8, 1.1, 1.5, 2.0, 2.8),
+            (0.1, 0.2, 0.27, 0.35, 0.45, 0.55, 0.67, 0.8, 0.95, 1.1, 1.5, 2.0, 2.8),
             _jpeg2000,
-            "JPEG 2000: 9/7 wavelet, colour transform, bare codestream",
+            ("openjpeg",),
+            "9/7 wavelet, colour transform, bare codestream",
+            "bits a pixel",
         ),
         BaselineCodec(
             "jpeg",
@@ -96,7 +116,8 @@ CODECS: Mapping[str, BaselineCodec] = {
             "jpg",
             (4, 8, 14, 22, 35, 50, 65, 77, 86, 92),
             _jpeg,
-            "JPEG: optimised Huffman tables, 4:2:0, baseline",
+            ("libjpeg-turbo",),
+            "4:2:0, optimised Huffman tables, baseline",
         ),
     )
 }
@@ -146,6 +167,22 @@ def available(names: Sequence[str]) -> tuple[list[BaselineCodec], list[str]]:
     working = [codec for codec in found if features.check(codec.feature) and _can_encode(codec)]
     missing = [codec for codec in found if codec not in working]
     return working, [f"{codec.name} is left out: this Pillow cannot write it as wanted." for codec in missing]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what writes the files, as this Pillow says them; what it was built without is left out."""
+    known = {
+        "libjpeg-turbo": features.version("libjpeg_turbo"),
+        "libwebp": features.version("webp"),
+        "openjpeg": features.version("jpg_2000"),
+    }
+    if "mozjpeg" in features.features and features.check("mozjpeg"):  # its files are smaller
+        known["libjpeg-turbo"] = f"{known['libjpeg-turbo']} (mozjpeg)"
+    if features.check("avif"):
+        from PIL import AvifImagePlugin  # from Pillow 11.3 on
+
+        known |= {"libavif": features.version("avif"), "aom": AvifImagePlugin.get_codec_version("aom")}
+    return {name: version for name, version in known.items() if version}
 
 
 def encode_picture(codec: BaselineCodec, pixels: UInt8, setting: float) -> bytes:

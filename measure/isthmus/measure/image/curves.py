@@ -3,19 +3,31 @@
 A curve's rate and quality are means over the images, as the field has them. The interval of a delta says what another
 draw of images of this kind might have given: images are drawn with replacement, the same ones for both curves, and the
 delta of the means is taken again (percentile bootstrap, seeded).
+
+Curves of our own codecs are compared over the qualities that both have: two measured points against a cubic through
+seven would compare the cubic. Every comparison says over which qualities it is and how many points it rests on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.measure.curve import Curve, Float64, bd_accuracy, bd_rate, or_unknown, read_published
+from isthmus.measure.curve import (
+    BdPoints,
+    Curve,
+    Float64,
+    bd_accuracy,
+    bd_points,
+    bd_rate,
+    or_unknown,
+    read_published,
+)
 from isthmus.measure.image.baselines import BaselinePoint
 from isthmus.measure.image.point import STATIC, ImageCodecPoint
 
@@ -32,6 +44,14 @@ PUBLISHED: Mapping[str, str] = {
     "vtm": "published_vtm",
 }
 PUBLISHED_ADAPTIVE = "published_adaptive"
+# Who published them, with the settings that are told there (CompressAI, results/image/kodak and utils/bench/codecs.py).
+PUBLISHED_SETTINGS: Mapping[str, str] = {
+    "published_factorized": "CompressAI's results: bmshj2018-factorized trained for MSE, real bits",
+    "published_hyperprior": "CompressAI's results: bmshj2018-hyperprior trained for MSE, real bits",
+    "published_av1": "CompressAI's results: aomenc, cpu-used 0, two passes, 4:4:4, tuned to PSNR, cq-level swept",
+    "published_vtm": "CompressAI's results: VTM of a version not told, 4:4:4, QP swept",
+    PUBLISHED_ADAPTIVE: "the thesis: adapted bmshj2018-factorized, real bits",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,26 +61,38 @@ class ImageCurve:
     Attributes:
         name: what it is called.
         bits_per_pixel, psnr_db: float64 [points, images].
+        qualities: of a family of ours, one a point; none for image files, whose settings are not ours.
     """
 
     name: str
     bits_per_pixel: Float64
     psnr_db: Float64
+    qualities: tuple[int, ...] = ()
 
     @property
     def points(self) -> Float64:
         """Means over the images, float64 [points, 2] of (bits a pixel, PSNR in dB)."""
         return np.stack([self.bits_per_pixel.mean(1), self.psnr_db.mean(1)], axis=1)
 
+    def at(self, qualities: Sequence[int]) -> ImageCurve:
+        """Its points at those of these qualities that it has."""
+        kept = [place for place, quality in enumerate(self.qualities) if quality in qualities]
+        found = tuple(self.qualities[place] for place in kept)
+        return ImageCurve(self.name, self.bits_per_pixel[kept], self.psnr_db[kept], found)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageComparison:
-    """A curve against an anchor; nan where the two share no quality.
+    """A curve against an anchor; nan where the two share no PSNR.
 
     Attributes:
+        test, anchor: names of the curves.
         bd_rate_percent: mean change of rate at equal PSNR.
         low_percent, high_percent: its interval over images; nan for a published anchor.
         bd_psnr_db: mean change of PSNR at equal rate.
+        qualities: those of the test that are compared; of a family of ours against another, those that both have.
+        points: that the BD-rate rests on, of all that were measured.
+        settings: how the anchor was coded, or who published it; empty for codecs of ours.
     """
 
     test: str
@@ -69,6 +101,9 @@ class ImageComparison:
     low_percent: float
     high_percent: float
     bd_psnr_db: float
+    qualities: tuple[int, ...]
+    points: BdPoints
+    settings: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain containers, for a results file."""
@@ -78,6 +113,7 @@ class ImageComparison:
     def from_json(cls, document: Mapping[str, Any]) -> ImageComparison:
         """Back from a results file, where an unknown number is null."""
         known: dict[str, Any] = {name: UNKNOWN if value is None else value for name, value in document.items()}
+        known |= {"qualities": tuple(document["qualities"]), "points": BdPoints(**document["points"])}
         return cls(**known)
 
 
@@ -91,7 +127,10 @@ def codec_curve(points: Sequence[ImageCodecPoint], kind: str, pixel_counts: Floa
         return None
     name = curve_name(found[0][0].family, kind)
     return ImageCurve(
-        name, np.stack([bits / pixel_counts for _, bits in found]), np.stack([p.psnr_db for p, _ in found])
+        name,
+        np.stack([bits / pixel_counts for _, bits in found]),
+        np.stack([p.psnr_db for p, _ in found]),
+        tuple(p.quality for p, _ in found),
     )
 
 
@@ -109,14 +148,26 @@ def baseline_curves(sweeps: Mapping[str, Sequence[BaselinePoint]], pixel_counts:
     }
 
 
-def compare(test: ImageCurve, anchor: ImageCurve | Curve, resamples: int = RESAMPLES) -> ImageComparison:
-    """Deltas of `test` against `anchor`, with an interval where the anchor's images are these."""
+def compare(
+    test: ImageCurve, anchor: ImageCurve | Curve, settings: str = "", resamples: int = RESAMPLES
+) -> ImageComparison:
+    """Deltas of `test` against `anchor`, with an interval where the anchor's images are these.
+
+    `settings` says how the anchor was made, where it is not ours.
+    """
+    measured = {"test_of": len(test.points), "anchor_of": len(anchor.points)}
+    if isinstance(anchor, ImageCurve) and anchor.qualities:
+        test, anchor = test.at(anchor.qualities), anchor.at(test.qualities)
+        if not test.qualities:
+            none = BdPoints(test=0, anchor=0, **measured)
+            return ImageComparison(test.name, anchor.name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, (), none, settings)
     delta = or_unknown(bd_rate, anchor.points, test.points)
     low = high = UNKNOWN
     if isinstance(anchor, ImageCurve) and np.isfinite(delta) and resamples:
         low, high = bootstrap_interval(test, anchor, resamples)
     psnr = or_unknown(bd_accuracy, anchor.points, test.points)
-    return ImageComparison(test.name, anchor.name, delta, low, high, psnr)
+    points = replace(bd_points(anchor.points, test.points), **measured)
+    return ImageComparison(test.name, anchor.name, delta, low, high, psnr, test.qualities, points, settings)
 
 
 def bootstrap_interval(

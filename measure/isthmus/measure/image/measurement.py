@@ -47,6 +47,7 @@ class ImageMeasurement:
         sweeps: all settings of each baseline, by name.
         published: quoted curves of these images; empty for others.
         notes: what a reader must know.
+        settings: how each baseline was coded and who published each quoted curve, by the curve's name.
         told: the comparisons, where they come out of a results file; else they are made when asked for.
     """
 
@@ -57,6 +58,7 @@ class ImageMeasurement:
     sweeps: Mapping[str, tuple[BaselinePoint, ...]]
     published: Mapping[str, Curve] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     told: tuple[ImageComparison, ...] = ()
 
     @property
@@ -92,6 +94,12 @@ class ImageMeasurement:
         """What a family is compared as: the first of contexts and chosen tables that was measured, else as it is."""
         return next(kind for kind in (CONTEXT, CHOSEN, STATIC) if (family, kind) in self.curves)
 
+    def partial_kinds(self, family: str) -> tuple[str, ...]:
+        """Kinds that only some qualities of a family have; beside chosen tables they stand over their own alone."""
+        whole = len(self.curves[family, STATIC].qualities)
+        found = {kind: len(self.curves[family, kind].qualities) for kind in KINDS if (family, kind) in self.curves}
+        return tuple(kind for kind, count in found.items() if kind != CHOSEN and count < whole)
+
     def rows(self, kind: str, family: str = "") -> list[tuple[ImageCodecPoint, AdaptationRow]]:
         """The rows of an adaptation, of one family or all."""
         found = ((p, p.row(kind)) for p in self.codecs if family in ("", p.family))
@@ -115,6 +123,7 @@ class ImageMeasurement:
             "sweeps": {name: [p.to_json() for p in points] for name, points in self.sweeps.items()},
             "published": [{"name": c.name, "points": c.points.tolist()} for c in self.published.values()],
             "notes": list(self.notes),
+            "settings": dict(self.settings),
             "comparisons": [c.to_json() for c in self.comparisons],
         }
 
@@ -130,6 +139,7 @@ class ImageMeasurement:
                 {name: tuple(BaselinePoint.from_json(p) for p in ps) for name, ps in detail["sweeps"].items()},
                 {c["name"]: Curve(c["name"], np.array(c["points"])) for c in detail["published"]},
                 tuple(detail["notes"]),
+                dict(detail["settings"]),
                 tuple(ImageComparison.from_json(c) for c in detail["comparisons"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -139,13 +149,17 @@ class ImageMeasurement:
         for family in self.families:
             base = self.curves[family, STATIC]
             yield from (compare(self.curves[family, kind], base) for kind in KINDS[1:] if (family, kind) in self.curves)
+            chosen = self.curves.get((family, CHOSEN))
+            if chosen is not None:
+                yield from (compare(self.curves[family, kind], chosen) for kind in self.partial_kinds(family))
         for place, family in enumerate(self.families):
             tests = [self.curves[family, kind] for kind in dict.fromkeys((self.best_kind(family), STATIC))]
             anchors: list[ImageCurve | Curve] = [*self.baselines.values(), *self.published.values()]
             if place:
                 first = self.families[0]
                 anchors = [self.curves[first, self.best_kind(first)], *anchors]
-            yield from (compare(test, anchor) for test in tests for anchor in anchors)
+            named = [(anchor, self.settings.get(anchor.name, "")) for anchor in anchors]
+            yield from (compare(test, *anchor) for test in tests for anchor in named)
 
     def _family_summary(self, family: str, head: str) -> dict[str, float]:
         found = self._deltas(family, head) | self._agreement(family, head) | self._times(family, head)
@@ -172,8 +186,11 @@ class ImageMeasurement:
                 continue
             pairs.append((f"{head}.{word}.bd_rate_vs_base", names[kind], names[STATIC]))
             if kind != IDEAL:
-                closed = [p.gap_closed_percent(kind) for p in self.of_family(family) if p.bits(kind) is not None]
-                found[f"{head}.{word}.gap_closed_percent"] = float(np.mean(closed))
+                found[f"{head}.{word}.gap_closed_percent"] = self._gap_closed(family, kind, kind)
+        if CHOSEN in names:
+            for kind in self.partial_kinds(family):
+                pairs.append((f"{head}.{kind}.bd_rate_vs_chosen", names[kind], names[CHOSEN]))
+                found[f"{head}.{kind}.gap_closed_by_chosen_percent"] = self._gap_closed(family, CHOSEN, kind)
         for anchor in [*self.baselines, *self.published]:
             pairs += [
                 (f"{head}.bd_rate_vs_{anchor}", names[best], anchor),
@@ -186,8 +203,13 @@ class ImageMeasurement:
             )
         for key, test, anchor in pairs:
             if (comparison := self.comparison(test, anchor)) is not None:
-                found |= _with_interval(key, comparison)
+                found |= _quoted(key, comparison)
         return found
+
+    def _gap_closed(self, family: str, kind: str, where: str) -> float:
+        """Mean over the qualities that have bits of the kind `where`."""
+        closed = [p.gap_closed_percent(kind) for p in self.of_family(family) if p.bits(where) is not None]
+        return float(np.mean(closed))
 
     def _agreement(self, family: str, head: str) -> dict[str, float]:
         """Real bits above the estimate: the most of any image and adaptation, 64 bits allowed for and plain."""
@@ -212,11 +234,13 @@ class ImageMeasurement:
         }
 
 
-def _with_interval(key: str, comparison: ImageComparison) -> dict[str, float]:
+def _quoted(key: str, comparison: ImageComparison) -> dict[str, float]:
     return {
         f"{key}_percent": comparison.bd_rate_percent,
         f"{key}_low_percent": comparison.low_percent,
         f"{key}_high_percent": comparison.high_percent,
+        f"{key}_points": comparison.points.test,
+        f"{key}_anchor_points": comparison.points.anchor,
     }
 
 

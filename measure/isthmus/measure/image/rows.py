@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from isthmus.measure.curve import ENOUGH_POINTS
 from isthmus.measure.image.measurement import KINDS, ImageMeasurement
 from isthmus.measure.image.point import IDEAL, STAGES, STATIC
 from isthmus.measure.table import Table, number, with_rows
 
 
 def deltas_table(measurement: ImageMeasurement) -> Table:
-    """Each curve against each anchor, with the interval over images."""
-    columns = ("codec", "against", "BD-rate %", "95 % of image draws", "BD-PSNR, dB")
+    """Each curve against each anchor: the interval over images, what it rests on, and how the anchor was made."""
+    columns = ("codec", "against", "BD-rate %", "95 % of image draws", "BD-PSNR, dB", "qualities", "points", "settings")
     rows = tuple(
         (
             c.test,
@@ -19,10 +22,17 @@ def deltas_table(measurement: ImageMeasurement) -> Table:
             number(c.bd_rate_percent, 2, signed=True),
             _interval(c.low_percent, c.high_percent),
             number(c.bd_psnr_db, 2, signed=True),
+            _quality_names(c.qualities),
+            c.points.cell,
+            c.settings or "–",
         )
         for c in measurement.comparisons
     )
-    return Table("Deltas of the mean curves (PCHIP on log rate, whole packets and files)", columns, rows)
+    title = (
+        "Deltas of the mean curves (PCHIP on log rate, whole packets and files); points: of the codec / of what it is "
+        f"against, that lie in the overlap, few where a side has under {ENOUGH_POINTS}"
+    )
+    return Table(title, columns, rows, texts=("settings",))
 
 
 def adaptation_table(measurement: ImageMeasurement) -> Table:
@@ -146,6 +156,14 @@ def saved_percent(measurement: ImageMeasurement, family: str, kind: str) -> list
 
 def _interval(low: float, high: float) -> str:
     return "–" if not np.isfinite(low) else f"{number(low, 2, signed=True)} to {number(high, 2, signed=True)}"
+
+
+def _quality_names(qualities: Sequence[int]) -> str:
+    """``q1 to q7``, ``q3, q4``; a dash for none."""
+    first, last = (min(qualities), max(qualities)) if qualities else (0, 0)
+    if len(qualities) > 2 and list(qualities) == list(range(first, last + 1)):
+        return f"q{first} to q{last}"
+    return ", ".join(f"q{quality}" for quality in qualities) or "–"
 
 
 def _mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
