@@ -12,6 +12,7 @@ import typer
 from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
@@ -21,7 +22,7 @@ from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOu
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.split.options import SplitSettings
-from isthmus.measure.video.options import EmulatedLink, ThresholdOptions, VideoOptions
+from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
@@ -86,25 +87,6 @@ def measure_video(*, given: Given) -> None:
     for named in run.measurements:
         _tell(video_tables(named.measurement), named.measurement.notes, width=VIDEO_WIDTH)
     _tell((table for measured in run.link for table in link_tables(measured)), (), written, width=VIDEO_WIDTH)
-
-
-@command_frame
-@with_options(ThresholdOptions, Outputs)
-def measure_video_thresholds(*, given: Given) -> None:
-    """Choose the video encoder's thresholds, on the tuning videos and moved training photographs alone."""
-    from isthmus.measure.command_line import command_line
-    from isthmus.measure.packages import require_packages
-    from isthmus.measure.track import tracked
-    from isthmus.measure.video.threshold_run import search_thresholds, write_thresholds
-    from isthmus.measure.video.thresholds import thresholds_table
-
-    require_packages(("cv2", "av"), "measure,video")
-    options = given.of(ThresholdOptions)
-    with tracked(table_console()) as track:
-        search = search_thresholds(options, track)
-    command = command_line("isthmus measure video-thresholds", options)
-    written = write_thresholds(search, command, given.of(Outputs).out)
-    _tell((thresholds_table(search),), (), written)
 
 
 @command_frame

@@ -70,9 +70,9 @@ def search_thresholds(options: ThresholdOptions, track: Track = no_track) -> Thr
     )
 
 
-def write_thresholds(search: ThresholdSearch, command: str, folder: Path) -> tuple[Path, ...]:
+def write_thresholds(search: ThresholdSearch, command: str, folder: Path) -> Path:
     """Write the results file and gather the summary; answers its path."""
     provenance = Provenance.of(command, search.data, SEED, VERSIONED, chosen=CHOSEN)
     written = write_results(folder, Results(NAME, provenance, search.summary(), search.detail()))
     gather_summary(folder)
-    return (written,)
+    return written
