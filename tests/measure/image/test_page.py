@@ -445,6 +445,9 @@ def test_commands_and_codecs(tmp_path: Path) -> None:
     assert command_line("isthmus measure image", options) == (
         "isthmus measure image --images photos --codec image-hyper --limit 3 --no-baselines"
     )
+    for where, said in (("my/photos", "my/photos"), ("../photos", "photos"), ("fire2/squeeze", "fire2/squeeze")):
+        command = command_line("isthmus measure image", ImageOptions(images=Path(where)))
+        assert command == f"isthmus measure image --images {said}"
     for name in ("image-light-q10", "image-light-q2", "image-hyper-q1", "pc-lite-any-q1"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
