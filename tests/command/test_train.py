@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.command_line import parsed
 from typer.testing import CliRunner
 
 from isthmus.command.main import app
@@ -90,6 +91,25 @@ def test_wrong_words_are_one_line(here: Path) -> None:
     assert "aligned clouds only" in ends_in_one_line(("train", "pointcloud", *data, "--recipe", "thesis"))
     assert "lower-case words" in ends_in_one_line(("train", "pointcloud", *data, "--name", "My Codec"))
     assert "from 1 to 8" in ends_in_one_line(("train", "image", *data, "--qualities", "9"))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_curve_that_goes_on_from_another_names_the_command_that_makes_it() -> None:
+    words = ("train", "pointcloud", "--data", "mine.npz", "--config", "full")
+    line = ends_in_one_line((*words, "--variant", "any"))
+    assert "runs/full-p1024/pretrained.pt: expected the network that full-any goes on from, found none" in line
+    first = "isthmus train pointcloud --data mine.npz --config full --variant p1024 --recipe isthmus --runs runs"
+    assert line.endswith(f"first {first}; or --start none\n")
+    parsed(first)
+    line = ends_in_one_line((*words, "--variant", "p256", "--recipe", "thesis"))
+    assert "runs/full-thesis-p1024/lambda0.pt" in line
+    assert "--recipe thesis --runs runs; or --start none" in line
+    line = ends_in_one_line((*words, "--start", "mine"))
+    assert "runs/mine/pretrained.pt" in line
+    assert "name a curve that is there; or --start none" in line
+    assert "mine.npz" in ends_in_one_line((*words, "--variant", "any", "--start", "none"))  # and is not there
+    line = ends_in_one_line(("train", "classifiers", "--data", "mine.npz", "--start", "runs/full-p1024/pretrained.pt"))
+    assert "first isthmus train pointcloud --data mine.npz --config full --variant p1024" in line
 
 
 @pytest.mark.slow

@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import typer
 from support import tiny_codec
-from support.command_line import isthmus
+from support.command_line import command_of, isthmus, parsed
 from support.documents import Example, blocks, inline_examples, python_blocks, shell_examples
 from support.paths import ROOT
 from support.tiny_clips import panning, write_video
 from support.tiny_image_codec import photo
 
-from isthmus.command.main import app
 from isthmus.data.image.files import write_image
 
 ON_FILES = frozenset({"edge", "encode", "decode", "inspect"})
@@ -30,27 +28,9 @@ def shell(*programs: str) -> list[Example]:
     return [example for example in shell_examples() if example.words[0] in programs]
 
 
-def command_of(words: tuple[str, ...]) -> tuple[Any, str, list[str]]:
-    """The command that `isthmus WORDS` comes to, its name, and what is left for it."""
-    command: Any = typer.main.get_command(app)
-    rest = list(words[1:])
-    name = "isthmus"
-    while rest and not rest[0].startswith("-") and rest[0] in getattr(command, "commands", {}):
-        name = f"{name} {rest[0]}"
-        command = command.commands[rest.pop(0)]
-    return command, name, rest
-
-
-def check_command(words: tuple[str, ...]) -> None:
-    """Raises what the command line says against these words; nothing is run."""
-    command, name, rest = command_of(words)
-    assert not hasattr(command, "commands") or not rest, f"{name} has no command {rest[0]}"
-    command.make_context(name, rest)
-
-
 @pytest.mark.parametrize("example", shell("isthmus"), ids=str)
 def test_a_command_shown_exists(example: Example) -> None:
-    check_command(example.words)
+    parsed(example.words)
 
 
 def test_commands_named_in_the_text_exist() -> None:
@@ -67,7 +47,7 @@ def test_commands_named_in_the_text_exist() -> None:
 )
 def test_what_does_not_exist_is_found_out(words: str) -> None:
     with pytest.raises((AssertionError, typer._click.exceptions.UsageError)):
-        check_command(tuple(words.split()))
+        parsed(words)
 
 
 def test_other_programs_shown_are_there() -> None:

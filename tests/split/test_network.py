@@ -10,8 +10,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support import tiny_networks
+from support.macs import graph_macs
 
 from isthmus.common.errors import InputError
+from isthmus.models.video.classifier import SplitClassifier, SplitShape
+from isthmus.models.video.classifier_graph import LATENTS, split_graph
 from isthmus.split.cuts import Cut, fills_any_grid, find_cut, find_cuts, separators, stride_of
 from isthmus.split.graphs import open_model
 from isthmus.split.halves import Preprocessing, cut_halves, takes_any_size
@@ -230,3 +233,14 @@ def test_a_part_keeps_its_ends(tmp_path: Path) -> None:
 def test_preprocessing_out_of_range(changes: dict[str, object]) -> None:
     with pytest.raises(InputError, match="expected"):
         Preprocessing(**changes)  # type: ignore[arg-type]
+
+
+def test_macs_are_counted_where_a_graph_works_its_shapes_out(tmp_path: Path) -> None:
+    """The cloud's half pads odd sides to even ones as it runs, so shapes behind that cannot be read off the graph."""
+    graph = split_graph(SplitClassifier(SplitShape(3, 4, (4, 6, 6, 6), (6, 8), 1)).eval())
+    onnx.save(graph, tmp_path / "split.onnx")
+    network = read_network(graph, "split").sized(64, 64)
+    made = [node.output[0] for node in network.nodes if node.op_type == "Conv"]
+    assert any(min(network.shape(tensor)) < 0 for tensor in made)
+    cut = find_cut(network, LATENTS)
+    assert cut.edge_macs + cut.cloud_macs == graph_macs(tmp_path / "split.onnx", 1, 3, 64, 64)

@@ -10,7 +10,7 @@ import typer
 
 from isthmus.command.frame import command_frame, print_note
 from isthmus.command.options import Given, with_options
-from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written
+from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written, trained_by
 from isthmus.common.errors import InputError
 from isthmus.common.options import option
 
@@ -61,7 +61,7 @@ def train_image(
     """
     options, run = given.of(ImageTrainingOptions), given.of(RunOptions)
     qualities, with_networks, with_hyperprior = (
-        _numbers(joined) for joined in (options.qualities, options.synthesized, options.hyperprior)
+        numbers(joined) for joined in (options.qualities, options.synthesized, options.hyperprior)
     )
     import torch
 
@@ -72,10 +72,7 @@ def train_image(
     photos = load_photos(data)
     where = given.of(DestinationOptions)
     destination = Destination(where.zoo, where.overwrite)
-    command = (
-        f"isthmus train image --data {data.name} --synthesized '{options.synthesized}' "
-        f"--hyperprior '{options.hyperprior}' --zoo {where.zoo.as_posix()}"
-    )
+    command = trained_by(f"isthmus train image --data {data.name}", where.zoo, options, run)
     origin = Origin(command, photos.name, data_digest(data))
     light = [f"{options.name}-light-q{quality}" for quality in qualities]
     hyper = [f"{options.name}-hyper-q{quality}" for quality in qualities if quality in with_hyperprior]
@@ -131,7 +128,8 @@ class _Work:
         return write_hyper_codec(ImageCheckpoints(codec, adaptive, hyper), folder, *self.photos, self.origin)
 
 
-def _numbers(joined: str) -> list[int]:
+def numbers(joined: str) -> list[int]:
+    """Qualities that are written comma apart. InputError for what is none."""
     words = [word for word in joined.split(",") if word]
     if not all(word.isdecimal() and 1 <= int(word) <= 8 for word in words):
         raise InputError(f"expected qualities from 1 to 8, comma apart, got {joined!r}")

@@ -22,11 +22,10 @@ class MotionNetworkOptions:
     networks: str = option(
         "",
         "Which, comma apart: a kind of halving (max, mean, stride, blur, max-blur), with -motion if it is trained for "
-        "motion (max-motion, blur-motion), or of three halvings and not four (max-s8, blur-s8, max-s8-motion, "
-        "blur-s8-motion).",
+        "motion (max-motion, blur-motion), or of three halvings and not four (max-s8, blur-s8-motion).",
         automatic="all",
     )
-    epochs: int = option(6, "Of each network's training.", least=1)
+    epochs: int = option(0, "Of each network's training.", least=0, automatic="3, and 6 for those of three halvings")
     runs: Path = option(Path("runs/motion"), "Folder of checkpoints; a killed run goes on there.", metavar="DIR")
 
 

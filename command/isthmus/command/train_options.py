@@ -11,8 +11,12 @@ from typing import ClassVar
 from isthmus.command.frame import print_note
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.fields import MANIFEST_FILE, check_codec_name
-from isthmus.common.options import option
+from isthmus.common.options import Options, option
 from isthmus.common.zoo import DEFAULT_ZOOS
+from isthmus.measure.command_line import command_line
+
+UNTOLD = ("runs", "threads", "compiled", "zoo", "overwrite")
+"""Options that change nothing of what is trained; the zoo is said last, by `trained_by`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,17 @@ class Destination:
                 for file in (self.zoo / name).iterdir():
                     if file.is_file():
                         file.unlink()
+
+
+def trained_by(command: str, zoo: Path, *options: Options, said: Sequence[str] = ()) -> str:
+    """A command that trains the same again, for the record.
+
+    Args:
+        command: with what it cannot do without, and the options that are said whatever their value.
+        options: of these, those that are not the default are said too.
+        said: fields of theirs that `command` says already.
+    """
+    return f"{command_line(command, *options, without=(*UNTOLD, *said))} --zoo {zoo.as_posix()}"
 
 
 def say_written(folders: Sequence[Path], sample: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from isthmus.command.frame import command_frame
 from isthmus.command.options import Given, with_options
-from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written
+from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written, trained_by
 from isthmus.common.options import option
 
 
@@ -65,7 +65,9 @@ def train_video(
     train, validation = split_train_validation(whole)
     checkpoint = train_rounds(train, validation, taken, options.runs, run.seed)
     provenance = {
-        "command": f"isthmus train video --data {data.name} --photos {photos.name} --zoo {where.zoo.as_posix()}",
+        "command": trained_by(
+            f"isthmus train video --data {data.name} --photos {photos.name}", where.zoo, options, run
+        ),
         "data": f"{whole.name}, {photos.stem}",
         "data_sha256": digest,
         "photos_sha256": data_digest(photos),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ PLACES = ("zoo", "cloud", "out")
 """Options that say where codecs, cloud and results are: they are not part of what is measured."""
 
 
-def command_line(command: str, *options: Options) -> str:
-    """A command with those of its options that are not the default; paths by their name alone."""
+def command_line(command: str, *options: Options, without: Collection[str] = PLACES) -> str:
+    """A command with its options that are not the default, but for some; paths elsewhere by their name alone."""
     written = [command]
     for each in options:
         usual = {f.name: f.default for f in fields(each)}
         for name, rule in rules_of(type(each)).items():
             value = getattr(each, name)
-            if name not in PLACES and value != usual[name]:
+            if name not in without and value != usual[name]:
                 written += _words(rule.flags[0] if rule.flags else "--" + name.replace("_", "-"), value)
     return " ".join(written)
 
@@ -44,5 +44,6 @@ def _words(flag: str, value: Any) -> list[str]:
 
 
 def _name(word: str) -> str:
-    """What others may know of a path: where it lies on this machine is nobody's business."""
-    return Path(word).name if os.sep in word else word
+    """What others may know of a path: where it lies on this machine is nobody's business, below this folder it is."""
+    path = Path(word)
+    return path.name if path.is_absolute() or ".." in path.parts else word

@@ -16,11 +16,16 @@ from onnx import helper
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.manifest import MAX_STRIDE
-from isthmus.split.network import Network, Shape, inferred, needed, part
+from isthmus.split.graphs import ran_shapes
+from isthmus.split.network import ANY, Network, Shape, inferred, needed, part
 
 MAX_LATENT_CHANNELS = 4096
 PASSED_ON = frozenset({"BatchNormalization", "Clip", "Dropout", "Identity", "LeakyRelu", "PRelu", "Relu"})
 """After these a tensor has the same shape at next to no cost, and fewer bits."""
+COUNTED = frozenset(
+    {"Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
+)
+"""Operators whose multiply-accumulates are counted."""
 GROWTH = 64 * 12
 """Pixels by which a frame is grown to see its latents grow: a multiple of most products of strides."""
 
@@ -61,7 +66,7 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
     """
     if not network.is_sized:
         raise InputError(f"{network.name}: expected a network of one size, got one of any; name it with --size")
-    macs = [node_macs(node, network.shapes) for node in network.nodes]
+    macs = layer_macs(network)
     total = sum(macs)
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in network.nodes:
@@ -145,8 +150,23 @@ def fills_any_grid(network: Network, tensor: str, stride: int) -> bool:
     return True
 
 
+def layer_macs(network: Network) -> list[int]:
+    """Multiply-accumulates of every node of a network of one size.
+
+    A graph may work shapes out as it runs (the padding of a frame to even sides, say). Where they cannot be read off
+    it, it is run once.
+    """
+    layers = [node for node in network.nodes if node.op_type in COUNTED]
+    used = {tensor for node in layers for tensor in (*node.input, node.output[0]) if tensor}
+    unknown = {tensor for tensor in used if min(network.shape(tensor) or (ANY,)) < 0}
+    shapes = dict(network.shapes)
+    if unknown:
+        shapes |= ran_shapes(network.model, (1, 3, network.height, network.width), unknown)
+    return [node_macs(node, shapes) for node in network.nodes]
+
+
 def node_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
-    """Multiply-accumulates of convolutions and matrix products; 0 for all else."""
+    """Multiply-accumulates of convolutions and matrix products, whose shapes must be known; 0 for all else."""
     made = math.prod(shapes.get(node.output[0], ()))
 
     def shape(place: int) -> Shape:

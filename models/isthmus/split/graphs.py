@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import helper
 
 from isthmus.common.errors import InputError
 from isthmus.runtime.engine import open_graph
@@ -30,6 +31,22 @@ def open_model(model: onnx.ModelProto) -> Callable[[Float32], Float32]:
         return out
 
     return run
+
+
+def ran_shapes(model: onnx.ModelProto, shape: tuple[int, ...], tensors: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Shapes that tensors have when the graph runs on zeros of this shape: what no reading of the graph may tell.
+
+    Raises:
+        InputError: the graph cannot be run.
+    """
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    del shown.graph.output[:]
+    names = sorted(tensors)
+    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    network = open_graph(shown.SerializeToString())
+    made = network.run({network.ends[0][0]: np.zeros(shape, np.float32)})
+    return {name: array.shape for name, array in zip(names, made, strict=True)}
 
 
 def batch_of(frame: UInt8) -> Float32:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import features
+from rich.console import Console
 
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.errors import InputError
@@ -46,6 +48,7 @@ from isthmus.measure.image.run import (
     write_image_outputs,
 )
 from isthmus.measure.image.specimens import Picture, Specimen, jpeg_of_size, specimen_codec
+from isthmus.measure.table import number
 
 IMAGES = 5
 PIXELS = np.full(IMAGES, 768.0 * 512)
@@ -281,6 +284,17 @@ def test_page_is_self_contained_and_escaped(measurement: ImageMeasurement, tmp_p
     assert cells <= set(page.cells)
 
 
+def test_deltas_are_whole_in_a_narrow_terminal(measurement: ImageMeasurement) -> None:
+    for width in (80, 100):
+        file = StringIO()
+        Console(file=file, width=width).print(deltas_table(measurement).to_rich())
+        assert "…" not in file.getvalue()
+        for comparison in measurement.comparisons:
+            assert number(comparison.bd_rate_percent, 2, signed=True) in file.getvalue()
+    assert "4:2:0" in file.getvalue()
+    assert "<quality>" in file.getvalue()
+
+
 def test_savings_and_specimen_codec(measurement: ImageMeasurement) -> None:
     saved = saved_percent(measurement, "image-light", "chosen")
     assert [s for _, s in saved] == pytest.approx([7.5] * 4)
@@ -431,6 +445,9 @@ def test_commands_and_codecs(tmp_path: Path) -> None:
     assert command_line("isthmus measure image", options) == (
         "isthmus measure image --images photos --codec image-hyper --limit 3 --no-baselines"
     )
+    for where, said in (("my/photos", "my/photos"), ("../photos", "photos"), ("fire2/squeeze", "fire2/squeeze")):
+        command = command_line("isthmus measure image", ImageOptions(images=Path(where)))
+        assert command == f"isthmus measure image --images {said}"
     for name in ("image-light-q10", "image-light-q2", "image-hyper-q1", "pc-lite-any-q1"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")

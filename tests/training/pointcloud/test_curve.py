@@ -24,7 +24,7 @@ from isthmus.training.pointcloud import rate_points, thesis_curve
 from isthmus.training.pointcloud.augment import Augmentation, normalize
 from isthmus.training.pointcloud.curve import train_isthmus_curve
 from isthmus.training.pointcloud.datasets import CloudSet, split_validation
-from isthmus.training.pointcloud.fit import Schedule, fit
+from isthmus.training.pointcloud.fit import CurveRun, Schedule, fit
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
 from isthmus.training.pointcloud.rate_points import VARIANTS, Effort, RatePoint
 from isthmus.training.pointcloud.thesis_curve import train_thesis_curve
@@ -117,8 +117,8 @@ def test_our_curve_trains_and_freezes(
     variant = replace(VARIANTS["p256"], augmentation=Augmentation(128, 128))
     monkeypatch.setitem(VARIANTS, "p256", variant)
     folder = tmp_path / "micro-p256"
-    effort = Effort(pretrain=25, symbols=15, cached=cached)
-    train_isthmus_curve("micro", variant, clouds, clouds, folder, 0, effort)
+    effort = Effort(pretrain=25, symbols=(15,), cached=cached)
+    train_isthmus_curve("micro", variant, clouds, clouds, effort, CurveRun(folder))
     history = json.loads((folder / "q1.json").read_text())
     assert history["top1_percent"] > 40  # ten classes: chance is 10
     (codec,) = freeze_curve(codec_names(folder), tmp_path / "zoo", clouds, ORIGIN, frozenset({"q1"}))
@@ -142,7 +142,7 @@ def test_our_curve_trains_and_freezes(
 def test_thesis_curve_trains_and_freezes(clouds: CloudSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thesis_curve, "LAMBDAS", (1000.0,))
     monkeypatch.setattr(thesis_curve, "SCHEDULE", Schedule(30, kind="plateau", batch_size=16))
-    train_thesis_curve("micro", 128, clouds, clouds, tmp_path / "micro-thesis-p128", 0)
+    train_thesis_curve("micro", 128, clouds, clouds, CurveRun(tmp_path / "micro-thesis-p128"))
     names = codec_names(tmp_path / "micro-thesis-p128", "pc-mine")
     assert list(names.values()) == ["pc-mine-q9"]
     (codec,) = freeze_curve(names, tmp_path / "zoo", clouds, ORIGIN)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.command_line import isthmus, parsed
+from support.paths import ROOT
 
+from isthmus.command.train_motion_networks import MotionNetworkOptions
 from isthmus.common.errors import InputError
 from isthmus.data.image.labelled import LabelledImages
+from isthmus.measure.key import slug
 
 torch = pytest.importorskip("torch")
 
@@ -65,3 +70,24 @@ def test_networks_are_trained_once_and_can_be_measured(tmp_path: Path) -> None:
 def test_an_unknown_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got 'median'"):
         train_motion_networks(coloured_images(4), tmp_path, NetworkEffort(names=("median",)))
+
+
+def test_networks_are_trained_as_those_that_were_measured() -> None:
+    """Of the ablation that results hold; how many epochs each had is said in docs/latent-motion.md."""
+    measured = json.loads((ROOT / "results" / "motion.json").read_text())["detail"]["ablation"]
+    assert [slug(network.name) for network in NETWORKS] == [row["name"] for row in measured]
+    for network, row in zip(NETWORKS, measured, strict=True):
+        assert (network.pooling.value, network.motion_weight) == (row["pooling"], row["motion_weight"])
+        assert 2 ** (len(network.widths) - 1) == row["stride"]
+        assert network.epochs == (6 if row["stride"] == 8 else 3)
+    assert "three epochs, the pair of stride 8 for six" in (ROOT / "docs" / "latent-motion.md").read_text()
+
+
+def test_what_is_missing_is_made_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (256, 256)).save(tmp_path / "grey.png")
+    result = isthmus(*["measure", "motion", "--network", "none", "--images", ".", "--checkpoints", "runs/motion"])
+    assert result.exit_code == 2
+    command = result.output.strip().partition("first ")[2]
+    assert command == "isthmus train motion-networks --data tinyimagenet50.npz --runs runs/motion"
+    assert str(parsed(command).of(MotionNetworkOptions).runs) == "runs/motion"

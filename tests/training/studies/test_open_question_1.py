@@ -33,7 +33,7 @@ from isthmus.training.studies.joint_rate import (
     noisy_bits,
     outside_bits,
 )
-from isthmus.training.studies.open_question_1 import Question, Start, answer, main
+from isthmus.training.studies.open_question_1 import Question, Start, answer
 
 SHAPE = AdaptiveShape(latent_channels=16, hidden_channels=8, side_channels=8, bins=16)
 PATCH_SHAPE = PatchShape(quarter=8, eighth=8, latent_channels=16, synthesis_eighth=8, synthesis_quarter=8)
@@ -284,7 +284,8 @@ def test_the_answer_is_written_and_a_killed_run_goes_on(tmp_path: Path, monkeypa
     monkeypatch.setattr(open_question_1, "try_variant", counted)
     again = answered("second")
     assert tried == []
-    assert again.read_bytes() == (tmp_path / "first" / again.name).read_bytes()
+    assert read_results(again).detail == results.detail
+    assert read_results(again).summary == results.summary
     kept = tmp_path / "work" / "open-question-1-more_bins.json"
     before = json.loads(kept.read_text())
     kept.unlink()
@@ -293,15 +294,10 @@ def test_the_answer_is_written_and_a_killed_run_goes_on(tmp_path: Path, monkeypa
     assert json.loads(kept.read_text()) == before
 
 
-def test_the_command_loads_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From checkpoints on disk, with the training itself left out."""
+def test_a_start_is_read_from_checkpoints(tmp_path: Path) -> None:
     codec, net = _codec(), random_bottleneck(SHAPE)
     save_codec(tmp_path / "q3.pt", codec, {"lambda": 0.01})
     save_checkpoint(tmp_path / "adaptive-q3.pt", {"net": net.state_dict(), "shape": asdict(SHAPE)})
     start = Start.load(tmp_path / "q3.pt", tmp_path / "adaptive-q3.pt")
     assert torch.equal(start.net.static_logits, net.static_logits)
     assert torch.equal(start.codec.state_dict()["g_a.gain"], codec.state_dict()["g_a.gain"])
-    given: dict[str, object] = {}
-    monkeypatch.setattr(open_question_1, "run", lambda *where, **options: given.update(options, where=where))
-    main(["--runs", "r", "--adaptive", "a", "--photos", "p.npz", "--steps", "7"])
-    assert given == {"where": (Path("r"), Path("a"), Path("p.npz"), Path("results")), "steps": 7, "quality": 3}

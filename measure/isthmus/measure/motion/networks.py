@@ -71,7 +71,10 @@ def ablation(
 
     there = [(known, folder / f"{known.name}.pt") for known in NETWORKS if (folder / f"{known.name}.pt").is_file()]
     if not there:
-        raise InputError(f"{folder}: expected checkpoints such as max-s8.pt, found none: isthmus train motion-networks")
+        raise InputError(
+            f"{folder}: expected checkpoints such as max-s8.pt, found none: first isthmus train motion-networks --data "
+            f"tinyimagenet50.npz --runs {folder}"
+        )
     torch.set_num_threads(1)
     labelled = labelled or (LABELLED if LABELLED.is_file() else None)
     found = []

@@ -207,11 +207,27 @@ def _start(
     if parent is None:
         return codec
     if not (folder / f"q{parent}.pt").exists():
-        raise InputError(f"{folder}: expected q{parent}.pt, which q{quality} is annealed from: train q{parent} first")
+        wanted = ",".join(str(each) for each in with_parents((quality,)))
+        raise InputError(
+            f"{folder}: expected q{parent}.pt, which q{quality} is annealed from, found none: --qualities {wanted}"
+        )
     codec.load_state_dict(load_codec(folder / f"q{parent}.pt")[0].state_dict())
     if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
         set_step(codec.g_a, codec.g_s, step)
     return codec
+
+
+def with_parents(qualities: Sequence[int]) -> list[int]:
+    """Qualities, each behind those that it is annealed from."""
+    wanted: list[int] = []
+    for quality in qualities:
+        line: list[int] = []
+        at: int | None = quality
+        while at is not None and at not in wanted:
+            line.append(at)
+            at = PARENTS[at]
+        wanted += reversed(line)
+    return wanted
 
 
 def save_codec(checkpoint: Path, codec: ImageCodec, told: dict[str, Any]) -> None:

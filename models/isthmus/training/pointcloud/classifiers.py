@@ -19,11 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from isthmus.models.graph_builder import checked_model
 from isthmus.models.pointcloud.freeze import float_layers
 from isthmus.models.pointcloud.pointnet import CONFIGS
-from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.origin import HISTORY_FILE
 from isthmus.training.pointcloud.augment import Augmentation
 from isthmus.training.pointcloud.datasets import CloudSet
-from isthmus.training.pointcloud.fit import Schedule, fit
+from isthmus.training.pointcloud.fit import Schedule, begun_from, fit
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
 from isthmus.training.pointcloud.views import views
 
@@ -38,16 +37,16 @@ def train_classifiers(
     """Train and write ``classifiers/pointnet-p{P}.onnx`` for every count; `start` is a pretrained full network."""
     classes = len(train.class_names)
     recipe = Pretraining(Backbone(CONFIGS["full"], torch.bfloat16), classes, Augmentation(1024, 1024))
-    trained_before = start is not None and start.exists()
-    if start is not None and trained_before:
-        recipe.load_state_dict(load_checkpoint(start, expected=("state",))["state"])
+    if start is not None:
+        recipe.load_state_dict(begun_from(start, train))
     folder = zoo / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     histories: dict[str, Any] = {}
     written = []
     for points in POINT_COUNTS:
+        # A network that was trained for clouds of 1,024 points is taken as it is.
         recipe.augmentation = Augmentation(points, points, heading_degrees=5, tilt_degrees=2, scale=0.1, jitter=0.01)
-        if not (trained_before and points == POINT_COUNTS[0]):
+        if start is None or points != POINT_COUNTS[0]:
             schedule = Schedule(EPOCHS[points], learning_rate=1e-3, ema_decay=0.998, weight_decay=1e-3)
             held_out = views(validation, points, random_heading=False)
             histories[f"p{points}"] = fit(recipe, train, held_out, schedule, seed=seed, label=f"classifier p{points}")

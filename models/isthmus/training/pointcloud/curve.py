@@ -15,7 +15,7 @@ from isthmus.models.pointcloud.categorical import CategoricalCodec
 from isthmus.models.pointcloud.pointnet import CONFIGS
 from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.pointcloud.datasets import CloudSet
-from isthmus.training.pointcloud.fit import Schedule, fit_into, is_fitted
+from isthmus.training.pointcloud.fit import CurveRun, Schedule, begun_from, fit_into, is_fitted
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining, SymbolLearning
 from isthmus.training.pointcloud.rate_points import Effort, Variant, ladder
 from isthmus.training.pointcloud.views import features_of, views
@@ -23,7 +23,6 @@ from isthmus.training.pointcloud.views import features_of, views
 FEATURE_VIEWS = 16
 FEATURE_BATCH = 32
 PRETRAINED = "pretrained.pt"
-CPU = torch.device("cpu")
 
 
 def train_isthmus_curve(
@@ -31,28 +30,26 @@ def train_isthmus_curve(
     variant: Variant,
     train: CloudSet,
     validation: CloudSet,
-    folder: Path,
-    seed: int,
     effort: Effort,
-    device: torch.device = CPU,
+    run: CurveRun,
 ) -> list[Path]:
-    """Train every point of `LADDER` into `folder`; returns the files of the points.
+    """Train every point of the curve's `ladder`; returns the files of the points.
 
     Raises:
         InputError: the folder holds points of other classes, or trained for longer or shorter.
     """
+    folder, seed, device = run.folder, run.seed, run.device
     held_out = views(validation, variant.validation_points, random_heading=variant.random_heading)
     torch.manual_seed(seed)
     backbone = Backbone(CONFIGS[config_name], torch.bfloat16 if config_name == "full" else torch.float32)
     pretraining = Pretraining(backbone, len(train.class_names), variant.augmentation).to(device)
-    before = folder.parent / f"{config_name}-{effort.start_from}" / PRETRAINED
-    if effort.start_from and before.exists():
-        pretraining.load_state_dict(load_checkpoint(before, expected=("state",))["state"])
-    start, of_these = folder / PRETRAINED, {"clouds": train.crc32()}
+    if run.start is not None:
+        pretraining.load_state_dict(begun_from(run.start, train))
+    begun, of_these = folder / PRETRAINED, {"clouds": train.crc32()}
     schedule = Schedule(effort.pretrain, learning_rate=4e-3, ema_decay=0.998, weight_decay=1e-3)
-    if not is_fitted(start, train, schedule):
-        fit_into(start, pretraining, train, held_out, schedule, seed=seed, parts={"state": pretraining}, told=of_these)
-    pretrained = load_checkpoint(start)["state"]
+    if not is_fitted(begun, train, schedule):
+        fit_into(begun, pretraining, train, held_out, schedule, seed=seed, parts={"state": pretraining}, told=of_these)
+    pretrained = load_checkpoint(begun)["state"]
     pretraining.load_state_dict(pretrained)
     backbone.eval()
     seen, judged = train, held_out
@@ -62,7 +59,7 @@ def train_isthmus_curve(
     for number, point in enumerate(ladder(config_name, variant.name), 1):
         path = folder / f"q{number}.pt"
         done.append(path)
-        schedule = Schedule(effort.symbols * point.patience, learning_rate=2e-3, ema_decay=0.998, weight_decay=1e-3)
+        schedule = point_schedule(effort, number)
         if is_fitted(path, train, schedule):
             continue
         torch.manual_seed(seed + number)
@@ -86,6 +83,11 @@ def _features(backbone: Backbone, variant: Variant, train: CloudSet, seed: int) 
     """Features ``[clouds, views, channels]`` in the place of points."""
     features = features_of(backbone, variant.augmentation, train, FEATURE_VIEWS, seed)
     return CloudSet(features.numpy(), train.labels, train.class_names)
+
+
+def point_schedule(effort: Effort, number: int) -> Schedule:
+    """How the symbols of a rate point are trained, `number` from 1."""
+    return Schedule(effort.symbols[number - 1], learning_rate=2e-3, ema_decay=0.998, weight_decay=1e-3)
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from isthmus.training.recipe import Cost, Group, Recipe
 from isthmus.training.trainer import Trainer
 
 VALIDATION_BATCH = 64
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,23 @@ class Schedule:
             average_decay=self.ema_decay,
             is_best_kept=True,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRun:
+    """Where a curve is trained, and from what.
+
+    Attributes:
+        folder: of its checkpoints and finished points.
+        seed: of everything random.
+        start: checkpoint of another curve, which its first network goes on from; None: from scratch.
+        device: that it is trained on.
+    """
+
+    folder: Path
+    seed: int = 0
+    start: Path | None = None
+    device: torch.device = CPU
 
 
 class CloudNetwork(nn.Module, ABC):
@@ -168,6 +186,22 @@ def fit_into(
     save_checkpoint(path, content | weights)
     path.with_suffix(".json").write_text(json.dumps(history, indent=1) + "\n")
     unfinished.unlink(missing_ok=True)
+
+
+def begun_from(path: Path, train: CloudSet) -> dict[str, Tensor]:
+    """Weights ``[...]`` by name of a network that `fit_into` has made, for another one to go on from.
+
+    Raises:
+        InputError: it is none, or of other classes.
+    """
+    saved = load_checkpoint(path, expected=("class_names", "state"))
+    if saved["class_names"] != train.class_names:
+        raise InputError(
+            f"{path}: expected a network of the classes {train.class_names} to go on from, got one of "
+            f"{saved['class_names']}: give another --start, or --start none"
+        )
+    state: dict[str, Tensor] = saved["state"]
+    return state
 
 
 def is_fitted(path: Path, train: CloudSet, schedule: Schedule) -> bool:

@@ -1,8 +1,11 @@
-"""The rate points of a curve, the clouds that a codec is for, and how long each is trained."""
+"""The rate points of a curve, the clouds that a codec is for, and how long each is trained.
+
+The codecs that ship were trained by these very tables; a test compares them with each codec's `training.json`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isthmus.models.pointcloud.categorical import Alphabet
 from isthmus.training.pointcloud.augment import Augmentation
@@ -14,7 +17,6 @@ class RatePoint:
 
     alphabet: Alphabet
     trade_off: float
-    patience: int = 1  # times the usual epochs
 
 
 LADDER = (
@@ -32,7 +34,7 @@ LADDER = (
 
 
 # Micro's symbols stay under the best accuracy of its unquantised features: one more point, larger and longer trained.
-MORE_POINTS = {("micro", "p1024"): (RatePoint(Alphabet(16, 16), 30000.0, patience=3),)}
+MORE_POINTS = {("micro", "p1024"): (RatePoint(Alphabet(16, 16), 30000.0),)}
 
 
 def ladder(config_name: str, variant_name: str) -> tuple[RatePoint, ...]:
@@ -68,22 +70,35 @@ VARIANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Epochs of each stage. `cached` trains the symbols on stored features of a frozen edge half."""
+    """Epochs of each stage.
+
+    Attributes:
+        pretrain: of the network without a bottleneck.
+        symbols: of each rate point, the lowest rate first.
+        cached: trains the symbols on stored features of a frozen edge half.
+        start: curve whose pretrained network this one's pretraining goes on from; empty for none.
+    """
 
     pretrain: int
-    symbols: int
+    symbols: tuple[int, ...]
     cached: bool
-    start_from: str = ""  # variant whose pretrained network this one's pretraining goes on from, if it is there
+    start: str = ""
 
 
 EFFORTS = {
-    ("full", "p1024"): Effort(24, 30, cached=True),
-    ("full", "p256"): Effort(12, 30, cached=True, start_from="p1024"),
-    ("full", "any"): Effort(16, 30, cached=True, start_from="p1024"),
-    ("lite", "p1024"): Effort(100, 25, cached=False),
-    ("lite", "p256"): Effort(100, 20, cached=False),
-    ("lite", "any"): Effort(100, 18, cached=False),
-    ("micro", "p1024"): Effort(100, 25, cached=False),
-    ("micro", "p256"): Effort(100, 30, cached=False),
-    ("micro", "any"): Effort(100, 18, cached=False),
+    ("full", "p1024"): Effort(24, (30,) * 10, cached=True),
+    ("full", "p256"): Effort(12, (30,) * 10, cached=True, start="full-p1024"),
+    ("full", "any"): Effort(16, (30,) * 10, cached=True, start="full-p1024"),
+    ("lite", "p1024"): Effort(100, (25,) * 5 + (30,) * 5, cached=False),
+    ("lite", "p256"): Effort(100, (20,) * 10, cached=False),
+    ("lite", "any"): Effort(100, (18,) * 10, cached=False),
+    ("micro", "p1024"): Effort(100, (25,) * 10 + (75,), cached=False),
+    ("micro", "p256"): Effort(100, (30,) * 10, cached=False),
+    ("micro", "any"): Effort(100, (18,) * 10, cached=False),
 }
+
+
+def effort_of(config_name: str, variant_name: str, epochs: int = 0) -> Effort:
+    """How long a curve is trained; `epochs` of each training, 0: as `EFFORTS` has it."""
+    effort = EFFORTS[config_name, variant_name]
+    return replace(effort, pretrain=epochs, symbols=(epochs,) * len(effort.symbols)) if epochs else effort

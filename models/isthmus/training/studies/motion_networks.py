@@ -35,37 +35,30 @@ class MotionNetwork:
         pooling: how it halves.
         widths: of its stages.
         motion_weight: of the error of warped latents in its loss.
+        epochs: of its training.
     """
 
     name: str
     pooling: Pooling
     widths: tuple[int, ...] = FOUR_HALVINGS
     motion_weight: float = 0.0
+    epochs: int = 3
 
 
-def _all() -> tuple[MotionNetwork, ...]:
-    trained = [
-        MotionNetwork(f"{kind.value}-s8{suffix}", kind, THREE_HALVINGS, weight)
-        for kind in (Pooling.MAX, Pooling.BLUR)
-        for suffix, weight in (("", 0.0), ("-motion", MOTION_WEIGHT))
-    ]
-    kinds = [MotionNetwork(kind.value, kind) for kind in Pooling]
-    more = [
-        MotionNetwork(f"{kind.value}-motion", kind, FOUR_HALVINGS, MOTION_WEIGHT)
-        for kind in (Pooling.BLUR, Pooling.MAX)
-    ]
-    return (*trained, *kinds, *more)
-
-
-NETWORKS = _all()
-"""In the order of their training: those of stride 8 first, then every kind with four halvings."""
+NETWORKS = (
+    MotionNetwork("max-s8", Pooling.MAX, THREE_HALVINGS, epochs=6),
+    MotionNetwork("blur-s8-motion", Pooling.BLUR, THREE_HALVINGS, MOTION_WEIGHT, epochs=6),
+    *(MotionNetwork(kind.value, kind) for kind in Pooling),
+    *(MotionNetwork(f"{kind.value}-motion", kind, motion_weight=MOTION_WEIGHT) for kind in (Pooling.BLUR, Pooling.MAX)),
+)
+"""In the order of their training: the pair of stride 8 first, then every kind with four halvings."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkEffort:
-    """The same for every network of the ablation."""
+    """The same for every network of the ablation; `epochs` of 0: each as it has it."""
 
-    epochs: int = 6
+    epochs: int = 0
     batch: int = 64
     train_share: int = 2
     """One in so many of the training images is used."""
@@ -99,7 +92,7 @@ def train_motion_networks(images: LabelledImages, runs: Path, effort: NetworkEff
             pooling=network.pooling,
         )
         how = SplitEffort(
-            epochs=effort.epochs,
+            epochs=effort.epochs or network.epochs,
             batch=effort.batch,
             learning_rate=effort.learning_rate,
             rate_weight=0.0,

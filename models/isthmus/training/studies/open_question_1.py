@@ -9,7 +9,6 @@ where the slope of the curve is lambda: that is the small piece of a BD-rate tha
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
@@ -23,6 +22,7 @@ import torch
 from isthmus.common.results import Provenance, Results, write_results
 from isthmus.models.image.adaptive import AdaptiveBottleneck
 from isthmus.training.image.adaptive import load_adaptive, train_adaptive
+from isthmus.training.image.finished import finished
 from isthmus.training.image.photos import Photos, load_photos, split_photos
 from isthmus.training.image.transforms import ImageCodec, load_codec
 from isthmus.training.studies.joint import Half, Joint, JointEffort, halves, latents, rebinned, refit, train_jointly
@@ -31,6 +31,10 @@ from isthmus.training.studies.joint_rate import VARIANTS, Support, Variant
 
 RESULTS_NAME = "open_question_1"
 CONTROL = "control"
+CHOSEN = (
+    "The round of the adaptive networks that all variants start from was chosen on the validation photographs, on "
+    "which they are measured too; nothing else was chosen."
+)
 
 Rows = dict[str, dict[str, float]]  # figures of a variant, by when they were measured
 
@@ -133,7 +137,9 @@ def answer(question: Question, work: Path, folder: Path, command: str, *, is_com
             )
         rows[variant.name] = saved["rows"]
     start.codec.load_state_dict(weights)
-    provenance = Provenance.of(command, f"{train.name}, validation split", question.seed, ("numpy", "torch"))
+    provenance = Provenance.of(
+        command, f"{train.name}, validation split", question.seed, ("numpy", "torch"), chosen=CHOSEN
+    )
     return write_results(folder, _results(provenance, before, rows, question))
 
 
@@ -178,30 +184,25 @@ def _results(
     return Results(RESULTS_NAME, provenance, summary, detail)
 
 
-def run(runs: Path, adaptive: Path, photos: Path, folder: Path, *, steps: int = 500, quality: int = 3) -> Path:
+def run(
+    runs: Path,
+    adaptive: Path,
+    photos: Path,
+    folder: Path,
+    command: str,
+    effort: JointEffort,
+    *,
+    quality: int,
+    is_compiled: bool,
+) -> Path:
     """`answer` with a project's folders: the codec ``q<n>.pt`` in `runs`, its ``adaptive-q<n>.pt`` in `adaptive`, where
-    finished variants are kept too; it is trained if it is not there."""
+    finished variants are kept too; it is trained if it is not there.
+
+    Raises:
+        InputError: there is no such codec, or photographs are none.
+    """
     torch.set_num_threads(1)
+    (codec,) = finished(runs, (quality,), photos)
     train, validation = split_photos(load_photos(photos))
-    codec = runs / f"q{quality}.pt"
     start = Start.load(codec, train_adaptive(codec, train, validation, adaptive))
-    command = f"python -m isthmus.training.studies.open_question_1 --steps {steps} --quality {quality}"
-    question = Question(start, train, validation, JointEffort(steps=steps))
-    return answer(question, adaptive, folder, command, is_compiled=True)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description="Open question 1: train transforms and adaptive bottleneck together.")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the codec q<n>.pt")
-    parser.add_argument("--adaptive", type=Path, required=True, help="folder of adaptive-q<n>.pt, and of what is done")
-    parser.add_argument("--photos", type=Path, required=True, help="training photographs")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of results")
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--quality", type=int, default=3)
-    given = parser.parse_args(arguments)
-    print(run(given.runs, given.adaptive, given.photos, given.out, steps=given.steps, quality=given.quality))
-
-
-if __name__ == "__main__":
-    main()
+    return answer(Question(start, train, validation, effort), adaptive, folder, command, is_compiled=is_compiled)

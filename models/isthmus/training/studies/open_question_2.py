@@ -27,9 +27,10 @@ from isthmus.common.results import Provenance, Results, write_results
 from isthmus.models.image.hyperprior import SCALE_LEVELS
 from isthmus.models.image.transforms import STRIDE
 from isthmus.training.group_choice import Float32, Float64, choose, ideal_bits, learn_choice, static_pmfs
+from isthmus.training.image.finished import finished
 from isthmus.training.image.hyperprior import latents_of, load_hyperprior
 from isthmus.training.image.hyperprior_freeze import CodedLatents, FrozenHyperprior, code_latents, freeze_hyperprior
-from isthmus.training.image.photos import Photos
+from isthmus.training.image.photos import Photos, load_photos, split_photos
 from isthmus.training.image.table_choice import (
     CELLS,
     Grouping,
@@ -42,6 +43,7 @@ from isthmus.training.image.table_choice import (
 from isthmus.training.image.transforms import load_codec
 
 RESULTS_NAME = "open_question_2"
+CHOSEN = "Tables and priors were learned on training photographs; nothing was chosen on those that are measured."
 SHIFTS = (0, -1, 1, -2, 2)
 SET_ROUNDS = 3
 SET_BACKOFF = 64.0  # pseudo-counts with which a set of tables leans on what it was
@@ -179,7 +181,7 @@ def answer(
             summary |= _summary(name, quality, entry[name])
             print(f"open question 2: q{quality} on {name} done", file=sys.stderr, flush=True)
         detail[f"q{quality}"] = entry
-    provenance = Provenance.of(command, ", ".join(tests), 0, ("numpy", "torch"))
+    provenance = Provenance.of(command, ", ".join(tests), 0, ("numpy", "torch"), chosen=CHOSEN)
     return write_results(folder, Results(RESULTS_NAME, provenance, summary, detail))
 
 
@@ -198,24 +200,28 @@ def _summary(name: str, quality: int, rows: Mapping[str, Any]) -> dict[str, floa
     }
 
 
-def run(runs: Path, hyper: Path, qualities: tuple[int, ...], photos: Path, kodak: Path | None, folder: Path) -> Path:
-    """`answer` with a project's folders: codecs ``q<n>.pt`` in `runs`, hyperpriors ``hyper-q<n>.pt`` in `hyper`."""
-    from isthmus.training.image.photos import load_photos, split_photos
+def run(
+    runs: Path,
+    hyper: Path,
+    qualities: tuple[int, ...],
+    photos: Path,
+    kodak: Path | None,
+    folder: Path,
+    command: str,
+) -> Path:
+    """`answer` with a project's folders: codecs ``q<n>.pt`` in `runs`, hyperpriors ``hyper-q<n>.pt`` in `hyper`.
 
+    Raises:
+        InputError: one of them is not there, or photographs are none.
+    """
     torch.set_num_threads(1)
+    codecs = dict(zip(qualities, finished(runs, qualities, photos), strict=True))
+    hyperpriors = dict(zip(qualities, finished(hyper, qualities, photos, kind="hyper-"), strict=True))
     train, validation = split_photos(load_photos(photos))
     tests, weights = {"validation": [validation]}, {"validation": 1.0}
     if kodak is not None:
         tests["kodak"], weights["kodak"] = _by_size(load_photos(kodak)), 6.0
-    return answer(
-        {q: runs / f"q{q}.pt" for q in qualities},
-        {q: hyper / f"hyper-q{q}.pt" for q in qualities},
-        train,
-        tests,
-        weights,
-        folder,
-        "isthmus measure open-question-2",
-    )
+    return answer(codecs, hyperpriors, train, tests, weights, folder, command)
 
 
 def _by_size(photos: Photos) -> list[Photos]:
