@@ -25,6 +25,7 @@ STYLES = {
 INPUT_STYLES = {
     "H.264 veryfast": ("#777777", "-", "v"),
     "H.264 medium": ("#222222", "-", "D"),
+    "H.264 medium, one I frame": ("#222222", ":", "P"),
     "JPEG": ("#9a9a9a", "--", "s"),
 }
 OTHER_STYLE = ("#CC79A7", "-", "x")

@@ -22,7 +22,7 @@ from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
 from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
-from isthmus.measure.video.input_codecs import InputCodec, input_codecs
+from isthmus.measure.video.input_codecs import H264, JPEG, InputCodec, input_codecs
 from isthmus.measure.video.link import (
     CLOUD_H264,
     CLOUD_JPEG,
@@ -148,6 +148,7 @@ def measure_clips(
         whole_ms=float(np.median(swept.whole_ms)),
         whole_macs=float(np.mean(swept.whole_macs)),
         notes=_notes(address, inputs, policy),
+        videos=clips.videos,
     )
     return measurement, {name: join_traces(found) for name, found in (swept.traces | input_traces).items()}
 
@@ -243,7 +244,18 @@ def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> t
         )
     if inputs:
         notes.append(
-            f"Input codecs: decoded, then the whole network in floats. H.264: x264, zerolatency, I frames every "
-            f"{policy.key_interval}, without x264's text message. JPEG: optimised tables, 4:2:0."
+            f"Input codecs: decoded, then the whole network in floats. H.264: x264, tune zerolatency (I P P P), one "
+            f"thread, 4:2:0, without x264's text message; an I frame every {policy.key_interval} frames, or the first "
+            f"alone; {_settings(inputs, H264)}. JPEG: Pillow, optimised tables, 4:2:0; {_settings(inputs, JPEG)}."
         )
     return tuple(notes)
+
+
+def _settings(inputs: Sequence[InputCodec], codec: str) -> str:
+    """The settings swept of an input codec, by family."""
+    families: dict[str, list[str]] = {}
+    for found in inputs:
+        if found.codec == codec:
+            families.setdefault(found.family, []).append(str(found.setting))
+    knob = "CRF" if codec == H264 else "quality"
+    return "; ".join(f"{family}: {knob} {', '.join(settings)}" for family, settings in families.items()) or "not swept"
