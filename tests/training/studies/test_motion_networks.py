@@ -100,12 +100,15 @@ def test_what_a_command_trains_another_measures(tmp_path: Path, monkeypatch: pyt
     torch.set_num_threads(1)
     images = coloured_images(24)
     files = [np.frombuffer(file, np.uint8) for file in images.files]
-    of_split = {"jpg": np.concatenate(files), "off": np.cumsum([0, *map(len, files)])}
+    blob, offsets, labels = np.concatenate(files), np.cumsum([0, *map(len, files)]), images.labels
     np.savez(
         tmp_path / "few.npz",
-        **{f"{split}_{name}": array for split in ("train", "val") for name, array in of_split.items()},
-        y_train=images.labels,
-        y_val=images.labels,
+        train_jpg=blob,
+        train_off=offsets,
+        y_train=labels,
+        val_jpg=blob,
+        val_off=offsets,
+        y_val=labels,
         names=np.array(images.class_names),
     )
     (tmp_path / "photos").mkdir()
