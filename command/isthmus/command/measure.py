@@ -12,6 +12,7 @@ import typer
 from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from isthmus.measure.table import Table
 
 VIDEO_WIDTH = 170  # in a file or a pipe, where its tables are wider than others
+POINTCLOUD_WIDTH = 200
 
 
 @command_frame
@@ -45,7 +47,7 @@ def measure_pointcloud(*, given: Given) -> None:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).out, page=page)
-    _tell(pointcloud_tables(measurement), measurement.notes, written)
+    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written, width=POINTCLOUD_WIDTH)
 
 
 @command_frame
@@ -261,6 +263,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
     app.command("video")(measure_video)
+    app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
     app.command("determinism")(measure_determinism)

@@ -38,8 +38,10 @@ from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.rows import (
     coalesced_table,
     comparisons_table,
+    families_table,
     fronts_table,
     rates_table,
+    rivals_table,
     times_table,
 )
 from isthmus.measure.table import Table, number, summary_table
@@ -48,12 +50,15 @@ from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.rows import (
     clips_table,
     comparison_table,
+    equal_table,
     link_table,
     link_ways_table,
     methods_table,
     others_table,
     video_times_table,
+    videos_table,
 )
+from isthmus.measure.video.thresholds import ThresholdSearch, thresholds_table
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs")
 """Documents and folders of them, where none is named."""
@@ -77,6 +82,8 @@ TABLES: Mapping[str, Callable[[Measurement], Table]] = {
     "coalesced": lambda measurement: coalesced_table(measurement.codecs),
     "times": lambda measurement: times_table(measurement.codecs),
     "fronts": fronts_table,
+    "families": families_table,
+    "rivals": rivals_table,
 }
 
 IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {
@@ -89,7 +96,9 @@ IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {
 }
 
 VIDEO_TABLES: Mapping[str, Callable[[VideoMeasurement], Table]] = {
+    "videoequal": equal_table,
     "videosavings": comparison_table,
+    "videofiles": videos_table,
     "videoways": methods_table,
     "videoothers": others_table,
     "videotimes": video_times_table,
@@ -101,6 +110,7 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
     "videolinkways": link_ways_table,
 }
 
+THRESHOLD_TABLES: Mapping[str, Callable[[ThresholdSearch], Table]] = {"videothresholds": thresholds_table}
 
 FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
     "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
@@ -236,7 +246,7 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
         if not table.rows:
             raise InputError(f"{file}:{_line(match)}: expected a table {name} of {source!r} with rows, found none")
         return table
-    known = sorted([*FOLDER_TABLES, *TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES])
+    known = sorted([*FOLDER_TABLES, *TABLES, *IMAGE_TABLES, *VIDEO_TABLES, *LINK_TABLES, *THRESHOLD_TABLES])
     if name not in known:
         raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
     detail = read_results(results / f"{source}.json").detail
@@ -246,6 +256,8 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
         return VIDEO_TABLES[name](VideoMeasurement.from_detail(detail))
     if name in LINK_TABLES:
         return LINK_TABLES[name](LinkMeasurement.from_detail(detail))
+    if name in THRESHOLD_TABLES:
+        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(detail))
     return TABLES[name](Measurement.from_detail(detail))
 
 

@@ -20,7 +20,7 @@ p.about { color: #5c5a52; margin: 0 0 16px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid #e6e3d8; white-space: nowrap; }
 th { background: #f2efe5; } th:first-child, td:first-child { text-align: left; }
-th.text, td.text { text-align: left; white-space: normal; min-width: 24em; }
+th.text, td.text { text-align: left; white-space: normal; min-width: 7em; }
 tbody tr:hover { background: #f7f4ea; }
 code { font-size: 13px; }
 """

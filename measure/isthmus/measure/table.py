@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from html import escape
 
 from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, column heads and rows of finished text; the first column and `texts` hold words, others numbers."""
+    """A title, column heads and rows of finished text.
+
+    The first column and those of `texts` hold words, on the left; the others numbers, on the right, never cut while
+    words can go on below.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -32,7 +37,9 @@ class Table:
             title=self.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
         )
         for column, is_text in zip(self.columns, self._are_text, strict=True):
-            table.add_column(column, justify="left" if is_text else "right", no_wrap=column not in self.texts)
+            wraps = column in self.texts
+            justify: JustifyMethod = "left" if is_text else "right"
+            table.add_column(column, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
         for row in self.rows:
             table.add_row(*row)
         return table

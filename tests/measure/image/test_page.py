@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import features
+from rich.console import Console
 
 from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.errors import InputError
@@ -46,6 +48,7 @@ from isthmus.measure.image.run import (
     write_image_outputs,
 )
 from isthmus.measure.image.specimens import Picture, Specimen, jpeg_of_size, specimen_codec
+from isthmus.measure.table import number
 
 IMAGES = 5
 PIXELS = np.full(IMAGES, 768.0 * 512)
@@ -279,6 +282,17 @@ def test_page_is_self_contained_and_escaped(measurement: ImageMeasurement, tmp_p
     assert "photo &lt;1&gt;" in text
     cells = {cell for table in image_tables(measurement) for line in table.rows for cell in line}
     assert cells <= set(page.cells)
+
+
+def test_deltas_are_whole_in_a_narrow_terminal(measurement: ImageMeasurement) -> None:
+    for width in (80, 100):
+        file = StringIO()
+        Console(file=file, width=width).print(deltas_table(measurement).to_rich())
+        assert "…" not in file.getvalue()
+        for comparison in measurement.comparisons:
+            assert number(comparison.bd_rate_percent, 2, signed=True) in file.getvalue()
+    assert "4:2:0" in file.getvalue()
+    assert "<quality>" in file.getvalue()
 
 
 def test_savings_and_specimen_codec(measurement: ImageMeasurement) -> None:

@@ -68,6 +68,16 @@ def test_key_frames_come_as_often_as_asked() -> None:
     assert np.flatnonzero(coded.is_key).tolist() == [0, 3, 6]
 
 
+def test_the_first_frame_alone_is_an_i_frame_where_asked() -> None:
+    codec = InputCodec("h264", 30, "medium", is_long=True)
+    often, once = (code_clip(c, moving(), key_interval=3) for c in (InputCodec("h264", 30, "medium"), codec))
+    assert np.flatnonzero(once.is_key).tolist() == [0]
+    assert once.bits.sum() < often.bits.sum()
+    assert codec.family == "H.264 medium, one I frame"
+    with pytest.raises(InputError, match="preset"):
+        InputCodec("jpeg", 30, is_long=True)
+
+
 def test_jpeg_frames_stand_alone() -> None:
     clip = moving()
     fine, rough = (code_clip(InputCodec("jpeg", quality), clip, 32) for quality in (90, 10))
@@ -78,9 +88,10 @@ def test_jpeg_frames_stand_alone() -> None:
 
 def test_sweeps_hold_the_codecs_named() -> None:
     both = input_codecs(("h264", "jpeg"))
-    assert {c.family for c in both} == {"H.264 veryfast", "H.264 medium", "JPEG"}
-    assert len(both) == 17
-    assert len(input_codecs(("h264", "jpeg"), quick=True)) < 9
+    assert {c.family for c in both} == {"H.264 veryfast", "H.264 medium", "H.264 medium, one I frame", "JPEG"}
+    assert len(both) == 34
+    assert len(set(both)) == len({codec.name for codec in both}) == 34
+    assert len(input_codecs(("h264", "jpeg"), quick=True)) < 13
     assert {c.codec for c in input_codecs(("jpeg",), quick=True)} == {"jpeg"}
     assert InputCodec("jpeg", 40).name == "JPEG, quality 40"
     with pytest.raises(InputError, match="av1"):

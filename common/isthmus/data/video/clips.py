@@ -5,7 +5,7 @@
 | packed `.npz`: `jpg`, `jpg_off`, `seq`, `frame`, `seq_names` (DAVIS) | none |
 | video files of a folder, read with PyAV; wider ones are made `MAX_WIDTH` wide | none |
 | labelled images, moved (`moving_images`) | the image's label |
-| photographs, cut to one size and moved | none |
+| photographs, files or packed (`jpg`, `off`), cut to one size and moved | none |
 """
 
 from __future__ import annotations
@@ -205,28 +205,34 @@ def moved_labelled(images: LabelledImages, count: int, frames: int, seed: int = 
 
 
 def moved_photographs(
-    paths: Sequence[Path], count: int, frames: int, size: tuple[int, int], name: str, seed: int = 0
+    photographs: Sequence[Path | bytes], count: int, frames: int, size: tuple[int, int], name: str, seed: int = 0
 ) -> ClipSet:
     """`count` clips of photographs, one after the other and again with another motion, without labels.
 
     Args:
-        paths: of the photographs.
+        photographs: paths, or whole files as bytes.
         count: of clips.
         frames: of each.
         size: (height, width) of each: the largest middle of that shape, resized.
         name: of the set.
         seed: of the first clip's motion.
     """
-    if not paths:
+    if not photographs:
         raise InputError(f"{name}: expected photographs, got none")
 
     def make(index: int) -> Clip:
-        path = paths[index % len(paths)]
-        pixels = _middle(read_image(path).pixels, *size)
+        pixels = _middle(read_image(photographs[index % len(photographs)]).pixels, *size)
         return Clip(names[index], moving_clip(pixels, ClipMotion.random(seed + index), frames, seed + index))
 
-    names = tuple(f"{paths[i % len(paths)].stem} {i // len(paths)}" for i in range(count))
+    stems = [p.stem if isinstance(p, Path) else f"{name} {i}" for i, p in enumerate(photographs)]
+    names = tuple(f"{stems[i % len(stems)]} {i // len(stems)}" for i in range(count))
     return ClipSet(name, names, make)
+
+
+def packed_photographs(path: Path, count: int) -> list[bytes]:
+    """`count` files of a packed file of photographs (`jpg`, `off`), evenly spread. InputError if it is none."""
+    files = cut_files(path, *read_arrays(path, ("jpg", "off"), kind="packed photographs"))
+    return [files[i] for i in np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)]
 
 
 def _middle(pixels: UInt8, height: int, width: int) -> UInt8:

@@ -9,7 +9,7 @@ from isthmus.common.options import option
 
 # Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
 MODES = ("auto", "intra", "motion")
-KEY_INTERVAL = 6
+KEY_INTERVAL = 12
 
 
 @dataclass(frozen=True, slots=True)

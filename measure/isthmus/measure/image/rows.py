@@ -14,7 +14,7 @@ from isthmus.measure.table import Table, number, with_rows
 
 def deltas_table(measurement: ImageMeasurement) -> Table:
     """Each curve against each anchor: the interval over images, what it rests on, and how the anchor was made."""
-    columns = ("codec", "against", "BD-rate %", "95 % of image draws", "BD-PSNR, dB", "qualities", "points", "settings")
+    columns = ("codec", "against", "BD-rate %", "95 % of draws", "BD-PSNR, dB", "qualities", "points", "settings")
     rows = tuple(
         (
             c.test,
@@ -32,7 +32,7 @@ def deltas_table(measurement: ImageMeasurement) -> Table:
         "Deltas of the mean curves (PCHIP on log rate, whole packets and files); points: of the codec / of what it is "
         f"against, that lie in the overlap, few where a side has under {ENOUGH_POINTS}"
     )
-    return Table(title, columns, rows, texts=("settings",))
+    return Table(title, columns, rows, texts=("codec", "against", "qualities", "points", "settings"))
 
 
 def adaptation_table(measurement: ImageMeasurement) -> Table:

@@ -29,7 +29,7 @@ LABELLED_FILE = data_beside("tinyimagenet50.npz")
 NATURAL_FILE = data_beside("davis20_416x240_32f.npz")
 NATURAL_FOLDER = data_beside("video")
 TUNING_STEMS = ("bikes", "cockatoo", "vtest_20s")
-"""Thresholds were tuned on these; they are in no test."""
+"""Thresholds are chosen on these; they are in no test."""
 PHOTOGRAPH_SIZE = (240, 416)
 
 
@@ -42,12 +42,14 @@ class NamedClips:
         root: first part of the summary's keys.
         truth: `LABELS` or `OWN_ANSWER`.
         clips: themselves.
+        videos: names of those that are video files.
     """
 
     name: str
     root: str
     truth: str
     clips: ClipSet
+    videos: tuple[str, ...] = ()
 
 
 def clip_sets(options: VideoOptions) -> list[NamedClips]:
@@ -81,8 +83,7 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
     frames = min(options.natural_frames, 8) if options.is_quick else options.natural_frames
     limit = min(options.natural_clips or 4, 4) if options.is_quick else options.natural_clips
     if options.is_tuning:
-        files = [path for path in find_videos(NATURAL_FOLDER) if path.stem in TUNING_STEMS]
-        clips = video_files(files, frames, "tuning videos")
+        clips = video_files(tuning_videos(NATURAL_FOLDER), frames, "tuning videos")
         return [NamedClips("video_tuning", "video_tuning.natural", OWN_ANSWER, clips)]
     if options.natural:
         path = Path(options.natural)
@@ -91,19 +92,30 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
         else:
             clips = video_files(find_videos(path) if path.is_dir() else [path], frames, path.stem)
         return [NamedClips(*_own_names(path, "natural"), OWN_ANSWER, clips.take(limit))]
+    videos: tuple[str, ...] = ()
     parts = [packed_sequences(NATURAL_FILE, frames)] if NATURAL_FILE.is_file() else []
     if NATURAL_FOLDER.is_dir():
         files = [path for path in find_videos(NATURAL_FOLDER) if path.stem not in TUNING_STEMS]
         parts.append(video_files(files, frames))
+        videos = parts[-1].clip_names
     if parts:
         if options.is_quick:
             parts = [part.take(limit // 2) for part in parts]
         name = " and ".join(part.name.removesuffix("20_416x240_32f").replace("davis", "DAVIS") for part in parts)
-        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, join_sets(name, parts).take(limit))]
+        clips = join_sets(name, parts).take(limit)
+        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, clips, videos)]
     photographs = find_image_set(None)
     count = limit or 12
     clips = moved_photographs(photographs.paths, count, min(frames, 32), PHOTOGRAPH_SIZE, f"{photographs.name}, moved")
     return [NamedClips("video_photographs", "video_photographs.natural", OWN_ANSWER, clips)]
+
+
+def tuning_videos(folder: Path) -> list[Path]:
+    """The videos of a folder that thresholds are tuned on. InputError where one is missing."""
+    found = [path for path in find_videos(folder) if path.stem in TUNING_STEMS]
+    if len(found) != len(TUNING_STEMS):
+        raise InputError(f"{folder}: expected videos {', '.join(TUNING_STEMS)}, found {[p.stem for p in found]}")
+    return found
 
 
 def check_classes(clips: ClipSet, folder: Path) -> None:

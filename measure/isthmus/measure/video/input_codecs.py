@@ -1,7 +1,8 @@
 """The other way to use a cloud: frames as an input codec writes them, decoded there and classified by a whole network.
 
 H.264 is x264 through PyAV, as a camera with no time to spare would run it: `tune=zerolatency` (no frame waits for a
-later one: I P P P), constant rate factor, an I frame as often as our key frames, one thread, two efforts. Every byte
+later one: I P P P), constant rate factor, one thread, two efforts; an I frame as often as our key frames, or the first
+alone, which is what a stream that loses nothing can do, and the cheapest. Every byte
 of every packet counts but one kind: x264 writes its options as text into the first packet (a message of supplemental
 enhancement information, some 700 bytes), which no camera would send; `without_text` takes it out. JPEG is Pillow's
 with optimised Huffman tables and halved chroma, each frame a whole file.
@@ -26,8 +27,12 @@ UInt8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 
 H264, JPEG = "h264", "jpeg"
-H264_FACTORS = {"veryfast": (25, 30, 34, 38, 42, 46, 50), "medium": (30, 36, 42, 48)}
-"""Constant rate factors swept, by preset."""
+H264_SWEEPS = (
+    ("veryfast", False, (14, 18, 21, 25, 30, 34, 38, 42, 46, 50)),
+    ("medium", False, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
+    ("medium", True, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
+)
+"""Preset, whether the first frame alone is an I frame, and the constant rate factors swept."""
 JPEG_QUALITIES = (6, 12, 25, 50, 75, 92)
 SUPPLEMENTAL = 6  # type of a NAL unit
 _UNIT = re.compile(rb"\x00?\x00\x00\x01(.).*?(?=\x00?\x00\x00\x01|\Z)", re.DOTALL)
@@ -41,20 +46,28 @@ class InputCodec:
         codec: `h264` or `jpeg`.
         setting: constant rate factor, or quality.
         preset: of x264; empty for JPEG.
+        is_long: whether the first frame alone is an I frame (but for scene cuts that x264 finds).
     """
 
     codec: str
     setting: int
     preset: str = ""
+    is_long: bool = False
 
     def __post_init__(self) -> None:
-        if self.codec not in (H264, JPEG) or (self.codec == H264) != bool(self.preset):
+        if (
+            self.codec not in (H264, JPEG)
+            or (self.codec == H264) != bool(self.preset)
+            or self.is_long > bool(self.preset)
+        ):
             raise InputError(f"expected h264 with a preset or jpeg without, got {self}")
 
     @property
     def family(self) -> str:
         """Of the curve that this is a point of."""
-        return f"H.264 {self.preset}" if self.codec == H264 else "JPEG"
+        if self.codec == JPEG:
+            return "JPEG"
+        return f"H.264 {self.preset}{', one I frame' if self.is_long else ''}"
 
     @property
     def name(self) -> str:
@@ -93,8 +106,8 @@ def input_codecs(names: Sequence[str], *, quick: bool = False) -> tuple[InputCod
         raise InputError(f"expected input codecs among {H264}, {JPEG}, got {', '.join(unknown)}")
     found: list[InputCodec] = []
     if H264 in names:
-        for preset, factors in H264_FACTORS.items():
-            found += [InputCodec(H264, factor, preset) for factor in (factors[::3] if quick else factors)]
+        for preset, is_long, factors in H264_SWEEPS:
+            found += [InputCodec(H264, factor, preset, is_long) for factor in (factors[::3] if quick else factors)]
     if JPEG in names:
         found += [InputCodec(JPEG, quality) for quality in (JPEG_QUALITIES[::3] if quick else JPEG_QUALITIES)]
     return tuple(found)
@@ -128,7 +141,7 @@ def bitstream_packets(
     # 4:2:0 needs even sides: the border is repeated, and cut away again by the decoder here.
     context.width, context.height = width + width % 2, height + height % 2
     context.pix_fmt, context.time_base, context.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
-    context.thread_count, context.gop_size = 1, key_interval
+    context.thread_count, context.gop_size = 1, len(frames) if codec.is_long else key_interval
     context.options = {"preset": codec.preset, "tune": "zerolatency", "crf": str(codec.setting)}
     packets: list[bytes] = []
     is_key: list[bool] = []

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.measure.curve import Float64, pareto_front, rate_at_accuracy
-from isthmus.measure.key import slug
+from isthmus.measure.curve import Float64
 from isthmus.measure.video.point import (
     ALL_INTRA,
     MOTION,
-    MOTION_RESIDUAL,
     UNKNOWN,
     Estimate,
     FrameKind,
@@ -42,6 +40,7 @@ class VideoMeasurement:
         whole_ms: median milliseconds of the whole network a frame.
         whole_macs: its multiply-accumulates, mean a frame; nan where unknown.
         notes: what a reader must know.
+        videos: names of those clips that are video files, as a user would have them.
     """
 
     data: str
@@ -53,6 +52,7 @@ class VideoMeasurement:
     whole_ms: float
     whole_macs: float = UNKNOWN
     notes: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.truth not in (LABELS, OWN_ANSWER):
@@ -94,27 +94,19 @@ class VideoMeasurement:
         """Its points, by growing rate."""
         return tuple(sorted((p for p in self.points if p.family == family), key=lambda p: p.bits_a_frame))
 
-    def curve(self, family: str) -> Float64:
-        """Float64 [points, 2] of (bits a frame, percent right), by growing rate."""
-        return np.array([(p.bits_a_frame, p.right_percent) for p in self.of_family(family)]).reshape(-1, 2)
-
-    def bits_for(self, family: str, percent: float) -> float:
-        """Bits a frame at which a family is right so often, between its points; nan where it never is, or always."""
-        curve = self.curve(family)
-        if not len(curve):
-            return UNKNOWN
-        front = pareto_front(curve, family)
-        if len(front) < 2:
-            return UNKNOWN
-        return rate_at_accuracy(front, percent)
-
     def nearest(self, family_start: str, percent: float) -> VideoPoint | None:
         """The cheapest point, among families that begin so, right at least so often; else the one most often right."""
-        found = [p for p in self.points if p.family.startswith(family_start)]
-        enough = [p for p in found if p.right_percent >= percent]
-        if enough:
-            return min(enough, key=lambda p: p.bits_a_frame)
-        return max(found, key=lambda p: p.right_percent, default=None)
+        return nearest([p for p in self.points if p.family.startswith(family_start)], percent)
+
+    def only(self, names: Sequence[str]) -> VideoMeasurement:
+        """Some of the clips; times and operations stay those of all. InputError where there are none of these."""
+        at = [i for i, name in enumerate(self.clip_names) if name in names]
+        return replace(
+            self,
+            clip_names=tuple(self.clip_names[i] for i in at),
+            points=tuple(p.of_clips(at) for p in self.points if at),
+            whole_right=self.whole_right[at],
+        )
 
     def summary(self, root: str) -> dict[str, float]:
         """The numbers that documents quote, under keys that begin with `root`; one not measured has no key."""
@@ -148,13 +140,6 @@ class VideoMeasurement:
         found |= _with_interval(f"{root}.{word}_lost", "points", lost_points(default, intra))
         if self.truth == LABELS:
             found[f"{root}.whole_network_accuracy_percent"] = self.whole_percent
-        for family in self.families:
-            if family == MOTION_RESIDUAL:
-                continue
-            bits = self.bits_for(family, default.right_percent)
-            found[f"{root}.rate_saved_at_equal_{word}_over_{_word(family)}_percent"] = 100 * (
-                1 - default.bits_a_frame / bits
-            )
         motion = [p for p in self.of_family(MOTION) if p.codec == self.codec]
         if motion:
             best = max(motion, key=lambda p: p.right_percent)
@@ -174,6 +159,7 @@ class VideoMeasurement:
             "whole_ms": self.whole_ms,
             "whole_macs": self.whole_macs,
             "notes": list(self.notes),
+            "videos": list(self.videos),
         }
 
     @classmethod
@@ -190,6 +176,7 @@ class VideoMeasurement:
                 whole_ms=float(detail["whole_ms"]),
                 whole_macs=UNKNOWN if detail["whole_macs"] is None else float(detail["whole_macs"]),
                 notes=tuple(detail["notes"]),
+                videos=tuple(detail["videos"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected a video measurement of this version, got {error!r}") from error
@@ -201,14 +188,17 @@ class VideoMeasurement:
         return found
 
 
+def nearest(points: Sequence[VideoPoint], percent: float) -> VideoPoint | None:
+    """The cheapest point right at least so often; else the one most often right; None of no points."""
+    enough = [p for p in points if p.right_percent >= percent]
+    if enough:
+        return min(enough, key=lambda p: p.bits_a_frame)
+    return max(points, key=lambda p: p.right_percent, default=None)
+
+
 def _with_interval(key: str, unit: str, estimate: Estimate) -> dict[str, float]:
     return {
         f"{key}_{unit}": estimate.value,
         f"{key}_low_{unit}": estimate.low,
         f"{key}_high_{unit}": estimate.high,
     }
-
-
-def _word(family: str) -> str:
-    """A family as part of a key: ``H.264 veryfast`` is ``h264_veryfast``."""
-    return slug(family.replace("H.264", "h264"))

@@ -68,6 +68,30 @@ class VideoOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdOptions:
+    """What the encoder's thresholds are chosen on.
+
+    Attributes:
+        codec: that encodes.
+        videos: folder of those named in `clips.TUNING_STEMS`; "" for the one beside the project.
+        photographs: packed training photographs that are made to move; "" as above.
+        clips: photographs taken, evenly spread.
+        frames: of each video at most.
+        moved_frames: of each moved photograph.
+        zoo: as of `zoo_option`.
+    """
+
+    panel: ClassVar[str] = "What they are chosen on"
+    codec: str = option(VIDEO.default_codec, "Name of the codec.")
+    videos: str = option("", "Folder with the tuning videos.", automatic="that beside the project")
+    photographs: str = option("", "Packed training photographs.", automatic="photos_a_256 beside the project")
+    clips: int = option(16, "Photographs taken, evenly spread.", least=1)
+    frames: int = option(40, "Frames of each video at most.", least=2)
+    moved_frames: int = option(17, "Frames of each moved photograph.", least=2)
+    zoo: Path | None = zoo_option()
+
+
+@dataclass(frozen=True, slots=True)
 class EmulatedLink:
     """The link that measured frames are sent over once more, in virtual time.
 

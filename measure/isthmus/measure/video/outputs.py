@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.measure.video.equal import H264, equal_summary
+from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.page import write_link_page, write_video_page
 from isthmus.measure.video.plots import draw_link_png, draw_video_png
-from isthmus.measure.video.point import BOOTSTRAP_SEED
+from isthmus.measure.video.point import BOOTSTRAP_SEED, UNKNOWN
 from isthmus.measure.video.run import VideoRun
 
-NATURAL_ROOT = "video.natural"
+NATURAL_ROOT, UNTUNED_ROOT = "video.natural", "video.untuned"
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "pillow", "av", "opencv-python-headless")
+CHOSEN = (
+    "The encoder's thresholds: on tuning videos and moved training photographs (isthmus measure video-thresholds). On "
+    "these clips nothing was chosen but, clip by clip, the setting of H.264 in the table of clips."
+)
+LINK_CHOSEN = "And, here, the settings of H.264 and JPEG, as the table of the ways says."
+
+
+def video_summary(measurement: VideoMeasurement, root: str) -> dict[str, float]:
+    """All numbers that documents quote of one set of clips."""
+    found = measurement.summary(root) | equal_summary(measurement, root)
+    if root == NATURAL_ROOT:
+        found["video.edge_time_ratio_predicted_over_intra"] = found[f"{root}.edge_time_ratio"]
+    names = [name for name in measurement.videos if name in measurement.clip_names]
+    if names and root == NATURAL_ROOT:
+        part = measurement.only(names)
+        h264 = part.nearest(H264, part.default.right_percent)
+        found |= {
+            f"{UNTUNED_ROOT}.clips": len(names),
+            f"{UNTUNED_ROOT}.frames": part.frames,
+            f"{UNTUNED_ROOT}.bits_a_frame": part.default.bits_a_frame,
+            f"{UNTUNED_ROOT}.agreement_percent": part.default.right_percent,
+            f"{UNTUNED_ROOT}.intra_bits_a_frame": part.intra.bits_a_frame,
+            f"{UNTUNED_ROOT}.intra_agreement_percent": part.intra.right_percent,
+            f"{UNTUNED_ROOT}.h264_bits_a_frame": h264.bits_a_frame if h264 else UNKNOWN,
+            f"{UNTUNED_ROOT}.h264_agreement_percent": h264.right_percent if h264 else UNKNOWN,
+        }
+    return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 
 
 def write_video_outputs(run: VideoRun, command: str, folder: Path, *, page: bool = True) -> tuple[Path, ...]:
@@ -19,11 +49,8 @@ def write_video_outputs(run: VideoRun, command: str, folder: Path, *, page: bool
     written: list[Path] = []
     for named in run.measurements:
         measurement, name, root = named.measurement, named.clips.name, named.clips.root
-        provenance = Provenance.of(command, measurement.data, BOOTSTRAP_SEED, VERSIONED)
-        summary = measurement.summary(root)
-        ratio = f"{NATURAL_ROOT}.edge_time_ratio"
-        if ratio in summary:
-            summary["video.edge_time_ratio_predicted_over_intra"] = summary[ratio]
+        provenance = Provenance.of(command, measurement.data, BOOTSTRAP_SEED, VERSIONED, chosen=CHOSEN)
+        summary = video_summary(measurement, root)
         written.append(write_results(folder, Results(name, provenance, summary, measurement.detail())))
         written.append(folder / f"{name}.png")
         draw_video_png(measurement, written[-1])
@@ -33,7 +60,7 @@ def write_video_outputs(run: VideoRun, command: str, folder: Path, *, page: bool
     for link in run.link:
         last = run.measurements[-1].clips
         name, root = f"{last.name.removesuffix('_natural')}_link", f"{last.root.removesuffix('.natural')}.link"
-        provenance = Provenance.of(command, link.data, 0, VERSIONED)
+        provenance = Provenance.of(command, link.data, 0, VERSIONED, chosen=f"{CHOSEN} {LINK_CHOSEN}")
         written.append(write_results(folder, Results(name, provenance, link.summary(root), link.detail())))
         plot = folder / f"{name}.png"
         draw_link_png(link, plot)

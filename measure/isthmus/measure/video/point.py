@@ -226,6 +226,14 @@ class VideoPoint:
         counts = (self.keys, self.frame_counts - self.keys - self.corrected, self.corrected)
         return float(100 * counts[kind].sum() / self.frame_counts.sum())
 
+    def of_clips(self, indices: Sequence[int]) -> VideoPoint:
+        """Some of the clips; times and operations stay those of all."""
+        own: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            own[field.name] = value[list(indices)] if isinstance(value, np.ndarray) else value
+        return VideoPoint(**own)
+
     def to_json(self) -> dict[str, Any]:
         """As plain containers, for a results file."""
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "times"}

@@ -5,9 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from isthmus.measure.table import Table, number, with_rows
+from isthmus.measure.video.equal import (
+    H264,
+    OverCurve,
+    at_equal,
+    h264_a_clip,
+    our_line,
+    over_answers,
+    over_closeness,
+    rival_lines,
+)
 from isthmus.measure.video.link import LinkMeasurement
-from isthmus.measure.video.measurement import VideoMeasurement
-from isthmus.measure.video.point import FrameKind, lost_points, right_percent, saved_percent
+from isthmus.measure.video.measurement import VideoMeasurement, nearest
+from isthmus.measure.video.point import ALL_INTRA, FrameKind, VideoPoint, lost_points, saved_percent
 
 
 def methods_table(measurement: VideoMeasurement) -> Table:
@@ -80,29 +90,92 @@ def video_times_table(measurement: VideoMeasurement) -> Table:
     return Table(f"{measurement.data}: milliseconds a frame on the edge, median, one core", columns, rows)
 
 
-def comparison_table(measurement: VideoMeasurement) -> Table:
-    """The default setting against all intra, with intervals, and at equal answers against every curve."""
-    default, intra = measurement.default, measurement.intra
-    columns = (f"{default.name}, against", "bits saved %", "95 % of clip draws", f"{measurement.score}, points")
-    saved, lost = saved_percent(default, intra), lost_points(default, intra)
-    right = right_percent(default)
-    rows = [
-        (
-            f"all intra ({number(right.value, 2)} % right: {number(right.low, 2)} to {number(right.high, 2)})",
-            number(saved.value, 2),
-            f"{number(saved.low, 2)} to {number(saved.high, 2)}",
-            number(0.0 - lost.value, 2, signed=True),
+def equal_table(measurement: VideoMeasurement) -> Table:
+    """What the default setting saves where it and each rival are right equally often, and over whole curves."""
+    columns = (
+        "default setting, against",
+        "points",
+        f"at {measurement.score} %",
+        "default, bits",
+        "its bits",
+        "saved %",
+        f"BD-rate, {measurement.score} %",
+        "BD-rate, NRMSE %",
+    )
+    rows = []
+    for line in rival_lines(measurement):
+        equal = at_equal(measurement, (line,))
+        rows.append(
+            (
+                line.name,
+                number(len(line.points), 0),
+                number(equal.percent, 2),
+                number(equal.our_bits, 0),
+                number(equal.bits, 0),
+                number(equal.saved_percent, 1),
+                _over_cell(over_answers(measurement, line)),
+                _over_cell(over_closeness(measurement, line)),
+            )
         )
-    ]
-    for family in measurement.families:
-        bits = measurement.bits_for(family, default.right_percent)
-        rows.append((f"{family}, equally right", number(100 * (1 - default.bits_a_frame / bits), 1), "–", "0"))
-    return Table(f"{measurement.data}: what the default setting saves", columns, tuple(rows))
+    return Table(f"{measurement.data}: {measurement.codec}, equally right", columns, tuple(rows))
+
+
+def _over_cell(over: OverCurve) -> str:
+    """A BD-rate with the points that it rests on, the default's before the rival's."""
+    return f"{number(over.percent, 1)} ({over.points.cell})" if np.isfinite(over.percent) else "–"
+
+
+def comparison_table(measurement: VideoMeasurement) -> Table:
+    """The default setting against all intra of the same quality, which is another number of right answers."""
+    columns = (
+        "same latents",
+        "all intra, bits",
+        f"{measurement.score} %",
+        "default, bits",
+        f"{measurement.score} %",
+        "saved %",
+        "95 % of clip draws",
+        "lost, points",
+        "95 % of clip draws",
+    )
+    rows = []
+    intras = {p.codec: p for p in measurement.of_family(ALL_INTRA)}
+    for default in our_line(measurement).points:
+        intra = intras[default.codec]
+        saved, lost = saved_percent(default, intra), lost_points(default, intra)
+        rows.append(
+            (
+                default.codec,
+                number(intra.bits_a_frame, 0),
+                number(intra.right_percent, 2),
+                number(default.bits_a_frame, 0),
+                number(default.right_percent, 2),
+                number(saved.value, 1),
+                f"{number(saved.low, 1)} to {number(saved.high, 1)}",
+                number(lost.value, 2),
+                f"{number(lost.low, 2)} to {number(lost.high, 2)}",
+            )
+        )
+    return Table(f"{measurement.data}: what prediction alone changes", columns, tuple(rows))
 
 
 def clips_table(measurement: VideoMeasurement, most: int = 30) -> Table:
-    """Each clip under the default setting; nothing where there are more than `most`."""
-    columns = ("clip", "frames", "bits a frame", "saved %", f"{measurement.score} %", "NRMSE", "key", "residual")
+    """Each clip under the default setting, beside H.264 that is right there as often; nothing for more than `most`."""
+    word = f"{measurement.score} %"
+    columns = (
+        "clip",
+        "frames",
+        "sure %",
+        "bits a frame",
+        "saved %",
+        word,
+        "NRMSE",
+        "key",
+        "residual",
+        "H.264 as often right",
+        "bits a frame",
+        word,
+    )
     if len(measurement.clip_names) > most:
         return Table("Each clip", columns, ())
     p, intra = measurement.default, measurement.intra
@@ -110,22 +183,61 @@ def clips_table(measurement: VideoMeasurement, most: int = 30) -> Table:
         (
             name,
             number(p.frame_counts[i], 0),
-            number(p.bits[i] / p.frame_counts[i], 1),
+            number(100 * p.sure_frames[i] / p.frame_counts[i], 0),
+            number(p.bits[i] / p.frame_counts[i], 0),
             number(100 * (1 - p.bits[i] / intra.bits[i]), 1),
             number(100 * p.right[i] / p.frame_counts[i], 1),
             number(p.nrmse[i], 4),
             number(p.keys[i], 0),
             number(p.corrected[i], 0),
+            *_h264_cells(h264, p, i),
         )
-        for i, name in enumerate(measurement.clip_names)
+        for i, (name, h264) in enumerate(zip(measurement.clip_names, h264_a_clip(measurement), strict=True))
     )
-    return Table(f"{measurement.data}: each clip, default setting", columns, rows)
+    return Table(f"{measurement.data}: each clip, default setting; * H.264 needs fewer bits", columns, rows)
+
+
+def _h264_cells(found: VideoPoint | None, default: VideoPoint, clip: int) -> tuple[str, str, str]:
+    if found is None:
+        return "none", "–", "–"
+    mark = " *" if found.bits[clip] < default.bits[clip] else ""
+    frames = found.frame_counts[clip]
+    return (
+        found.name.removeprefix(H264).strip(),
+        number(found.bits[clip] / frames, 0) + mark,
+        number(100 * found.right[clip] / frames, 1),
+    )
+
+
+def videos_table(measurement: VideoMeasurement) -> Table:
+    """Video files alone: the default setting, all intra, and of each input codec the cheapest as often right."""
+    columns = ("way", "bits a frame", f"{measurement.score} %", "NRMSE", "as often right")
+    names = [name for name in measurement.videos if name in measurement.clip_names]
+    title = f"{measurement.data}: {', '.join(names) or 'no video files'}"
+    if not names:
+        return Table(title, columns, ())
+    part = measurement.only(names)
+    ours = [*our_line(part).points, *part.of_family(ALL_INTRA)]
+    inputs = [nearest(part.of_family(family), part.default.right_percent) for family in part.families]
+    rows = tuple(
+        (
+            f"{p.codec}: {p.name}" if p.codec else p.name,
+            number(p.bits_a_frame, 0),
+            number(p.right_percent, 2),
+            number(p.mean_nrmse, 4),
+            "yes" if p.right_percent >= part.default.right_percent else "no",
+        )
+        for p in (*ours, *(p for p in inputs if p is not None and not p.codec))
+    )
+    return Table(title, columns, rows)
 
 
 def video_tables(measurement: VideoMeasurement) -> tuple[Table, ...]:
     """What the terminal and the page show, in order."""
     return with_rows(
+        equal_table(measurement),
         comparison_table(measurement),
+        videos_table(measurement),
         methods_table(measurement),
         others_table(measurement),
         video_times_table(measurement),

@@ -22,9 +22,10 @@ from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
 from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
-from isthmus.measure.video.input_codecs import InputCodec, input_codecs
+from isthmus.measure.video.input_codecs import H264, JPEG, InputCodec, input_codecs
 from isthmus.measure.video.link import (
     CLOUD_H264,
+    CLOUD_H264_SPARE,
     CLOUD_JPEG,
     EDGE_ONLY,
     SPLIT,
@@ -35,7 +36,7 @@ from isthmus.measure.video.link import (
     measure_link,
 )
 from isthmus.measure.video.live import LiveSender, open_client
-from isthmus.measure.video.measurement import LABELS, VideoMeasurement
+from isthmus.measure.video.measurement import LABELS, VideoMeasurement, nearest
 from isthmus.measure.video.network import WholeNetwork
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, FrameTrace, VideoPoint, join_traces
@@ -148,6 +149,7 @@ def measure_clips(
         whole_ms=float(np.median(swept.whole_ms)),
         whole_macs=float(np.mean(swept.whole_macs)),
         notes=_notes(address, inputs, policy),
+        videos=clips.videos,
     )
     return measurement, {name: join_traces(found) for name, found in (swept.traces | input_traces).items()}
 
@@ -209,7 +211,7 @@ class _Codec:
 
 def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], options: LinkOptions) -> LinkMeasurement:
     """Split, edge only and cloud only over emulated links; input codecs at the cheapest setting as good as the split's
-    default, or at their best."""
+    default, or at their best, and H.264 at its best for no more bits than that takes, too."""
     default, intra = measurement.default, measurement.intra
     ways = {
         SPLIT: LinkWay.of_trace(default.setting, traces[default.name], options.slow_down),
@@ -218,8 +220,14 @@ def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], opt
             measurement.whole_ms, measurement.frames, measurement.whole_percent, options.slow_down
         ),
     }
-    for way, family in ((CLOUD_H264, "H.264 veryfast"), (CLOUD_JPEG, "JPEG")):
-        point = measurement.nearest(family, default.right_percent)
+    h264 = measurement.of_family("H.264 veryfast")
+    spare = [p for p in h264 if p.bits_a_frame <= default.bits_a_frame]
+    for way, points in (
+        (CLOUD_H264, h264),
+        (CLOUD_H264_SPARE, spare),
+        (CLOUD_JPEG, measurement.of_family("JPEG")),
+    ):
+        point = nearest(points, default.right_percent)
         if point is not None:
             ways[way] = LinkWay.of_trace(point.setting, traces[point.name], options.slow_down)
     return measure_link(measurement.data, ways, options)
@@ -243,7 +251,18 @@ def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> t
         )
     if inputs:
         notes.append(
-            f"Input codecs: decoded, then the whole network in floats. H.264: x264, zerolatency, I frames every "
-            f"{policy.key_interval}, without x264's text message. JPEG: optimised tables, 4:2:0."
+            f"Input codecs: decoded, then the whole network in floats. H.264: x264, tune zerolatency (I P P P), one "
+            f"thread, 4:2:0, without x264's text message; an I frame every {policy.key_interval} frames, or the first "
+            f"alone; {_settings(inputs, H264)}. JPEG: Pillow, optimised tables, 4:2:0; {_settings(inputs, JPEG)}."
         )
     return tuple(notes)
+
+
+def _settings(inputs: Sequence[InputCodec], codec: str) -> str:
+    """The settings swept of an input codec, by family."""
+    families: dict[str, list[str]] = {}
+    for found in inputs:
+        if found.codec == codec:
+            families.setdefault(found.family, []).append(str(found.setting))
+    knob = "CRF" if codec == H264 else "quality"
+    return "; ".join(f"{family}: {knob} {', '.join(settings)}" for family, settings in families.items()) or "not swept"

@@ -19,6 +19,7 @@ from isthmus.data.video.clips import (
     join_sets,
     moved_labelled,
     moved_photographs,
+    packed_photographs,
     packed_sequences,
     read_video,
     video_files,
@@ -93,6 +94,23 @@ def test_photographs_are_cut_to_size_and_move_otherwise_each_time(tmp_path: Path
     assert found.clip_names == ("a 0", "b 0", "a 1")
     assert found.clip(0).frames.shape == (2, 24, 32, 3)
     assert not np.array_equal(found.clip(0).frames, found.clip(2).frames)
+
+
+def test_packed_photographs_are_taken_evenly_and_move_as_files_do(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    files = []
+    for index in range(5):
+        path = tmp_path / f"{index}.png"
+        PIL.Image.fromarray(random.integers(0, 256, (30, 40, 3)).astype(np.uint8)).save(path)
+        files.append(path.read_bytes())
+    packed = tmp_path / "packed.npz"
+    np.savez(packed, jpg=np.frombuffer(b"".join(files), np.uint8), off=np.cumsum([0, *map(len, files)]))
+    assert packed_photographs(packed, 3) == [files[0], files[2], files[4]]
+    assert packed_photographs(packed, 9) == files
+    found = moved_photographs(packed_photographs(packed, 2), 2, 3, (20, 20), "packed")
+    assert found.clip_names == ("packed 0 0", "packed 1 0")
+    same = moved_photographs([tmp_path / "0.png", tmp_path / "4.png"], 2, 3, (20, 20), "files")
+    assert np.array_equal(found.clip(1).frames, same.clip(1).frames)
 
 
 def test_video_files_are_made_no_wider_than_said(tmp_path: Path) -> None:
