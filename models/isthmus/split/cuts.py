@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -151,18 +151,31 @@ def fills_any_grid(network: Network, tensor: str, stride: int) -> bool:
 
 
 def layer_macs(network: Network) -> list[int]:
-    """Multiply-accumulates of every node of a network of one size.
+    """Multiply-accumulates of every node of a network of one size."""
+    shape = (1, 3, network.height, network.width)
+    return macs_of_nodes(network.nodes, network.model, network.shapes, shape)
+
+
+def macs_of_nodes(
+    nodes: Iterable[onnx.NodeProto], model: onnx.ModelProto, read: Mapping[str, Shape], shape: Shape
+) -> list[int]:
+    """Multiply-accumulates of nodes of a graph, for an input of this shape.
 
     A graph may work shapes out as it runs (the padding of a frame to even sides, say). Where they cannot be read off
     it, it is run once.
+
+    Args:
+        nodes: whose are counted.
+        model: the graph, of one input.
+        read: shapes of its tensors as far as they can be read off it; unknown sizes are negative.
+        shape: of the input.
     """
-    layers = [node for node in network.nodes if node.op_type in COUNTED]
+    nodes = list(nodes)
+    layers = [node for node in nodes if node.op_type in COUNTED]
     used = {tensor for node in layers for tensor in (*node.input, node.output[0]) if tensor}
-    unknown = {tensor for tensor in used if min(network.shape(tensor) or (ANY,)) < 0}
-    shapes = dict(network.shapes)
-    if unknown:
-        shapes |= ran_shapes(network.model, (1, 3, network.height, network.width), unknown)
-    return [node_macs(node, shapes) for node in network.nodes]
+    unknown = {tensor for tensor in used if min(read.get(tensor, ()) or (ANY,)) < 0}
+    shapes = {**read, **(ran_shapes(model, shape, unknown) if unknown else {})}
+    return [node_macs(node, shapes) for node in nodes]
 
 
 def node_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from isthmus.command.main import app
 from isthmus.common.errors import InputError
 from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.data.video.clips import Clip, ClipSet
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
@@ -83,6 +84,12 @@ def test_operations_are_counted_for_the_size_of_the_frame(zoo: Path) -> None:
     assert network.macs(64, 80) == (8 * 10 * 4 * 3, 48)
     assert network.macs(61, 75) == network.macs(64, 80)
     assert network.macs(128, 80)[0] == 2 * network.macs(64, 80)[0]
+
+
+def test_layers_behind_padding_are_counted() -> None:
+    folder = find_codec("video-tiny-q3", find_zoo(None))
+    record = json.loads((folder / "split.json").read_text(encoding="utf-8"))["macs"]
+    assert WholeNetwork(folder).macs(*record["frame"]) == (record["edge"], record["cloud"])
 
 
 def test_nrmse_is_the_error_over_the_range_of_each_frame() -> None:

@@ -65,7 +65,7 @@ class WholeNetwork:
             return UNKNOWN, UNKNOWN
         import onnx
 
-        from isthmus.split.cuts import node_macs
+        from isthmus.split.cuts import macs_of_nodes
         from isthmus.split.network import inferred
 
         frame = fitted(self.manifest, np.zeros((height, width, 3), np.uint8)).shape
@@ -74,7 +74,7 @@ class WholeNetwork:
         for path, name, shape in zip(self._paths, ("frame", "y_hat"), ((3, *frame[:2]), latents), strict=True):
             model = onnx.load(path)
             shapes = inferred(model, name, (1, *shape))
-            found.append(float(sum(node_macs(node, shapes) for node in model.graph.node)))
+            found.append(float(sum(macs_of_nodes(model.graph.node, model, shapes, (1, *shape)))))
         return found[0], found[1]
 
     def _batches(self, run: Callable[[Float32], Float32], values: Float32, network: Network) -> Float32:
