@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from support.adaptive_codecs import random_bottleneck
 from support.command_line import isthmus, parsed
 from support.photo_sets import pack_photos
 
 from isthmus.command.measure_open_questions import AdaptedHyperpriors, JointTraining
+from isthmus.command.train_image import ImageTrainingOptions
 from isthmus.common.results import read_results
-from isthmus.models.image.adaptive import AdaptiveShape
+from isthmus.models.image import transforms as shapes
 from isthmus.models.image.hyperprior import HyperShape
 from isthmus.models.image.transforms import PatchShape
-from isthmus.training.checkpoint import save_checkpoint
-from isthmus.training.image.hyperprior import HyperEffort, train_hyperprior
-from isthmus.training.image.photos import load_photos, split_photos
-from isthmus.training.image.transforms import ImageCodec, save_codec
+from isthmus.training.image import adaptive, hyperprior, transforms
 from isthmus.training.studies import joint
 from isthmus.training.studies.joint_rate import VARIANTS
 
 CODEC = PatchShape(quarter=8, eighth=8, latent_channels=16, synthesis_eighth=8, synthesis_quarter=8)
-ADAPTIVE = AdaptiveShape(latent_channels=16, hidden_channels=8, side_channels=8, bins=16)
-HYPER = HyperShape(latent_channels=16, hyper_channels=4, analysis_width=8, synthesis_width=8)
+NARROW = partial(HyperShape, hyper_channels=4, analysis_width=8, synthesis_width=8)
 
 
 @pytest.fixture
@@ -36,23 +32,29 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
     pack_photos(tmp_path / "photos.npz", 24, 64, 128)
-    (tmp_path / "runs" / "image").mkdir(parents=True)
     return tmp_path
 
 
 @pytest.fixture
-def checkpoints(here: Path) -> Path:
-    """What `isthmus train image` would leave, of small networks that have hardly been trained."""
-    runs = here / "runs" / "image"
-    torch.manual_seed(0)
-    save_codec(runs / "q3.pt", ImageCodec(CODEC), {"lambda": 0.01})
-    net = random_bottleneck(ADAPTIVE)
-    save_checkpoint(runs / "adaptive-q3.pt", {"net": net.state_dict(), "shape": asdict(ADAPTIVE)})
-    train, held = split_photos(load_photos(here / "photos.npz"))
-    train_hyperprior(runs / "q3.pt", train, held, runs, HyperEffort(steps=2), seed=0, shape=HYPER)
-    return runs
+def checkpoints(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the command that README and errors name leaves, its networks small and trained for two steps."""
+    monkeypatch.setattr(shapes, "PatchShape", lambda: CODEC)
+    monkeypatch.setattr(transforms, "ImageEffort", partial(transforms.ImageEffort, 2, 2))
+    monkeypatch.setattr(transforms, "CROP", 64)
+    monkeypatch.setattr(transforms, "START_PATCHES", 256)
+    monkeypatch.setattr(adaptive, "AdaptiveEffort", partial(adaptive.AdaptiveEffort, 2, batch=4))
+    monkeypatch.setattr(hyperprior, "HyperEffort", partial(hyperprior.HyperEffort, 2))
+    monkeypatch.setattr(hyperprior, "HyperShape", NARROW)
+    words = "train image --data photos.npz --qualities 3 --synthesized 3 --hyperprior 3 --no-compiled"
+    result = isthmus(*words.split())
+    assert result.exit_code == 0, result.output
+    record = json.loads((here / "codecs" / "image-light-q3" / "training.json").read_text())
+    assert record["command"] == f"isthmus {words.removesuffix(' --no-compiled')} --zoo codecs"
+    assert parsed(record["command"]).of(ImageTrainingOptions).hyperprior == "3"
+    return here / "runs" / "image"
 
 
+@pytest.mark.slow
 def test_question_1_is_answered_and_says_by_which_command(
     here: Path, checkpoints: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +72,7 @@ def test_question_1_is_answered_and_says_by_which_command(
     assert checkpoints.joinpath("open-question-1-control.json").exists()
 
 
+@pytest.mark.slow
 def test_question_2_is_answered_and_says_by_which_command(here: Path, checkpoints: Path) -> None:
     pack_photos(here / "others.npz", 2, 64, 64)
     words = "measure open-question-2 --photos photos.npz --qualities 3 --kodak others.npz --out out"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from isthmus.measure.table import Table
 
 VIDEO_WIDTH = 170  # in a file or a pipe, where its tables are wider than others
+POINTCLOUD_WIDTH = 200
 
 
 @command_frame
@@ -46,7 +47,7 @@ def measure_pointcloud(*, given: Given) -> None:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).out, page=page)
-    _tell(pointcloud_tables(measurement), measurement.notes, written)
+    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written, width=POINTCLOUD_WIDTH)
 
 
 @command_frame

@@ -38,8 +38,10 @@ from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.rows import (
     coalesced_table,
     comparisons_table,
+    families_table,
     fronts_table,
     rates_table,
+    rivals_table,
     times_table,
 )
 from isthmus.measure.table import Table, number, summary_table
@@ -80,6 +82,8 @@ TABLES: Mapping[str, Callable[[Measurement], Table]] = {
     "coalesced": lambda measurement: coalesced_table(measurement.codecs),
     "times": lambda measurement: times_table(measurement.codecs),
     "fronts": fronts_table,
+    "families": families_table,
+    "rivals": rivals_table,
 }
 
 IMAGE_TABLES: Mapping[str, Callable[[ImageMeasurement], Table]] = {

@@ -21,6 +21,7 @@ from isthmus.measure.pointcloud.baselines import (
     Float64,
     LiveTmc13,
     RecordedTmc13,
+    Rival,
     draw_order,
     from_grid,
     quantize_to_grid,
@@ -156,6 +157,7 @@ class _Halves:
     """A codec for sweeps: keeps every other point, at bits that tell points and grid apart."""
 
     name = "halves"
+    rival = Rival("Halves", "every other point", "all")
     point_counts = (4, 8, 1000)
     grid_bits = (1, 3)
 

@@ -12,47 +12,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from support.rate_points import codec_point
 
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results, read_summary, rounded
 from isthmus.measure.curve import bd_rate
-from isthmus.measure.percentiles import Percentiles
 from isthmus.measure.pointcloud.baselines import SweepPoint
 from isthmus.measure.pointcloud.curves import compare, published_curves, thesis_family
+from isthmus.measure.pointcloud.front import front_on_test
 from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.page import write_page
 from isthmus.measure.pointcloud.plots import draw_png
-from isthmus.measure.pointcloud.point import CodecName, CodecPoint, Rate, StageTimes, Traffic
+from isthmus.measure.pointcloud.point import CodecName, CodecPoint, Rate
 from isthmus.measure.pointcloud.rows import comparisons_table, fronts_table, pointcloud_tables, rates_table
 from isthmus.measure.pointcloud.run import results_name, summary_root, write_outputs
+from isthmus.measure.pointcloud.training_record import Validation
 from isthmus.measure.table import number
 
-TIMES = StageTimes(*(Percentiles(0.1 * k, 0.2 * k, 0.15 * k) for k in range(1, 7)))
 STEPS = ((8.0, 60.0), (12.0, 70.0), (20.0, 80.0), (40.0, 86.0), (90.0, 88.0))
-
-
-def codec_point(name: str, bits: float, top1: float) -> CodecPoint:
-    return CodecPoint(
-        name=name,
-        points=1024,
-        clouds=907,
-        top1_percent=top1,
-        random_heading_top1_percent=top1 - 3,
-        top1_draws_percent=(top1,),
-        rate=Rate(bits - 2.5, bits, bits + 8, bits + 24, bits + 350),
-        coalesced_rate=Rate(bits - 2.5, bits - 2, bits - 1.5, bits, bits + 10),
-        coalesced_clouds=32,
-        wire_bytes=Traffic(44.0, 46.5),
-        coalesced_wire_bytes=Traffic(2.0, 3.4),
-        times=TIMES,
-        edge_macs=483_328,
-        decoder_macs=0,
-    )
 
 
 def family(name: str, bits: float = 1.0, top1: float = 0.0) -> list[CodecPoint]:
     """Five steps, `bits` times as long and `top1` points better than `STEPS`."""
-    return [codec_point(f"{name}-q{i}", b * bits, t + top1) for i, (b, t) in enumerate(STEPS, 1)]
+    return [
+        codec_point(f"{name}-q{i}", b * bits, t + top1, Validation(b * bits + 1, t + top1 + 4))
+        for i, (b, t) in enumerate(STEPS, 1)
+    ]
 
 
 @pytest.fixture
@@ -90,16 +75,16 @@ def test_names_have_parts() -> None:
 
 
 def test_curves_are_real_coded_bits(measurement: Measurement) -> None:
-    np.testing.assert_array_equal(measurement.curves["pc-lite-p1024"].points, STEPS)
-    turned = measurement.random_heading_curves["pc-lite-p1024"].points
+    np.testing.assert_allclose(measurement.fronts["pc-lite-p1024"].curve.points, STEPS)
+    turned = measurement.random_heading_fronts["pc-lite-p1024"].members
     np.testing.assert_array_equal(turned, np.array(STEPS) - np.array([0, 3]))
-    assert 500.0 in measurement.baselines["tmc13"].points[:, 0]
-    assert 450.0 not in measurement.baselines["tmc13"].points[:, 0]
+    assert 500.0 in measurement.baselines["tmc13"].members[:, 0]
+    assert 450.0 not in measurement.baselines["tmc13"].members[:, 0]
 
 
 def test_summary_has_the_issues_keys(measurement: Measurement) -> None:
     summary = measurement.summary("pointcloud")
-    tmc13 = measurement.baselines["tmc13"].points
+    tmc13 = measurement.baselines["tmc13"].curve.points
     assert summary["pointcloud.lite.bd_rate_vs_tmc13_percent"] == pytest.approx(bd_rate(tmc13, STEPS))
     recipe = np.array(STEPS) * [1.25, 1] - np.array([0, 1])
     assert summary["pointcloud.lite.bd_rate_vs_thesis_recipe_percent"] == pytest.approx(bd_rate(recipe, STEPS))
@@ -127,9 +112,14 @@ def test_other_data_and_points_have_keys_of_their_own(measurement: Measurement) 
 
 
 def test_curves_that_do_not_meet_have_no_delta(measurement: Measurement) -> None:
-    comparison = compare(measurement.curves["pc-lite-p1024"], measurement.optimum)
-    assert math.isnan(compare(measurement.optimum, measurement.baselines["tmc13"]).bd_accuracy_points)
-    assert comparison.bd_rate_percent > 0
+    tmc13 = measurement.baselines["tmc13"]
+    optimum = front_on_test("optimum", "", [(b, t) for b, t in measurement.optimum.points.tolist()])
+    assert math.isnan(compare(optimum, tmc13).bd_accuracy_points)
+    assert compare(measurement.fronts["pc-lite-p1024"], optimum).bd_rate_percent > 0
+    apart = compare(front_on_test("low", "", [(1, 10), (2, 20)]), tmc13)
+    assert math.isnan(apart.bd_rate_percent)
+    assert (apart.points.test, apart.points.anchor) == (0, 0)
+    assert math.isnan(apart.low_percent)
     assert number(float("nan")) == "–"
 
 
@@ -142,6 +132,10 @@ def test_measurement_goes_through_a_results_file(measurement: Measurement, tmp_p
     assert again.summary("pointcloud") == pytest.approx(measurement.summary("pointcloud"), rel=1e-5)
     assert read_summary(tmp_path) == pytest.approx(measurement.summary("pointcloud"), rel=1e-6)
     assert results.provenance.command == "isthmus measure pointcloud"
+    assert results.provenance.chosen == (
+        "Weights, rate points and fronts of the codecs were chosen on validation, cut from train; "
+        "the fronts of tmc13 on test, which is in their favour."
+    )
     with pytest.raises(InputError, match="measurement of this version"):
         Measurement.from_detail({"data": "x"})
     with pytest.raises(InputError, match="measure again"):

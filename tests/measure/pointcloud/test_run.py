@@ -30,6 +30,7 @@ from isthmus.measure.pointcloud.baselines import Float64, draw_order, quantize_t
 from isthmus.measure.pointcloud.live import clouds_to_send, measure_codec
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.pointcloud.run import choose_codecs, measure, require_pointcloud_packages
+from isthmus.measure.pointcloud.training_record import Validation
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds, turn
 
 POINTS, STORED, CLOUDS = 16, 48, 50
@@ -74,7 +75,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("zoo")
     write_codec(folder, "pc-lite-any-q1")
     second = write_codec(folder, "pc-lite-p16-q1", checksum_size_bytes=2)
-    notes = {"encoder_macs_per_point": 48, "quantizer_macs": 7}
+    notes = {"encoder_macs_per_point": 48, "quantizer_macs": 7, "validation": {"bits": 4.0, "top1_percent": 81.0}}
     (second / "training.json").write_text(json.dumps(notes))
     (folder / "classifiers").mkdir()
     weights = numpy_helper.from_array(np.random.default_rng(0).normal(size=(CLASSES, 3, 1)).astype(np.float32), "w")
@@ -129,6 +130,7 @@ def test_checksums_and_operations_are_counted(zoo: Path, trial: TrialClouds, add
     point = measure_codec(zoo / "pc-lite-p16-q1", trial, address, LIVE)
     assert point.rate.packet_bits == pytest.approx(point.rate.coded_bits + 8 + 16)
     assert point.edge_macs == 48 * POINTS + 7
+    assert point.validation == Validation(4.0, 81.0)
 
 
 def test_classes_must_be_the_codecs(zoo: Path, trial: TrialClouds, address: str) -> None:
@@ -223,6 +225,11 @@ def test_the_command(zoo: Path, data: Path, tmp_path: Path, monkeypatch: pytest.
     assert str(tmp_path) not in (out / "pointcloud_tiny_set_p16.json").read_text()
     assert results.summary["pointcloud_tiny_set_p16.lite.any_aligned_top1_percent"] == 80.0
     assert read_summary(out) == dict(results.summary)
+    chosen_on = {family["name"]: family["chosen_on"] for family in results.detail["families"]}
+    assert chosen_on == {"pc-lite-any": "test", "pc-lite-p16": "validation"}
+    assert "but on test those of pc-lite-any" in results.provenance.chosen
+    assert results.provenance.versions["tmc13"] == "G-PCC TMC13 v23.0-rc2, octree"
+    assert "level 10; 16 to 16 points × 1 to 10 bits" in done.output
     sweeps = results.detail["sweeps"]
     # Only where there is a classifier: no P of 32 (nor more) for either.
     assert {(p["points"], p["grid_bits"]) for p in sweeps["tmc13"]} == {(8, 2), (8, 4), (16, 2), (16, 4)}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 from support.tiny_video_codec import CLASS_NAMES, write_video_codec
+from support.video_points import measurement, point, trace
 from typer.testing import CliRunner
 
 from isthmus.command.main import app
@@ -22,12 +24,12 @@ from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.command_line import command_line
 from isthmus.measure.video.clips import NamedClips, clip_sets
-from isthmus.measure.video.link import LinkOptions
+from isthmus.measure.video.link import CLOUD_H264, CLOUD_H264_SPARE, CLOUD_JPEG, SPLIT, LinkOptions
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.network import WholeNetwork, nrmse
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind
-from isthmus.measure.video.run import choose_video_codecs, measure_clips
+from isthmus.measure.video.run import choose_video_codecs, link_of, measure_clips
 from isthmus.measure.video.runs import LatentSender, latent_ways, truth_of
 
 pytest.importorskip("cv2", reason="OpenCV is not installed (extra `video`)")
@@ -195,6 +197,24 @@ def test_without_data_beside_the_project_photographs_move(tmp_path: Path, monkey
     (found,) = clip_sets(VideoOptions(is_quick=True))
     assert (found.name, found.truth) == ("video_photographs", OWN_ANSWER)
     assert found.clips.clip(0).frames.shape == (8, 240, 416, 3)
+
+
+def test_h264_goes_over_the_link_as_right_as_the_split_and_for_as_few_bits() -> None:
+    m = measurement(OWN_ANSWER)
+    more = (point("H.264 veryfast", "CRF 20", 4000, 9, codec=""), point("H.264 veryfast", "CRF 40", 150, 6, codec=""))
+    m = replace(m, points=(*m.points, *more))
+    kinds = (FrameKind.KEY,) * 10
+    traces = {p.name: trace(p.bits_a_frame, round(p.right_percent / 10), kinds) for p in m.points}
+    found = link_of(m, traces, LinkOptions((1.0,)))
+    rows = {way: found.row(way, 1.0) for way in (CLOUD_H264, CLOUD_H264_SPARE, CLOUD_JPEG)}
+    assert {way: row and (row.setting, row.right_percent) for way, row in rows.items()} == {
+        CLOUD_H264: ("CRF 20", 90),
+        CLOUD_H264_SPARE: ("CRF 40", 60),
+        CLOUD_JPEG: ("quality 10", 80),
+    }
+    assert found.row(CLOUD_H264_SPARE, 1.0) != found.row(SPLIT, 1.0)
+    none = replace(m, points=tuple(p for p in m.points if p.setting != "CRF 40"))
+    assert CLOUD_H264_SPARE not in link_of(none, traces, LinkOptions((1.0,))).ways
 
 
 def test_the_command_says_itself_again() -> None:

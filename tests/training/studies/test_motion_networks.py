@@ -14,8 +14,10 @@ from support.paths import ROOT
 
 from isthmus.command.train_motion_networks import MotionNetworkOptions
 from isthmus.common.errors import InputError
+from isthmus.common.results import read_results
 from isthmus.data.image.labelled import LabelledImages
 from isthmus.measure.key import slug
+from isthmus.measure.motion.options import MotionOptions
 
 torch = pytest.importorskip("torch")
 
@@ -91,3 +93,34 @@ def test_what_is_missing_is_made_by_a_command(tmp_path: Path, monkeypatch: pytes
     command = result.output.strip().partition("first ")[2]
     assert command == "isthmus train motion-networks --data tinyimagenet50.npz --runs runs/motion"
     assert str(parsed(command).of(MotionNetworkOptions).runs) == "runs/motion"
+
+
+def test_what_a_command_trains_another_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    images = coloured_images(24)
+    files = [np.frombuffer(file, np.uint8) for file in images.files]
+    blob, offsets, labels = np.concatenate(files), np.cumsum([0, *map(len, files)]), images.labels
+    np.savez(
+        tmp_path / "few.npz",
+        train_jpg=blob,
+        train_off=offsets,
+        y_train=labels,
+        val_jpg=blob,
+        val_off=offsets,
+        y_val=labels,
+        names=np.array(images.class_names),
+    )
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)).save("photos/noise.png")
+    result = isthmus(*["train", "motion-networks", "--data", "few.npz", "--networks", "max-s8", "--epochs", "1"])
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "runs/motion/max-s8.pt"), result.output
+    words = "measure motion --images photos --checkpoints runs/motion --network none --labelled few.npz"
+    effort = "--sweep-images 1 --dense-images 0 --ablation-maps 2"
+    result = isthmus(*f"{words} {effort} --out out".split())
+    assert result.exit_code == 0, result.output
+    command = read_results(tmp_path / "out" / "motion.json").provenance.command
+    assert sorted(command.split()) == sorted(f"isthmus {words} {effort}".split())
+    assert parsed(command).of(MotionOptions) == MotionOptions(
+        images=Path("photos"), checkpoints=Path("runs/motion"), network="none", labelled=Path("few.npz")
+    )

@@ -166,7 +166,8 @@ def draw_ablation(measurement: MotionMeasurement, path: Path) -> None:
         at.set_ylim(0, None)
         at.set_title(f"{name}, {measurement.effort.ablation_maps} random affine maps", loc="left", fontsize=10)
         plain(at)
-    left.legend(fontsize=8, frameon=False, handlelength=4)
+    if left.get_legend_handles_labels()[0]:  # those of three halvings are not drawn
+        left.legend(fontsize=8, frameon=False, handlelength=4)
     write_figure(figure, path)
 
 

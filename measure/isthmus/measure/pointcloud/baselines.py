@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,7 @@ TMC3_OPTIONS = (
     "--positionQuantizationScale=1",
     "--disableAttributeCoding=1",
 )
+RECORDED_TMC13_VERSION = "v23.0-rc2"  # that made the counts beside the project
 DRACO_COMPRESSION_LEVEL = 10  # the smallest files it can make
 
 _POSITIONS_SIZE = re.compile(r"positions bitstream size (\d+) B")
@@ -53,11 +55,29 @@ class CodedCloud:
     points: Float64
 
 
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """What a baseline is, in words for people.
+
+    Attributes:
+        label: the coder and its version, in a table's cell.
+        settings: all that decides its bits, but for the points and the bits a coordinate, which are swept.
+        counted: which of its bytes count.
+    """
+
+    label: str
+    settings: str
+    counted: str
+
+
 class InputCodec(Protocol):
     """A baseline. `index` is the cloud's row in the test set, `points` float64 [P, 3] in the unit ball."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def rival(self) -> Rival: ...
 
     @property
     def grid_bits(self) -> tuple[int, ...]: ...
@@ -124,6 +144,10 @@ class RecordedTmc13:
         return "tmc13"
 
     @property
+    def rival(self) -> Rival:
+        return _tmc13(RECORDED_TMC13_VERSION)
+
+    @property
     def grid_bits(self) -> tuple[int, ...]:
         return self.grid
 
@@ -161,6 +185,10 @@ class LiveTmc13:
     def name(self) -> str:
         return "tmc13"
 
+    @property
+    def rival(self) -> Rival:
+        return _tmc13(f"of the program {TMC3_PROGRAM}")
+
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
         """One cloud, points float64 ``[P, 3]``."""
         grid = quantize_to_grid(points, grid_bits)
@@ -182,6 +210,11 @@ class LiveTmc13:
         return CodedCloud(8 * sum(int(size) for size in found), from_grid(grid, grid_bits))
 
 
+def _tmc13(version: str) -> Rival:
+    options = " ".join(option.removeprefix("--") for option in TMC3_OPTIONS)
+    return Rival(f"G-PCC TMC13 {version}, octree", f"lossless on a grid over the unit ball; {options}", "positions")
+
+
 def _integer_ply(grid: npt.NDArray[np.int64]) -> str:
     header = f"ply\nformat ascii 1.0\nelement vertex {len(grid)}\n"
     header += "".join(f"property float {axis}\n" for axis in "xyz") + "end_header\n"
@@ -198,6 +231,12 @@ class Draco:
     @property
     def name(self) -> str:
         return "draco"
+
+    @property
+    def rival(self) -> Rival:
+        version = metadata.version("DracoPy")
+        settings = f"compression level {DRACO_COMPRESSION_LEVEL}, a grid over each cloud's own box"
+        return Rival(f"Draco (DracoPy {version}), level {DRACO_COMPRESSION_LEVEL}", settings, "file")
 
     def code(self, index: int, points: Float64, grid_bits: int) -> CodedCloud:
         """One cloud, points float64 ``[P, 3]``."""

@@ -1,10 +1,9 @@
-"""Curves out of measured points: families of codecs, fronts of baselines, deltas between them, and quoted numbers."""
+"""Deltas between fronts, published curves, and the numbers that documents quote."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,19 @@ from typing import Any
 import numpy as np
 
 from isthmus.measure.curve import (
+    BdPoints,
     Curve,
     Float64,
     bd_accuracy,
+    bd_points,
     bd_rate,
     or_unknown,
     pareto_front,
     rate_at_accuracy,
     read_published,
 )
-from isthmus.measure.pointcloud.baselines import SweepPoint
+from isthmus.measure.pointcloud.baselines import Rival, SweepPoint
+from isthmus.measure.pointcloud.front import Family, Front, front_on_test
 from isthmus.measure.pointcloud.label_optimum import label_optimum_bits
 from isthmus.measure.pointcloud.point import CodecPoint
 
@@ -32,30 +34,35 @@ PUBLISHED_NAMES = (*(f"thesis-{config}-p1024" for config in CONFIGS), "input-com
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A curve against an anchor. Numbers are nan where the two fronts share no accuracy, or no rate.
+    """A front against an anchor. Numbers are nan where the two curves share no accuracy, or no rate.
 
-    `bd_accuracy_points` is over the rates that both have, `saturated_bd_accuracy_points` as the thesis does it
-    (see `curve.bd_accuracy`).
+    Attributes:
+        test, anchor: names of the two.
+        anchor_settings: what the anchor is, in a table's cell.
+        points: that the BD-rate rests on.
+        low_percent, high_percent: the accuracies that it is taken over.
+        bd_rate_percent: change of rate at equal accuracy.
+        bd_accuracy_points: change of accuracy over the rates that both have.
+        saturated_bd_accuracy_points: the same as the thesis does it (see `curve.bd_accuracy`).
     """
 
     test: str
     anchor: str
+    anchor_settings: str
+    points: BdPoints
+    low_percent: float
+    high_percent: float
     bd_rate_percent: float
     bd_accuracy_points: float
     saturated_bd_accuracy_points: float
 
 
-def codec_curves(points: Iterable[CodecPoint], accuracy: str = "top1_percent") -> dict[str, Curve]:
-    """Front of each family, on real coded bits of one cloud a packet and one of the accuracies of `CodecPoint`."""
-    families: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for point in points:
-        families[point.family].append((point.rate.coded_bits, getattr(point, accuracy)))
-    return {family: Curve(family, pareto_front(found, family)) for family, found in sorted(families.items())}
-
-
-def baseline_curve(name: str, points: Iterable[SweepPoint]) -> Curve:
-    """Front of a baseline's sweep."""
-    return Curve(name, pareto_front([(p.bits, p.top1_percent) for p in points], name))
+def baseline_front(name: str, points: Sequence[SweepPoint], rival: Rival | None = None) -> Front:
+    """Of a baseline's sweep; `rival` says what it is."""
+    counts, grid = [p.points for p in points], [p.grid_bits for p in points]
+    swept = f"{min(counts):,} to {max(counts):,} points × {min(grid)} to {max(grid)} bits"
+    about = f"{rival.label if rival is not None else name}; {swept}"
+    return front_on_test(name, about, [(p.bits, p.top1_percent) for p in points])
 
 
 def published_curves(path: Path, names: Sequence[str] = PUBLISHED_NAMES) -> dict[str, Curve]:
@@ -69,20 +76,24 @@ def published_curves(path: Path, names: Sequence[str] = PUBLISHED_NAMES) -> dict
     return {name: Curve(name, pareto_front(points, name)) for name, points in found.items()}
 
 
-def compare(test: Curve, anchor: Curve) -> Comparison:
+def compare(test: Front, anchor: Front) -> Comparison:
     """Deltas of `test` against `anchor`."""
-    deltas = (bd_rate, bd_accuracy, partial(bd_accuracy, saturated=True))
-    return Comparison(test.name, anchor.name, *(or_unknown(delta, anchor.points, test.points) for delta in deltas))
+    curves = anchor.curve.points, test.curve.points
+    points = replace(bd_points(*curves), test_of=test.measured, anchor_of=anchor.measured)
+    low, high = max(curve[0, 1] for curve in curves), min(curve[-1, 1] for curve in curves)
+    shared = (float(low), float(high)) if low < high else (float("nan"), float("nan"))
+    deltas = (or_unknown(d, *curves) for d in (bd_rate, bd_accuracy, partial(bd_accuracy, saturated=True)))
+    return Comparison(test.name, anchor.name, anchor.about, points, *shared, *deltas)
 
 
-def compare_all(codecs: Mapping[str, Curve], baselines: Mapping[str, Curve]) -> tuple[Comparison, ...]:
+def compare_all(codecs: Mapping[str, Front], baselines: Mapping[str, Front]) -> tuple[Comparison, ...]:
     """Each family against each baseline, and against the thesis recipe at the same width and points."""
     found: list[Comparison] = []
-    for family, curve in codecs.items():
-        found.extend(compare(curve, anchor) for anchor in baselines.values())
+    for family, front in codecs.items():
+        found.extend(compare(front, anchor) for anchor in baselines.values())
         recipe = codecs.get(thesis_family(family))
-        if recipe is not None and recipe is not curve:
-            found.append(compare(curve, recipe))
+        if recipe is not None and recipe is not front:
+            found.append(compare(front, recipe))
     return tuple(found)
 
 
@@ -94,12 +105,17 @@ def thesis_family(family: str) -> str:
 
 
 def summarize(
-    points: Sequence[CodecPoint], comparisons: Sequence[Comparison], prior: Float64, *, root: str, benchmark_points: int
+    measured: Mapping[str, Family],
+    comparisons: Sequence[Comparison],
+    prior: Float64,
+    *,
+    root: str,
+    benchmark_points: int,
 ) -> dict[str, float]:
     """The numbers that documents quote; a number that was not measured has no key.
 
     Args:
-        points: all codecs measured.
+        measured: all codecs, by family.
         comparisons: of `compare_all`.
         prior: share of each label, float64 ``[classes]``.
         root: first part of each key: `pointcloud` for P = 1,024 on ModelNet10.
@@ -111,31 +127,34 @@ def summarize(
         family, recipe, default = (
             f"pc-{config}-{variant}" for variant in (f"p{benchmark_points}", f"thesis-p{benchmark_points}", "any")
         )
+        key = f"{root}.{config}"
         for anchor, label in (("tmc13", "tmc13"), ("draco", "draco"), (recipe, "thesis_recipe")):
             if (found := delta.get((family, anchor))) is not None:
-                summary[f"{root}.{config}.bd_rate_vs_{label}_percent"] = found.bd_rate_percent
-                summary[f"{root}.{config}.bd_accuracy_vs_{label}_points"] = found.bd_accuracy_points
-                summary[f"{root}.{config}.saturated_bd_accuracy_vs_{label}_points"] = found.saturated_bd_accuracy_points
+                summary[f"{key}.bd_rate_vs_{label}_percent"] = found.bd_rate_percent
+                summary[f"{key}.bd_accuracy_vs_{label}_points"] = found.bd_accuracy_points
+                summary[f"{key}.saturated_bd_accuracy_vs_{label}_points"] = found.saturated_bd_accuracy_points
         if (found := delta.get((recipe, "tmc13"))) is not None:
-            summary[f"{root}.{config}.thesis_recipe_bd_rate_vs_tmc13_percent"] = found.bd_rate_percent
-        aligned = {name: [p for p in points if p.family == name] for name in (family, recipe, default)}
-        for name, label in ((family, "top1_max"), (recipe, "top1_max_thesis_recipe"), (default, "any_aligned_top1")):
-            if aligned[name]:
-                summary[f"{root}.{config}.{label}_percent"] = max(p.top1_percent for p in aligned[name])
-        if aligned[default]:
-            summary[f"{root}.{config}.any_heading_top1_percent"] = max(
-                p.random_heading_top1_percent for p in aligned[default]
-            )
-        if aligned[family]:
-            summary[f"{root}.{config}.heading_blind_top1_percent"] = max(
-                p.random_heading_top1_percent for p in aligned[family]
-            )
-            curve = [(p.rate.coded_bits, p.top1_percent) for p in aligned[family]]
-            summary[f"{root}.{config}.bits_at_80_percent"] = rate_at_accuracy(curve, QUOTED_ACCURACY_PERCENT)
-    if points:
-        summary[f"{root}.coded_minus_estimated_bits_max"] = max(
-            p.rate.coded_bits - p.rate.estimated_bits for p in points
-        )
+            summary[f"{key}.thesis_recipe_bd_rate_vs_tmc13_percent"] = found.bd_rate_percent
+        for name, figure, accuracy in (
+            (family, "top1_max", "top1_percent"),
+            (recipe, "top1_max_thesis_recipe", "top1_percent"),
+            (default, "any_aligned_top1", "top1_percent"),
+            (default, "any_heading_top1", "random_heading_top1_percent"),
+            (family, "heading_blind_top1", "random_heading_top1_percent"),
+        ):
+            if name in measured:
+                stands, best = measured[name].chosen, measured[name].best_on_test(accuracy)
+                summary[f"{key}.{figure}_percent"] = getattr(stands, accuracy)
+                summary[f"{key}.{figure}_on_test_percent"] = getattr(best, accuracy)
+                if figure.startswith("top1_max"):
+                    summary[f"{key}.{figure}_packet_bits"] = stands.rate.packet_bits
+                    summary[f"{key}.{figure}_on_test_packet_bits"] = best.rate.packet_bits
+        if family in measured:
+            curve = measured[family].to_front().curve.points
+            summary[f"{key}.bits_at_80_percent"] = rate_at_accuracy(curve, QUOTED_ACCURACY_PERCENT)
+    rates = [point.rate for family in measured.values() for point in family.points]
+    if rates:
+        summary[f"{root}.coded_minus_estimated_bits_max"] = max(r.coded_bits - r.estimated_bits for r in rates)
     summary[f"{root}.optimum_bits_at_80_percent"] = label_optimum_bits(prior, QUOTED_ACCURACY_PERCENT)
     summary[f"{root}.optimum_bits_at_100_percent"] = label_optimum_bits(prior, 100.0)
     return {key: value for key, value in summary.items() if np.isfinite(value)}
@@ -154,7 +173,7 @@ def summarize_wire(point: CodecPoint) -> dict[str, float]:
     }
 
 
-def to_json(value: Comparison | SweepPoint | Curve) -> dict[str, Any]:
+def to_json(value: Comparison | SweepPoint | Curve | Rival) -> dict[str, Any]:
     """As plain containers, for a results file."""
     if isinstance(value, Curve):
         return {"name": value.name, "points": value.points.tolist()}

@@ -12,7 +12,6 @@ The bytes of opening a stream are left out: they are paid once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy.typing as npt
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.coded import Coded
 from isthmus.common.errors import CodecError, InputError
-from isthmus.common.manifest.folder import EDGE_FILE, CodecFolder, load_codec_folder
+from isthmus.common.manifest.folder import EDGE_FILE, load_codec_folder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import PointCloud
 from isthmus.edge.client import CloudClient
@@ -31,10 +30,10 @@ from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.measure.percentiles import Percentiles
 from isthmus.measure.pointcloud.options import LiveOptions
 from isthmus.measure.pointcloud.point import STAGES, CodecPoint, Rate, StageTimes, Traffic
+from isthmus.measure.pointcloud.training_record import TrainingRecord
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
 from isthmus.measure.wire_meter import WireMeter
 
-TRAINING_FILE = "training.json"
 WARM_UP_CLOUDS = 20
 
 Int64 = npt.NDArray[np.int64]
@@ -90,7 +89,7 @@ def measure_codec(
         accuracies.append(_top1_percent(_answers(address, encoder, draw, options, progress), trial.labels))
     for draw in trial.turned:
         turned.append(_top1_percent(_answers(address, encoder, draw, options, progress), trial.labels))
-    edge_macs, decoder_macs = _macs(codec, trial.points)
+    record = TrainingRecord.read(codec.path)
     return CodecPoint(
         name=manifest.name,
         points=trial.points,
@@ -104,8 +103,9 @@ def measure_codec(
         wire_bytes=single.traffic,
         coalesced_wire_bytes=coalesced.traffic,
         times=times,
-        edge_macs=edge_macs,
-        decoder_macs=decoder_macs,
+        edge_macs=record.edge_macs(trial.points),
+        decoder_macs=record.decoder_macs,
+        validation=record.validation,
     )
 
 
@@ -206,16 +206,6 @@ def _times(
             seconds["total"].append(encoded.timing.total_s + result.round_trip_s)
             progress(1)
     return StageTimes(**{f.name: Percentiles.of(1e3 * np.array(seconds[f.name][skip:])) for f in fields(StageTimes)})
-
-
-def _macs(codec: CodecFolder[PointCloudManifest], points: int) -> tuple[int, int]:
-    """Operations of edge and cloud half a cloud, from the codec's training notes; 0 where they do not say."""
-    try:
-        notes = json.loads((codec.path / TRAINING_FILE).read_text(encoding="utf-8"))
-        edge = int(notes["encoder_macs_per_point"]) * points + int(notes.get("quantizer_macs", 0))
-        return edge, int(notes.get("decoder_macs", 0))
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, 0
 
 
 def _top1_percent(predicted: Int64, labels: Int64) -> float:

@@ -11,16 +11,16 @@ import numpy as np
 from isthmus.common.errors import InputError
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.measure.curve import Curve, Float64
-from isthmus.measure.pointcloud.baselines import SweepPoint
+from isthmus.measure.pointcloud.baselines import Rival, SweepPoint
 from isthmus.measure.pointcloud.curves import (
     Comparison,
-    baseline_curve,
-    codec_curves,
+    baseline_front,
     compare_all,
     summarize,
     summarize_wire,
     to_json,
 )
+from isthmus.measure.pointcloud.front import Family, Front, families
 from isthmus.measure.pointcloud.label_optimum import label_optimum_curve
 from isthmus.measure.pointcloud.point import CodecPoint
 
@@ -36,6 +36,7 @@ class Measurement:
         points: points a cloud.
         codecs: by family and step.
         sweeps: all operating points of each baseline, by name.
+        rivals: what each baseline is, by name.
         prior: share of each label of the test set, float64 [classes that occur].
         published: curves of another data set, drawn beside these and marked so.
         notes: what a reader must know (a baseline left out, for instance).
@@ -47,22 +48,30 @@ class Measurement:
     sweeps: Mapping[str, tuple[SweepPoint, ...]]
     prior: Float64
     published: Mapping[str, Curve] = field(default_factory=dict)
+    rivals: Mapping[str, Rival] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
-    def curves(self) -> dict[str, Curve]:
+    def families(self) -> dict[str, Family]:
+        """The codecs, with the points that stand for each family."""
+        return families(self.codecs)
+
+    @property
+    def fronts(self) -> dict[str, Front]:
         """Families on aligned clouds."""
-        return codec_curves(self.codecs)
+        return {name: family.to_front() for name, family in self.families.items()}
 
     @property
-    def random_heading_curves(self) -> dict[str, Curve]:
-        """Families on clouds with random headings."""
-        return codec_curves(self.codecs, "random_heading_top1_percent")
+    def random_heading_fronts(self) -> dict[str, Front]:
+        """The same points on clouds with random headings."""
+        return {name: family.to_front("random_heading_top1_percent") for name, family in self.families.items()}
 
     @property
-    def baselines(self) -> dict[str, Curve]:
+    def baselines(self) -> dict[str, Front]:
         """Fronts of the input codecs."""
-        return {name: baseline_curve(name, found) for name, found in self.sweeps.items() if found}
+        return {
+            name: baseline_front(name, found, self.rivals.get(name)) for name, found in self.sweeps.items() if found
+        }
 
     @property
     def optimum(self) -> Curve:
@@ -71,11 +80,20 @@ class Measurement:
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        return compare_all(self.curves, self.baselines)
+        return compare_all(self.fronts, self.baselines)
+
+    @property
+    def chosen(self) -> str:
+        """Which split chose what, in one sentence."""
+        by_test = [name for name, family in self.families.items() if family.chosen_on == "test"]
+        ours = "Weights, rate points and fronts of the codecs were chosen on validation, cut from train"
+        but = f" (but on test those of {', '.join(by_test)}, whose training records tell of no validation)"
+        rivals = f"; the fronts of {' and '.join(self.baselines)} on test, which is in their favour"
+        return f"{ours}{but if by_test else ''}{rivals if self.baselines else ''}."
 
     def summary(self, root: str) -> dict[str, float]:
         """The numbers that documents quote, under keys that begin with `root`; wire bytes once, under `wire`."""
-        found = summarize(self.codecs, self.comparisons, self.prior, root=root, benchmark_points=self.points)
+        found = summarize(self.families, self.comparisons, self.prior, root=root, benchmark_points=self.points)
         if root == "pointcloud" and self.codecs:
             found |= summarize_wire(self.wire_point())
         return found
@@ -93,6 +111,17 @@ class Measurement:
             "points": self.points,
             "codecs": [p.to_json() for p in self.codecs],
             "sweeps": {name: [to_json(p) for p in found] for name, found in self.sweeps.items()},
+            "rivals": {name: to_json(rival) for name, rival in self.rivals.items()},
+            "families": [
+                {
+                    "name": family.name,
+                    "chosen_on": family.chosen_on,
+                    "front": [p.name for p in family.front],
+                    "chosen": family.chosen.name,
+                    "best_on_test": family.best_on_test().name,
+                }
+                for family in self.families.values()
+            ],
             "prior": self.prior.tolist(),
             "published": [to_json(c) for c in self.published.values()],
             "notes": list(self.notes),
@@ -111,6 +140,7 @@ class Measurement:
                 {name: tuple(SweepPoint(**p) for p in found) for name, found in detail["sweeps"].items()},
                 np.asarray(detail["prior"], np.float64) / np.sum(detail["prior"]),
                 {c["name"]: Curve(c["name"], np.asarray(c["points"], np.float64)) for c in detail["published"]},
+                {name: Rival(**rival) for name, rival in detail["rivals"].items()},
                 tuple(detail["notes"]),
             )
         except (KeyError, TypeError, ValueError) as error:

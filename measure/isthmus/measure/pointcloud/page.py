@@ -8,7 +8,7 @@ from typing import Any
 from isthmus.common.errors import MissingDependencyError
 from isthmus.measure.page import Page
 from isthmus.measure.pointcloud.measurement import Measurement
-from isthmus.measure.pointcloud.plots import Style, lowest_percent, styled_curves
+from isthmus.measure.pointcloud.plots import Drawn, Style, lowest_percent, styled_curves
 from isthmus.measure.pointcloud.rows import pointcloud_tables
 
 _SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up", "none": "circle"}
@@ -28,7 +28,7 @@ def write_page(measurement: Measurement, command: str, path: Path) -> None:
         title=f"{measurement.data}, {measurement.points:,} points a cloud",
         about=f"{clouds:,} test clouds, sent to a live cloud over gRPC.",
         command=command,
-        notes=measurement.notes,
+        notes=(*measurement.notes, measurement.chosen),
         body=chart,
         tables=pointcloud_tables(measurement),
         style="",
@@ -50,26 +50,39 @@ def _figure(measurement: Measurement) -> Any:
             hovertemplate="%{x:.2f} bits: %{y:.1f} %",
         )
     )
-    for curve, style in styled_curves(measurement):
-        figure.add_trace(_trace(go, curve.points[:, 0].tolist(), curve.points[:, 1].tolist(), style))
-    for family, curve in measurement.random_heading_curves.items():
+    for drawn in styled_curves(measurement):
+        figure.add_traces(_traces(go, drawn))
+    for family, front in measurement.random_heading_fronts.items():
         style = Style(f"{family}, random headings", "#b58900", "dot", "diamond", 1.0)
-        trace = _trace(go, curve.points[:, 0].tolist(), curve.points[:, 1].tolist(), style)
-        trace.visible = "legendonly"
-        figure.add_trace(trace)
+        for trace in _traces(go, Drawn(front.curve.points, front.members, style)):
+            trace.visible = "legendonly"
+            figure.add_trace(trace)
     figure.update_xaxes(type="log", title="bits a cloud (coded payload, one cloud a packet)", range=[0, 4.4])
     figure.update_yaxes(title="top-1, %", range=[lowest_percent(measurement), 100])
     figure.update_layout(template="plotly_white", height=560, margin={"l": 60, "r": 20, "t": 20, "b": 60})
     return figure
 
 
-def _trace(go: Any, bits: list[float], top1: list[float], style: Style) -> Any:
-    return go.Scatter(
-        x=bits,
-        y=top1,
+def _traces(go: Any, drawn: Drawn) -> list[Any]:
+    """The line, and the points that it goes through or between; one entry of the legend for both."""
+    style = drawn.style
+    line = go.Scatter(
+        x=drawn.line[:, 0].tolist(),
+        y=drawn.line[:, 1].tolist(),
         name=style.label,
-        mode="lines" if style.marker == "none" else "lines+markers",
+        legendgroup=style.label,
+        mode="lines",
         line={"color": style.colour, "dash": style.dash, "width": style.width + 0.5},
-        marker={"symbol": _SYMBOLS[style.marker], "size": 7},
+        hoverinfo="skip",
+    )
+    points = go.Scatter(
+        x=drawn.marks[:, 0].tolist(),
+        y=drawn.marks[:, 1].tolist(),
+        name=style.label,
+        legendgroup=style.label,
+        showlegend=False,
+        mode="markers",
+        marker={"symbol": _SYMBOLS[style.marker], "size": 7, "color": style.colour},
         hovertemplate="%{x:.1f} bits: %{y:.2f} %",
     )
+    return [line] if style.marker == "none" else [line, points]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from isthmus.measure.curve import Curve
+from isthmus.measure.curve import Float64
 from isthmus.measure.plot import new_figure, plain, write_figure
 from isthmus.measure.pointcloud.measurement import Measurement
 
@@ -27,6 +27,15 @@ class Style:
     dash: str  # solid, dash, dot
     marker: str  # circle, square, diamond, triangle, none
     width: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A front in a picture, ``[n, 2]`` of (bits, percent): the line that deltas are taken over, the points chosen."""
+
+    line: Float64
+    marks: Float64
+    style: Style
 
 
 def codec_style(family: str) -> Style:
@@ -51,14 +60,15 @@ def published_style(name: str) -> Style:
     return Style(f"{label}, as published (ModelNet40)", colour, "solid", "none", 3.0)
 
 
-def styled_curves(measurement: Measurement) -> list[tuple[Curve, Style]]:
-    """All curves in drawing order, each with its style; the optimum is not among them."""
-    found = [(c, published_style(n)) for n, c in measurement.published.items()]
-    found += [(c, baseline_style(n)) for n, c in measurement.baselines.items()]
+def styled_curves(measurement: Measurement) -> list[Drawn]:
+    """All curves in drawing order; the optimum is not among them."""
+    found = [Drawn(c.points, c.points, published_style(n)) for n, c in measurement.published.items()]
     families = sorted(
-        measurement.curves.items(), key=lambda item: (list(CONFIG_COLOURS).index(_config(item[0])), item[0])
+        measurement.fronts.items(), key=lambda item: (list(CONFIG_COLOURS).index(_config(item[0])), item[0])
     )
-    return found + [(curve, codec_style(name)) for name, curve in families]
+    styled = [(front, baseline_style(name)) for name, front in measurement.baselines.items()]
+    styled += [(front, codec_style(name)) for name, front in families]
+    return found + [Drawn(front.curve.points, front.members, style) for front, style in styled]
 
 
 def _config(family: str) -> str:
@@ -67,7 +77,7 @@ def _config(family: str) -> str:
 
 def lowest_percent(measurement: Measurement) -> float:
     """Where the accuracy axis starts: under the lowest codec, in tens. Input codecs fall through it."""
-    lowest = min([LOWEST_PERCENT, *(float(c.points[0, 1]) - 5 for c in measurement.curves.values())])
+    lowest = min([LOWEST_PERCENT, *(float(f.members[:, 1].min()) - 5 for f in measurement.fronts.values())])
     return max(0.0, 10 * (lowest // 10))
 
 
@@ -85,25 +95,22 @@ def draw_png(measurement: Measurement, path: Path) -> None:
         optimum[:, 0], optimum[:, 1], color="#9a947d", linewidth=1.2, label="optimum of the label prior", zorder=1
     )
     curves = styled_curves(measurement)
-    for curve, style in curves:
-        axes.plot(
-            curve.points[:, 0],
-            curve.points[:, 1],
-            color=style.colour,
-            linestyle=dashes[style.dash],
-            marker=markers[style.marker],
-            markersize=4,
-            linewidth=style.width,
-            label=style.label,
-        )
-    all_bits = [float(bits) for curve, _ in curves for bits in curve.points[:, 0]] or [100.0]
+    for drawn in curves:
+        style = drawn.style
+        line = {"color": style.colour, "linestyle": dashes[style.dash], "linewidth": style.width}
+        marker = {"marker": markers[style.marker], "markersize": 4}
+        axes.plot(*drawn.line.T, **line)
+        axes.plot(*drawn.marks.T, **marker, color=style.colour, linestyle="")
+        axes.plot([], [], **line, **marker, label=style.label)
+    all_bits = [float(bits) for drawn in curves for bits in drawn.marks[:, 0]] or [100.0]
     axes.set_xscale("log")
     axes.set_xlim(1.0, 1.3 * max(all_bits))
     axes.set_ylim(lowest_percent(measurement), 100)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
     axes.set_xlabel("bits a cloud (coded payload, one cloud a packet)")
     axes.set_ylabel("top-1, %")
-    axes.set_title(f"{measurement.data}, {measurement.points:,} points a cloud", loc="left", fontsize=11)
+    title = f"{measurement.data}, {measurement.points:,} points a cloud"
+    axes.set_title(f"{title}; marks: points chosen, lines: those pooled until they grow", loc="left", fontsize=10)
     plain(axes)
     # Below, column by column: the optimum and the input codecs, then one column a width.
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.measure.percentiles import Percentiles
+from isthmus.measure.pointcloud.training_record import Validation
 from isthmus.measure.wire_meter import WireBytes
 
 _NAME = re.compile(r"pc-(?P<config>full|lite|micro)-(?P<variant>any|p\d+|thesis-p\d+)-q(?P<step>\d+)")
@@ -109,6 +110,7 @@ class CodecPoint:
         times: of one cloud a message.
         edge_macs: multiply-accumulates of the edge half a cloud; 0 where the codec folder does not say.
         decoder_macs: of the cloud half a cloud; 0 where the folder does not say.
+        validation: what its training record says of validation; None where it says nothing.
     """
 
     name: str
@@ -125,6 +127,7 @@ class CodecPoint:
     times: StageTimes
     edge_macs: int
     decoder_macs: int
+    validation: Validation | None = None
 
     @property
     def parts(self) -> CodecName:
@@ -148,6 +151,8 @@ class CodecPoint:
                 fields[key] = Rate(**fields[key])
             for key in ("wire_bytes", "coalesced_wire_bytes"):
                 fields[key] = Traffic(**fields[key])
+            if (judged := fields.get("validation")) is not None:
+                fields["validation"] = Validation(**judged)
             fields["times"] = StageTimes(**{stage: Percentiles(**fields["times"][stage]) for stage in STAGES})
             return cls(**fields)
         except (KeyError, TypeError) as error:

@@ -22,10 +22,12 @@ from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.pointcloud.baselines import (
     DRAW_SEED,
+    RECORDED_TMC13_VERSION,
     Draco,
     InputCodec,
     LiveTmc13,
     RecordedTmc13,
+    Rival,
     SweepPoint,
     sweep,
 )
@@ -63,13 +65,13 @@ def measure(options: PointCloudOptions, live: LiveOptions | None = None, track: 
     trial = TrialClouds.draw(test_set, options.points, options.draws)
     codecs = _measure_codecs(folders, trial, options, live, track)
     sweeps: dict[str, tuple[SweepPoint, ...]] = {}
+    rivals: dict[str, Rival] = {}
     if words(options.baselines):
-        sweeps, more_notes = _measure_baselines(test_set, options, live.threads, track)
+        sweeps, rivals, more_notes = _measure_baselines(test_set, options, live.threads, track)
         notes += more_notes
     published = published_curves(options.published) if options.published is not None else {}
-    return Measurement(
-        test_set.name, options.points, codecs, sweeps, label_prior(test_set.labels), published, tuple(notes)
-    )
+    prior = label_prior(test_set.labels)
+    return Measurement(test_set.name, options.points, codecs, sweeps, prior, published, rivals, tuple(notes))
 
 
 def choose_codecs(zoo: Path, options: PointCloudOptions) -> list[Path]:
@@ -112,7 +114,9 @@ def summary_root(measurement: Measurement) -> str:
 def write_outputs(measurement: Measurement, command: str, folder: Path, *, page: bool = True) -> tuple[Path, ...]:
     """Write the results file, the picture and the page, and gather the summary; answers their paths."""
     name = results_name(measurement)
-    provenance = Provenance.of(command, measurement.data, DRAW_SEED, VERSIONED)
+    others = {name: rival.label for name, rival in measurement.rivals.items()}
+    chosen = measurement.chosen
+    provenance = Provenance.of(command, measurement.data, DRAW_SEED, VERSIONED, chosen=chosen, others=others)
     summary = measurement.summary(summary_root(measurement))
     written = [write_results(folder, Results(name, provenance, summary, measurement.detail()))]
     written.append(folder / f"{name}.png")
@@ -154,19 +158,21 @@ def _measure_codecs(
 
 def _measure_baselines(
     test_set: LabelledClouds, options: PointCloudOptions, threads: int, track: Track
-) -> tuple[dict[str, tuple[SweepPoint, ...]], list[str]]:
+) -> tuple[dict[str, tuple[SweepPoint, ...]], dict[str, Rival], list[str]]:
     classifiers = Classifiers(find_zoo(options.zoo) / "classifiers", threads)
     clouds = _in_unit_ball(test_set)
     known = [count for count in classifiers.point_counts if count <= clouds.shape[1]]
     sweeps: dict[str, tuple[SweepPoint, ...]] = {}
+    rivals: dict[str, Rival] = {}
     notes: list[str] = []
     for codec in _input_codecs(options, len(test_set), notes):
         counts = [count for count in codec.point_counts if count in known]
         advance = track(f"{codec.name}, P × grid bits", len(counts) * len(codec.grid_bits) * len(clouds))
+        rivals[codec.name] = codec.rival
         sweeps[codec.name] = sweep(
             codec, clouds, test_set.labels, classifiers.predict, classifiers.point_counts, progress=advance
         )
-    return sweeps, notes
+    return sweeps, rivals, notes
 
 
 def _input_codecs(options: PointCloudOptions, clouds: int, notes: list[str]) -> list[InputCodec]:
@@ -188,7 +194,7 @@ def _input_codecs(options: PointCloudOptions, clouds: int, notes: list[str]) -> 
             raise InputError("expected the program tmc3 on PATH, found none: install TMC13, or use --tmc13 recorded")
         elif options.tmc13 == "recorded" or (bits.is_file() and not options.limit_clouds):
             found.append(RecordedTmc13.load(bits, clouds))
-            notes.append(f"TMC13's bits: recorded counts of TMC13 v23.0-rc2, {bits.name}.")
+            notes.append(f"TMC13's bits: recorded counts of TMC13 {RECORDED_TMC13_VERSION}, {bits.name}.")
         else:
             notes.append("TMC13 is left out: no program tmc3 on PATH, and no recorded counts for this test set.")
     if "draco" in baselines:

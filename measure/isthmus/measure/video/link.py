@@ -19,6 +19,7 @@ from isthmus.measure.video.point import FrameTrace
 
 SPLIT, SPLIT_INTRA, EDGE_ONLY = "split", "split, all intra", "edge only"
 CLOUD_H264, CLOUD_JPEG = "cloud only, H.264", "cloud only, JPEG"
+CLOUD_H264_SPARE = "cloud only, H.264 of as few bits"
 BANDWIDTHS_MBIT_PER_S = (0.02, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 RESULT_BITS = 8 * 24  # a label with its probability and the times of the cloud, and their message
 

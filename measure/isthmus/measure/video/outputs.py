@@ -19,7 +19,7 @@ CHOSEN = (
     "The encoder's thresholds: on tuning videos and moved training photographs (isthmus measure video-thresholds). On "
     "these clips nothing was chosen but, clip by clip, the setting of H.264 in the table of clips."
 )
-LINK_CHOSEN = "And, here, the settings of H.264 and JPEG: the cheapest right as often as the split."
+LINK_CHOSEN = "And, here, the settings of H.264 and JPEG, as the table of the ways says."
 
 
 def video_summary(measurement: VideoMeasurement, root: str) -> dict[str, float]:

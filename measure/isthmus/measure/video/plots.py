@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from isthmus.measure.plot import new_figure, plain, write_figure
-from isthmus.measure.video.link import CLOUD_H264, CLOUD_JPEG, EDGE_ONLY, SPLIT, SPLIT_INTRA, LinkMeasurement
+from isthmus.measure.video.link import (
+    CLOUD_H264,
+    CLOUD_H264_SPARE,
+    CLOUD_JPEG,
+    EDGE_ONLY,
+    SPLIT,
+    SPLIT_INTRA,
+    LinkMeasurement,
+)
 from isthmus.measure.video.measurement import LABELS, VideoMeasurement
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind, VideoPoint
 
@@ -34,6 +42,7 @@ LINK_COLOURS = {
     SPLIT_INTRA: "#0072B2",
     EDGE_ONLY: "#009E73",
     CLOUD_H264: "#222222",
+    CLOUD_H264_SPARE: "#CC79A7",
     CLOUD_JPEG: "#9a9a9a",
 }
 

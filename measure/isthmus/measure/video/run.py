@@ -25,6 +25,7 @@ from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
 from isthmus.measure.video.input_codecs import H264, JPEG, InputCodec, input_codecs
 from isthmus.measure.video.link import (
     CLOUD_H264,
+    CLOUD_H264_SPARE,
     CLOUD_JPEG,
     EDGE_ONLY,
     SPLIT,
@@ -35,7 +36,7 @@ from isthmus.measure.video.link import (
     measure_link,
 )
 from isthmus.measure.video.live import LiveSender, open_client
-from isthmus.measure.video.measurement import LABELS, VideoMeasurement
+from isthmus.measure.video.measurement import LABELS, VideoMeasurement, nearest
 from isthmus.measure.video.network import WholeNetwork
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, FrameTrace, VideoPoint, join_traces
@@ -210,7 +211,7 @@ class _Codec:
 
 def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], options: LinkOptions) -> LinkMeasurement:
     """Split, edge only and cloud only over emulated links; input codecs at the cheapest setting as good as the split's
-    default, or at their best."""
+    default, or at their best, and H.264 at its best for no more bits than that takes, too."""
     default, intra = measurement.default, measurement.intra
     ways = {
         SPLIT: LinkWay.of_trace(default.setting, traces[default.name], options.slow_down),
@@ -219,8 +220,14 @@ def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], opt
             measurement.whole_ms, measurement.frames, measurement.whole_percent, options.slow_down
         ),
     }
-    for way, family in ((CLOUD_H264, "H.264 veryfast"), (CLOUD_JPEG, "JPEG")):
-        point = measurement.nearest(family, default.right_percent)
+    h264 = measurement.of_family("H.264 veryfast")
+    spare = [p for p in h264 if p.bits_a_frame <= default.bits_a_frame]
+    for way, points in (
+        (CLOUD_H264, h264),
+        (CLOUD_H264_SPARE, spare),
+        (CLOUD_JPEG, measurement.of_family("JPEG")),
+    ):
+        point = nearest(points, default.right_percent)
         if point is not None:
             ways[way] = LinkWay.of_trace(point.setting, traces[point.name], options.slow_down)
     return measure_link(measurement.data, ways, options)
