@@ -426,6 +426,12 @@ def test_image_sets(tmp_path: Path) -> None:
     assert found.pixel_counts.tolist() == [200, 210, 220, 230, 240]
     assert find_image_set(folder, 2).image_names == ("kodim00", "kodim04")
     assert find_image_set(folder).read(1).width == 21
+    # Published curves are of all of Kodak's images, and stand beside nothing less.
+    assert not found.is_kodak
+    whole = replace(found, paths=found.paths * 6, pixel_counts=np.repeat(found.pixel_counts, 6))
+    assert not whole.is_kodak
+    assert replace(whole, paths=whole.paths[:24]).is_kodak
+    assert not replace(whole, name="photos", paths=whole.paths[:24]).is_kodak
     with pytest.raises(InputError, match="nothing"):
         find_image_set(tmp_path / "nothing")
 

@@ -124,7 +124,8 @@ def test_both_sides_of_the_benchmark_run(zoo: Path) -> None:
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     images = "a small picture", [synthetic_picture(64, 96, 0)]
-    results = benchmark.measure(benchmark.light_codec(zoo, "image-test-q1"), images, 1)
+    results = benchmark.measure(benchmark.light_codec(zoo, "image-test-q1"), images, 1, "python benchmarks/image.py")
+    assert results.provenance.command == "python benchmarks/image.py"
     summary = results.summary
     ratio = summary["image.edge_eager_reference_ms"] / summary["image.edge_encode_ms"]
     assert summary["image.edge_speedup_vs_eager_reference"] == pytest.approx(ratio)

@@ -16,6 +16,7 @@ from isthmus.data.image.files import image_paths, read_image
 
 KODAK_FOLDER = data_beside("kodak")
 KODAK_NAME = "Kodak"
+KODAK_IMAGES = 24
 SHIPPED_NAME = "scikit-image photographs"
 # Photographs of things and people among the files that scikit-image installs (it has textures and cells as well).
 SHIPPED_FILES = (
@@ -49,6 +50,11 @@ class ImageSet:
     def image_names(self) -> tuple[str, ...]:
         """Names of the files, without suffix."""
         return tuple(path.stem for path in self.paths)
+
+    @property
+    def is_kodak(self) -> bool:
+        """Whether these are all of Kodak's: what is published of Kodak is of all of them."""
+        return self.name == KODAK_NAME and len(self) == KODAK_IMAGES
 
     def read(self, index: int) -> Image:
         """One image. InputError if the file is none (any more)."""

@@ -19,7 +19,7 @@ from isthmus.measure.image.live import measure_image_codec, passes
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.options import ADAPTATIONS, MAIN_FAMILY, ImageOptions
 from isthmus.measure.image.page import write_image_page
-from isthmus.measure.image.photographs import KODAK_NAME, SHIPPED_NAME, ImageSet, find_image_set
+from isthmus.measure.image.photographs import SHIPPED_NAME, ImageSet, find_image_set
 from isthmus.measure.image.plots import draw_image_png
 from isthmus.measure.image.point import ImageCodecPoint
 from isthmus.measure.image.specimens import Specimen, specimen_codec, take_specimens
@@ -65,11 +65,9 @@ def measure_images(options: ImageOptions, track: Track = no_track) -> ImageRun:
     sweeps: dict[str, tuple[BaselinePoint, ...]] = {}
     if baselines:
         sweeps = sweep_images(baselines, images.paths, track("image formats", len(baselines) * len(images)))
-    published = published_curves(PUBLISHED_RATES, PUBLISHED_ADAPTIVE) if images.name == KODAK_NAME else {}
+    published = published_curves(PUBLISHED_RATES, PUBLISHED_ADAPTIVE) if images.is_kodak else {}
     if not published:
-        notes.append("No published curves: there are none of these images, or not here.")
-    elif options.limit_images:
-        notes.append("Published curves are of all 24 images.")
+        notes.append("No published curves: there are none of just these images, or not here.")
     versions = library_versions()
     settings = {codec.name: codec.told(versions) for codec in baselines}
     settings |= {name: PUBLISHED_SETTINGS[name] for name in published}
