@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from record import with_record
 
 from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import CdfTables, quantize_pmf
@@ -46,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=4000, help="messages a mean is taken over (4000)")
     parser.add_argument("--repeats", type=int, default=25, help="bulk runs, of which the fastest counts (25)")
-    parser.add_argument("--runs", type=int, default=4, help="times that speeds are compared (4): a range is told")
+    parser.add_argument(
+        "--runs", type=int, default=4, help="times that speeds are compared, of which the median counts (4)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of all random draws (1)")
     parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder to write coder.json to")
     options = parser.parse_args()
@@ -62,7 +65,7 @@ def main() -> None:
         "coder.decode_msymbols_per_s": float(np.median([bulk["isthmus"]["decode_msymbols_per_s"] for bulk in bulks])),
         "coder.encode_us_per_message": latency["encode_us"],
         "coder.decode_us_per_message": latency["decode_us"],
-        **ratio_ranges(bulks),
+        **ratios(bulks),
     }
     results = Results(
         name="coder",
@@ -81,16 +84,14 @@ def main() -> None:
             "message_latency": latency,
         },
     )
+    results = with_record(results, options.out, ratios(bulks))
     print(write_results(options.out, results).read_text())
 
 
-def ratio_ranges(bulks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Of each speed over a peer's the least and the most of all runs: what one run says another does not repeat."""
-    found: dict[str, float] = {}
-    for name in (name for name in bulks[0] if "_ratio_to_" in name):
-        ratios = [float(bulk[name]) for bulk in bulks]
-        found |= {f"coder.{name}_least": min(ratios), f"coder.{name}_most": max(ratios)}
-    return found
+def ratios(bulks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of each speed over a peer's the median of the runs."""
+    names = [name for name in bulks[0] if "_ratio_to_" in name]
+    return {f"coder.{name}": float(np.median([bulk[name] for bulk in bulks])) for name in names}
 
 
 def laplace_tables(scales: NDArray[np.float64], precision_bits: int = 16) -> CdfTables:

@@ -21,16 +21,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from echo import child, echo_call, echo_process, wait_for
+from record import with_record
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.circumstances import UNKNOWN, load_before
-from isthmus.common.errors import InputError
-from isthmus.common.results import Provenance, Results, read_results, write_results
+from isthmus.common.circumstances import load_before
+from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient
@@ -40,8 +39,11 @@ from isthmus.measure.command_line import script_line
 GROUP = 32
 SEED = 0
 IN_FLIGHT = 1024
-RATIO = "wire.ping_pong_ratio_to_grpc_echo"
-MACHINES = "ping_pong_ratio_to_grpc_echo_of_processors"
+RATIOS = (
+    "wire.ping_pong_ratio_to_grpc_echo",
+    "wire.clouds_per_s_ratio_to_grpc_echo",
+    "wire.clouds_per_s_coalesced_ratio_to_grpc_echo",
+)
 
 
 def main() -> int:
@@ -57,7 +59,7 @@ def main() -> int:
     zoo = find_zoo(arguments.zoo)
     command = script_line("benchmarks/wire.py", parser, arguments)
     results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds, command)
-    results = beside_other_machines(results, arguments.out)
+    results = with_record(results, arguments.out, RATIOS)
     arguments.out.mkdir(parents=True, exist_ok=True)
     print(write_results(arguments.out, results).read_text(encoding="utf-8"))
     return 0
@@ -113,21 +115,6 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float, command: str) -
             },
         },
     )
-
-
-def beside_other_machines(results: Results, folder: Path) -> Results:
-    """With the ratios that the file in `folder` has of other machines: they differ more than runs on one do."""
-    here = results.provenance.circumstances
-    ratios = {here.processor if here else UNKNOWN: results.summary[RATIO]}
-    try:
-        before = read_results(folder / "wire.json")
-    except InputError:
-        before = results
-    where = before.provenance.circumstances
-    others = before.detail.get(MACHINES, {where.processor if where else UNKNOWN: before.summary[RATIO]})
-    ratios = {**others, **ratios}
-    summary = {**results.summary, f"{RATIO}_least": min(ratios.values()), f"{RATIO}_most": max(ratios.values())}
-    return replace(results, summary=summary, detail={**results.detail, MACHINES: ratios})
 
 
 def ping_pongs(
