@@ -12,7 +12,16 @@ from support.paths import ROOT
 
 from isthmus.command.main import app
 from isthmus.common.results import NOT_SAID, SUMMARY_FILE, read_results
-from isthmus.measure.everything.measurements import DATA, ISTHMUS, MEASUREMENTS, OUT, Measurement
+from isthmus.measure.everything.measurements import (
+    DATA,
+    ISTHMUS,
+    MEASUREMENTS,
+    OUT,
+    TRAINED_IMAGES,
+    TRAINED_MOTION,
+    Measurement,
+)
+from isthmus.training.studies.motion_networks import NETWORKS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {m.name: m.command for m in MEASUREMENTS} | {s.makes: s.command for m in MEASUREMENTS for s in m.steps}
@@ -85,3 +94,10 @@ def test_results_say_their_circumstances(path: Path) -> None:
     assert re.fullmatch("[0-9a-f]{12}", where.commit), "measured on code that no commit has"
     assert len(where.processor) > 3
     assert provenance.chosen != NOT_SAID
+
+
+def test_a_training_that_was_killed_goes_on() -> None:
+    """What a step makes is what its command makes last: so a part of it is no reason to leave the rest out."""
+    assert f"runs/motion/{NETWORKS[-1].name}.pt" == TRAINED_MOTION.makes
+    assert TRAINED_IMAGES.makes == "runs/image/hyper-q6.pt"
+    assert TRAINED_IMAGES.command[TRAINED_IMAGES.command.index("--qualities") + 1].split(",")[-1] == "6"

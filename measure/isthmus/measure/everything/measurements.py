@@ -21,7 +21,7 @@ class Step:
     """What is made first, if it is not there.
 
     Attributes:
-        makes: a file or folder, seen from the working folder.
+        makes: a file or folder, the last that the command makes, seen from the working folder.
         command: words after `python`.
     """
 
@@ -83,7 +83,7 @@ TRAINED_IMAGES = Step(
     ),
 )
 TRAINED_MOTION = Step(
-    "runs/motion/blur-s8-motion.pt",
+    "runs/motion/max-motion.pt",
     (*ISTHMUS, "train", "motion-networks", "--data", f"{DATA}tinyimagenet50.npz"),
 )
 SQUEEZENET = Step("squeezenet.onnx", (*ISTHMUS, "build-squeezenet", f"{DATA}nets/imagenet_squeezenet_v10_dc.npz"))
