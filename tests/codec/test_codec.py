@@ -184,7 +184,11 @@ def test_options_are_those_of_the_signal(zoo: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        (POINTS, {"adaptation": "static"}, "'adaptation': expected one of up, points, top_k for clouds of points"),
+        (
+            POINTS,
+            {"adaptation": "static"},
+            "'adaptation': expected one of up, columns, points, top_k for clouds of points",
+        ),
         (IMAGES, {"quality": 3}, "'quality': expected one of adaptation for images"),
         (VIDEOS, {"mode": "fast"}, "mode: expected one of auto, intra, motion, got 'fast'"),
         (POINTS, {"top_k": 0}, "top_k: expected 1 or more, got 0"),
