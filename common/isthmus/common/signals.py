@@ -51,6 +51,10 @@ class PointCloud:
     def of(cls, points: npt.ArrayLike, notes: tuple[str, ...] = ()) -> PointCloud:
         """As a sensor gives it: beams without a return (NaN or infinite coordinates) are left out and counted.
 
+        Args:
+            points: [P, 3], of any real type.
+            notes: what is to be said of how they were read.
+
         Raises:
             InputError: as the class; also where no point is left.
         """
