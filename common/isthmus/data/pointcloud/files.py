@@ -1,4 +1,4 @@
-"""Point clouds from files and pipes: nine formats, one door.
+"""Point clouds from files and pipes: ten formats, one door.
 
 `read_point_cloud` takes the whole file as bytes, bounded in size, and hands it to the reader of its format. What a
 header claims is checked against limits and against the bytes there are *before* anything of that size is
@@ -24,6 +24,7 @@ from isthmus.data.pointcloud.arrays import parse_npy
 from isthmus.data.pointcloud.columns import Columns
 from isthmus.data.pointcloud.delimited import parse_xyz
 from isthmus.data.pointcloud.formats import FORMATS, SUFFIXES, format_of
+from isthmus.data.pointcloud.las import parse_las
 from isthmus.data.pointcloud.mesh import Mesh, sample_surface
 from isthmus.data.pointcloud.pcd import parse_pcd
 from isthmus.data.pointcloud.ply import parse_ply
@@ -125,6 +126,8 @@ def _parse(data: bytes, format_name: str, columns: Columns | None) -> tuple[Mesh
             return parse_xyz(data, MAX_POINTS, columns), ""
         case "npy":
             return parse_npy(data, MAX_POINTS, columns), ""
+        case "las":
+            return parse_las(data, MAX_POINTS)
         case "bin" | "bin5":
             return parse_sweep(data, MAX_POINTS, NUSCENES if format_name == "bin5" else KITTI, columns)
     readers: dict[str, Callable[[bytes, int], Mesh | Points]] = {
