@@ -184,7 +184,11 @@ def test_options_are_those_of_the_signal(zoo: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        (POINTS, {"adaptation": "static"}, "'adaptation': expected one of up, points, top_k for clouds of points"),
+        (
+            POINTS,
+            {"adaptation": "static"},
+            "'adaptation': expected one of up, columns, points, top_k for clouds of points",
+        ),
         (IMAGES, {"quality": 3}, "'quality': expected one of adaptation for images"),
         (VIDEOS, {"mode": "fast"}, "mode: expected one of auto, intra, motion, got 'fast'"),
         (POINTS, {"top_k": 0}, "top_k: expected 1 or more, got 0"),
@@ -226,7 +230,7 @@ def test_networks_are_opened_when_they_are_needed(tmp_path: Path) -> None:
         (POINTS, "/nowhere.npy", "expected a file or folder, got a path where nothing is"),
         (POINTS, np.zeros((5, 2)), r"expected an array \[points, 3\], got shape \[5, 2\]"),
         (POINTS, np.zeros((2, 3)), "expected at least 4 points"),
-        (POINTS, [[0, 0, float("nan")]] * 9, "expected finite coordinates"),
+        (POINTS, [[0, 0, float("nan")]] * 9, "expected points, got 9 without a finite place"),
         (POINTS, None, "expected real numbers"),
         (IMAGES, np.zeros((8, 8, 3)), "expected uint8 pixels"),
         (IMAGES, tiny_codec.clouds(1)[0], "expected uint8 pixels"),

@@ -70,6 +70,26 @@ def test_bad_files_are_reported_in_their_place(
         assert line["round_trip_ms"] > 0
 
 
+def test_points_without_a_return_are_told(
+    zoo: Path, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To people on standard error, to programs in the row; the answer is that of the others."""
+    (cloud,) = tiny_codec.clouds(1)
+    np.save(tmp_path / "whole.npy", cloud.points)
+    np.save(tmp_path / "lost.npy", np.insert(cloud.points, [0, 7], [[np.nan] * 3, [0, np.inf, 0]], 0))
+    names = str(tmp_path / "lost.npy"), str(tmp_path / "whole.npy")
+    assert run(Job(names, address, "tiny-q1", zoo, as_json=True)) == 0
+    told = capsys.readouterr()
+    lost, whole = (json.loads(line) for line in told.out.splitlines())
+    said = "2 of 34 points without a finite place (NaN or infinite) left out"
+    assert (lost["points"], lost["points_left_out"], lost["notes"]) == (32, 2, [said])
+    assert (whole["points"], whole["points_left_out"], whole["notes"]) == (32, 0, [])
+    assert lost["labels"] == whole["labels"]
+    assert told.err == ""
+    assert run(Job(names, address, "tiny-q1", zoo)) == 0
+    assert capsys.readouterr().err == f"note: {names[0]}: {said}\n"
+
+
 def test_the_table(files: Path, zoo: Path, address: str) -> None:
     done = edge(str(files), "--cloud", address, "--codec", "tiny-q1", "--zoo", str(zoo))
     assert done.returncode == 1

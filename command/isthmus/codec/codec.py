@@ -47,8 +47,8 @@ def load(
         zoo: a folder of codecs or several, searched before those that ship; None for those of ISTHMUS_ZOO.
         engine: what runs the networks: "auto", "compiled" or "onnxruntime".
         format: of files, as `isthmus edge --format` takes it; "" to tell by name or content.
-        options: by name, those of the codec's signal, as the commands have them. Point clouds: `up`, `points`, `top_k`.
-            Images: `adaptation`. Videos: `mode`, `key_interval`, `vectors`, `fps`, `limit`, `top_k`.
+        options: by name, those of the codec's signal, as the commands have them. Point clouds: `up`, `columns`,
+            `points`, `top_k`. Images: `adaptation`. Videos: `mode`, `key_interval`, `vectors`, `fps`, `limit`, `top_k`.
 
     Raises:
         InputError: no such codec (the message names the nearest), no such option, or a value that it cannot have.

@@ -66,7 +66,6 @@ EXTRAS = {
     "skimage": "measure",
     "av": "video",
     "cv2": "video",
-    "open3d": "scan",
     "h5py": "hdf5",
     "grpc_health": "cloud",
     "grpc_reflection": "cloud",

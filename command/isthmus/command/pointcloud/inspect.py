@@ -24,7 +24,8 @@ def point_cloud_rows(
     from isthmus.models.pointcloud.critical import critical_points
 
     kept = folder.manifest.preprocessing
-    thinned = choose_points(read_point_cloud(path).points, kept.benchmark_points or kept.max_points, THINNING_SEED)
+    cloud = read_point_cloud(path)
+    thinned = choose_points(cloud.points, kept.benchmark_points or kept.max_points, THINNING_SEED)
     encoded = PointCloudEncoder(folder).encode(PointCloud(thinned))
     symbols, points = encoded.detail, normalize(thinned)
     critical = critical_points(folder.file("edge.onnx"), points)
@@ -34,6 +35,7 @@ def point_cloud_rows(
         ("estimated bits", f"{encoded.estimated_bits[0]:.2f}"),
         ("payload", f"{encoded.payload_bits} bits: {encoded.packet.sections[-1].hex() or '(empty)'}"),
         ("packet", f"{encoded.packet_bits} bits: {encoded.packet.to_bytes().hex()}"),
+        *(("note", note) for note in cloud.notes),
         ("critical points", f"{len(critical)}: they alone give the same bits"),
     ]
     if picture is not None:

@@ -22,6 +22,8 @@ POINT_CLOUD = Signal(
         ".pcd": "pcd",
         ".obj": "obj",
         ".stl": "stl",
+        ".las": "las",
+        ".laz": "las",  # refused there, with the way to unpack it
     },
     vague_suffixes=(".txt", ".csv", ".bin"),
     default_codec="pc-lite-any-q10",

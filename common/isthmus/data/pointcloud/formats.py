@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from isthmus.common.catalog import suffixes_said
 from isthmus.common.errors import InputError
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 
@@ -25,4 +26,4 @@ def format_of(path: str | Path) -> str:
     for suffix, format_name in SUFFIXES.items():
         if name.endswith(suffix):
             return format_name
-    raise InputError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; rename it or name its format")
+    raise InputError(f"{path}: expected {suffixes_said()}; rename it, convert it, or name its format")

@@ -47,17 +47,17 @@ class Mesh:
         return np.asarray(0.5 * np.sqrt((normals * normals).sum(1)), np.float64)
 
 
-def sample_surface(mesh: Mesh, count: int, rng: np.random.Generator) -> Float32:
-    """`count` points drawn independently and uniformly by area, float32 [count, 3].
+def sample_surface(mesh: Mesh, count: int, rng: np.random.Generator) -> Float64:
+    """`count` points drawn independently and uniformly by area, float64 [count, 3].
 
     Raises:
         InputError: the triangles have no area, or so large a one that it overflows.
     """
-    return draw_on_triangles(mesh, count, rng)[0].astype(np.float32)
+    return draw_on_triangles(mesh, count, rng)[0]
 
 
 def draw_on_triangles(mesh: Mesh, count: int, rng: np.random.Generator) -> tuple[Float64, Int64]:
-    """As `sample_surface`: points float64 [count, 3], and the triangle each one lies on, [count]."""
+    """As `sample_surface`: points [count, 3], and the triangle each one lies on, [count]."""
     with np.errstate(over="ignore", invalid="ignore"):
         cumulative = np.cumsum(mesh.areas())
     total = float(cumulative[-1]) if len(cumulative) else 0.0

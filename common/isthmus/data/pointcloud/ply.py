@@ -1,7 +1,6 @@
 """PLY: the format of scanners and of the Stanford models, text and binary, points or mesh.
 
-Source: G. Turk, The PLY Polygon File Format (1994), http://paulbourke.net/dataformats/ply/. Read here and not by
-Open3D, which crashes the process on a face of no corners or one that names a vertex which is not there.
+Source: G. Turk, The PLY Polygon File Format (1994), http://paulbourke.net/dataformats/ply/.
 
 A text body is turned into float64 numbers first, and read as if it were a binary body of doubles: one way through.
 """
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
 from isthmus.data.pointcloud.polygons import MAX_CORNERS, mesh_or_points
+from isthmus.data.pointcloud.text import plain_text
 
 MAX_HEADER_BYTES = 2**16
 MAX_PROPERTIES = 1000
@@ -58,8 +58,8 @@ class Element:
     properties: list[Property] = field(default_factory=list)
 
 
-def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float32]:
-    """A mesh, or the vertices float32 [V, 3] where no face has three corners.
+def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float64]:
+    """A mesh, or the vertices [V, 3] where no face has three corners.
 
     Args:
         data: the whole file.
@@ -68,8 +68,11 @@ def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float32]:
     Raises:
         InputError: not PLY, or damaged; the message says where.
     """
+    data = plain_text(data)
     order, elements, at = _header(data, max_count)
-    if not order:
+    is_text = not order
+    if is_text:
+        _check_lines(data[at:], elements)
         order, elements, data, at = "<", [_as_doubles(element) for element in elements], _text_as_doubles(data[at:]), 0
     vertices = np.empty((0, 3))
     faces: npt.NDArray[np.int64] | list[list[int]] = []
@@ -87,6 +90,8 @@ def parse_ply(data: bytes, max_count: int) -> Mesh | npt.NDArray[np.float32]:
             if not listed:
                 raise InputError("expected faces with a list vertex_indices, got none")
             faces = _whole_numbers(columns[listed[0]])
+    if is_text and at != len(data):
+        raise InputError(f"expected numbers for each property of the PLY header, got {(len(data) - at) // 8} more")
     if not len(vertices):
         raise InputError("expected vertices, got a PLY without them")
     if isinstance(faces, np.ndarray):
@@ -130,6 +135,24 @@ def _text_as_doubles(body: bytes) -> bytes:
         return np.array(body.split(), np.float64).astype("<f8").tobytes()
     except ValueError as error:
         raise InputError(f"expected numbers after the PLY header: {error}") from error
+
+
+def _check_lines(body: bytes, elements: list[Element]) -> None:
+    """InputError where a row is a line, as it nearly always is, and one has not as many numbers as the header says."""
+    lines = [line for line in body.splitlines() if line and not line.isspace()]
+    if len(lines) != sum(element.rows for element in elements):
+        return
+    start = 0
+    for element in elements:
+        if not any(p.length_kind for p in element.properties):
+            expected = len(element.properties)
+            for number, line in enumerate(lines[start : start + element.rows]):
+                if len(line.split()) != expected:
+                    raise InputError(
+                        f"expected {expected} numbers in row {number} of PLY element {element.name[:20]}, one for each "
+                        f"property of the header, got {line[:60].decode('latin-1')!r}"
+                    )
+        start += element.rows
 
 
 def _as_doubles(element: Element) -> Element:

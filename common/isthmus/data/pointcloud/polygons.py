@@ -7,10 +7,9 @@ Wavefront's OBJ (http://paulbourke.net/dataformats/obj/). Read here:
   (`OFF490 518 0`); COFF, NOFF and so on, their extra columns passed over; `#` comments; colours after a face.
   Not binary OFF, not 4-D OFF.
 - OBJ: `v` and `f` lines, indices from one end or the other (`-1`), `f 1/2/3`, lines continued with a backslash.
-  The rest (normals, textures, groups, materials) is passed over, and no other file is opened. OBJ is not left to
-  Open3D because that drops every face of more than three corners.
+  The rest (normals, textures, groups, materials) is passed over, and no other file is opened.
 
-Faces of any number of corners are cut into a fan of triangles.
+Faces of any number of corners are cut into triangles (`triangulate`).
 """
 
 from __future__ import annotations
@@ -23,17 +22,19 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
+from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.pointcloud.triangulate import triangulated
 
 MAX_CORNERS = 1000  # of one face
 
-Vertices = npt.NDArray[np.float32]
+Vertices = npt.NDArray[np.float64]
 
 _OFF_WORD = re.compile(r"(?:ST)?C?N?OFF(?![a-z])", re.IGNORECASE)
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def parse_off(data: bytes, max_count: int) -> Mesh | Vertices:
-    """A mesh, or the vertices float32 [V, 3] where no face has three corners.
+    """A mesh, or the vertices [V, 3] where no face has three corners.
 
     Args:
         data: the whole file.
@@ -42,7 +43,7 @@ def parse_off(data: bytes, max_count: int) -> Mesh | Vertices:
     Raises:
         InputError: not OFF, or damaged; the message says where.
     """
-    lines = _text_lines(data)
+    lines = _text_lines(plain_text(data))
     vertex_count, face_count, body = _off_header(lines)
     if not 0 < vertex_count <= max_count or face_count > max_count:
         raise InputError(
@@ -72,6 +73,7 @@ def parse_off(data: bytes, max_count: int) -> Mesh | Vertices:
 
 def parse_obj(data: bytes, max_count: int) -> Mesh | Vertices:
     """As `parse_off`, for OBJ."""
+    data = plain_text(data)
     lines = _text_lines(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
     vertex_lines: list[str] = []
     corners: list[list[int]] = []
@@ -96,7 +98,7 @@ def parse_obj(data: bytes, max_count: int) -> Mesh | Vertices:
 def _text_lines(data: bytes) -> list[str]:
     """Lines without comments, blanks around them, or nothing in them; tabs as spaces."""
     if b"\0" in data:
-        raise InputError("expected text, got a zero byte (binary OFF is not read)")
+        raise InputError("expected text in UTF-8, got a zero byte (no binary form is read)")
     text = data.decode("latin-1").replace("\t", " ")
     return [line for line in (raw.partition("#")[0].strip() for raw in text.splitlines()) if line]
 
@@ -132,13 +134,11 @@ def _indices(words: list[str], face: int) -> list[int]:
     return found
 
 
-def mesh_or_points(vertices: npt.NDArray[np.float64], faces: list[list[int]], max_count: int) -> Mesh | Vertices:
-    """Faces cut into fans of triangles; the vertices [V, 3] as points where there is no face of three corners."""
+def mesh_or_points(vertices: Vertices, faces: list[list[int]], max_count: int) -> Mesh | Vertices:
+    """Faces cut into triangles; the vertices [V, 3] as points where there is no face of three corners."""
     triangle_count = sum(max(len(face) - 2, 0) for face in faces)
     if triangle_count > max_count:
         raise InputError(f"expected at most {max_count} triangles, got {triangle_count}")
     if triangle_count:
-        fans = [(face[0], face[k], face[k + 1]) for face in faces for k in range(1, len(face) - 1)]
-        return Mesh(vertices, np.array(fans, np.int64))
-    with np.errstate(over="ignore"):  # what is too large for float32 turns infinite and is refused as such
-        return vertices.astype(np.float32)
+        return Mesh(vertices, triangulated(vertices, faces))
+    return vertices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +31,8 @@ def read(
     """The clouds in what was given.
 
     Args:
-        given: a file, a folder of them, points [P, 3] of any real type, or a cloud.
+        given: a file, a folder of them, points [P, 3] of any real type (those without a finite place are left out), or
+            a cloud.
         encoder: of the codec.
         options: as asked for; of an array or a cloud `up` is z unless it is said.
         format_name: of files, "" to go by their names.
@@ -42,9 +44,10 @@ def read(
         for path in point_cloud_paths([given]):
             yield read_thinned(str(path), format_name, options, encoder)
         return
-    cloud = given if isinstance(given, PointCloud) else PointCloud(given)
+    cloud = given if isinstance(given, PointCloud) else PointCloud.of(given)
     if options.up == "y":
-        cloud = PointCloud(to_z_up(cloud.points, "y"))
+        x, y, z = cloud.origin
+        cloud = replace(cloud, points=to_z_up(cloud.points, "y"), origin=(x, -z, y))
     yield _thinned(cloud, options, encoder)
 
 
@@ -58,12 +61,13 @@ def read_thinned(name: str, format_name: str, options: PointCloudOptions, encode
     drawn = options.points or preprocessing.benchmark_points or min(DEFAULT_MESH_POINTS, preprocessing.max_points)
     up: Literal["y", "z"] | None = "y" if options.up == "y" else "z" if options.up == "z" else None
     source = sys.stdin.buffer if name == "-" else name
-    return _thinned(read_point_cloud(source, format=format_name or None, points=drawn, up=up), options, encoder)
+    cloud = read_point_cloud(source, format=format_name or None, points=drawn, up=up, columns=options.columns)
+    return _thinned(cloud, options, encoder)
 
 
 def _thinned(cloud: PointCloud, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
     wanted = options.points or encoder.manifest.preprocessing.benchmark_points
     if wanted and len(cloud) > wanted:
-        cloud = PointCloud(choose_points(cloud.points, wanted, THINNING_SEED))
+        cloud = replace(cloud, points=choose_points(cloud.points, wanted, THINNING_SEED))
     encoder.check(cloud)
     return cloud

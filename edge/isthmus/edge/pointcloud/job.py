@@ -6,6 +6,7 @@ the stream ends the run.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,16 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
     names = input_names(job.inputs, point_cloud_paths)
-    return pack_files(encoder, names, lambda name: read_thinned(name, job.format, options, encoder))
+    return pack_files(encoder, names, lambda name: _read(name, job, options, encoder))
+
+
+def _read(name: str, job: Job, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
+    """The cloud of a file; what is to be said of it is said to people here, to programs in its row."""
+    cloud = read_thinned(name, job.format, options, encoder)
+    if not job.as_json:
+        for note in cloud.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
+    return cloud
 
 
 def _groups(
@@ -102,7 +112,7 @@ def _groups(
             group.append(_Placed(name.name, failure_row(name.name, name.error, columns)))
         else:
             try:
-                group.append(_Placed(name, cloud=read_thinned(name, job.format, options, encoder)))
+                group.append(_Placed(name, cloud=_read(name, job, options, encoder)))
                 count += 1
             except IsthmusError as error:
                 group.append(_Placed(name, failure_row(name, error, columns)))
@@ -154,6 +164,8 @@ class _GroupTold:
         fields: dict[str, Any] = {"file": placed.name} | told.fields
         fields |= {
             "points": 0 if placed.cloud is None else len(placed.cloud),
+            "points_left_out": 0 if placed.cloud is None else placed.cloud.left_out_count,
+            "notes": [] if placed.cloud is None else list(placed.cloud.notes),
             "signals_in_packet": count,
             "estimated_bits": round(float(self.coded.estimated_bits[signal]), 3),
             "payload_bits": payload_bits,

@@ -14,6 +14,7 @@ class PointCloudOptions:
 
     Attributes:
         up: axis that points up, "y" or "z"; "" for the format's.
+        columns: what those of a table of numbers hold, "" to tell by the file.
         points: each is thinned to so many; 0 for the codec's own number.
         top_k: labels for each.
         batch: coded together in one packet.
@@ -21,6 +22,13 @@ class PointCloudOptions:
 
     panel: ClassVar[str] = "Point clouds"
     up: str = option("", "Axis that points up: y or z.", choices=("y", "z"), automatic="the format's", metavar="AXIS")
+    columns: str = option(
+        "",
+        "Columns of an .xyz, .csv, .npy or .bin, with their types where not float32: x,y,z,intensity or _,x,y,z or "
+        "x:>f8,y:>f8,z:>f8.",
+        automatic="told by the file",
+        metavar="NAMES",
+    )
     points: int = option(0, "Points each is thinned to.", least=0, automatic="the codec's own number")
     top_k: int = option(1, "Labels for each.", flags=("--top-k", "--top"), least=1)
     batch: int = option(1, "Clouds coded together in one packet: fewer bits each.", least=1)

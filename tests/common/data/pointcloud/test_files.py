@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import io
 import itertools
@@ -20,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
 from isthmus.data.pointcloud import files
 from isthmus.data.pointcloud.files import DEFAULT_UP, point_cloud_paths, read_point_cloud, to_z_up
@@ -40,24 +39,6 @@ PCD = (
     "VIEWPOINT 0 0 0 1 0 0 0\nPOINTS {n}\nDATA {kind}\n"
 )
 STL = struct.pack("<80xI", 1) + struct.pack("<12fH", 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0)
-
-
-@functools.cache
-def why_no_open3d() -> str:
-    """Why PCD and STL cannot be read here; empty where they can. (Open3D's wheel needs the system's libusb-1.0.)"""
-    try:
-        importlib.import_module("open3d")
-    except (ImportError, OSError) as error:
-        return f"Open3D does not import: {error}"
-    return ""
-
-
-@pytest.fixture(autouse=True)
-def _needs_open3d(request: pytest.FixtureRequest) -> None:
-    """Skip, with the reason printed, the tests of scan formats where Open3D cannot be imported."""
-    name = request.node.name
-    if ("pcd" in name or "stl" in name or "open3d_writes" in name) and why_no_open3d():
-        pytest.skip(why_no_open3d())
 
 
 def read(data: bytes, format_name: str, **options: Any) -> PointCloud:
@@ -89,9 +70,19 @@ def pcd(points: Array, kind: str = "ascii") -> bytes:
     return head + np.asarray(points, "<f4").tobytes()
 
 
-def packed_pcd(claimed_bytes: int) -> bytes:
-    """A compressed PCD whose four packed bytes are not what they should be."""
-    return PCD.format(n=4, kind="binary_compressed").encode() + struct.pack("<II", 4, claimed_bytes) + b"\xff" * 4
+def packed_pcd(claimed_bytes: int, packed: bytes = b"\xff" * 4) -> bytes:
+    """A compressed PCD; by itself its four packed bytes are not what they should be."""
+    head = PCD.format(n=4, kind="binary_compressed").encode()
+    return head + struct.pack("<II", len(packed), claimed_bytes) + packed
+
+
+def las(points: Array) -> bytes:
+    """LAS 1.2 of format 0, in halves of a metre."""
+    rows = b"".join(struct.pack("<3i8x", *np.rint(2 * p).astype(int).tolist()) for p in points)
+    head = struct.pack(
+        "<4s20xBB68xHIIBHI20x6d48x", b"LASF", 1, 2, 227, 227, 0, 0, 20, len(points), *[0.5] * 3, *[0.0] * 3
+    )
+    return head + rows
 
 
 CLOUDS = {
@@ -114,6 +105,7 @@ CLOUDS = {
     "npy": ("npy", npy(POINTS)),
     "npy float64, fortran": ("npy", npy(np.asfortranarray(POINTS.astype(np.float64)))),
     "npy big-endian, extra column": ("npy", npy(np.c_[POINTS, POINTS[:, :1]].astype(">f4"))),
+    "las": ("las", las(POINTS)),
     "bin": ("bin", np.c_[POINTS, np.ones(4)].astype("<f4").tobytes()),
     "bin5": ("bin5", np.c_[POINTS, np.ones((4, 2))].astype("<f4").tobytes()),
     "obj vertices only": ("obj", "\n".join(["# x", *("v " + r for r in ROWS)]).encode()),
@@ -171,7 +163,10 @@ def test_meshes_are_sampled_evenly_on_their_surface(name: str) -> None:
 
 def test_what_open3d_writes_is_read_alike(tmp_path: Path) -> None:
     """A second implementation as the oracle: same vertices, same surface."""
-    open3d = importlib.import_module("open3d")
+    try:
+        open3d = importlib.import_module("open3d")
+    except (ImportError, OSError) as error:  # its wheel needs the system's libusb-1.0
+        pytest.skip(f"Open3D does not import: {error}")
     ball = open3d.geometry.TriangleMesh.create_sphere(2.0, 8)
     ball.compute_vertex_normals()
     for name, options in (
@@ -246,7 +241,7 @@ BAD = {
     "xyz nothing": ("xyz", b"# only\n", "no row of three numbers"),
     "xyz words": ("xyz", b"hello\nworld of words\n", "rows of x y z"),
     "xyz two columns": ("xyz", b"1 2\n3 4\n", "rows of x y z"),
-    "xyz nan": ("xyz", b"1 2 3\n1 nan 3\n", "nan in point 1, column y"),
+    "xyz nan": ("xyz", b"nan 2 3\n1 nan 3\n", "got 2 without a finite place"),
     "xyz too large": ("xyz", b"1 2 1e300\n", "finite coordinates"),
     "xyz binary": ("xyz", b"1 2 3\n\0", "zero byte"),
     "npy no header": ("npy", b"garbage", ".npy header"),
@@ -260,7 +255,7 @@ BAD = {
     "npy complex": ("npy", npy(POINTS.astype(complex)), "type complex128"),
     "npy huge": ("npy", npy(POINTS).replace(b"(4, 3), }" + b" " * 12, b"(1000000000000, 3), }"), "got 1000000000000"),
     "bin not rows": ("bin", bytes(17), "16 bytes.*got 17 bytes"),
-    "bin nan": ("bin", struct.pack("<4f", 1, 2, np.nan, 0), "nan in point 0, column z"),
+    "bin nan": ("bin", struct.pack("<4f", 1, 2, np.nan, 0), "got 1 without a finite place"),
     "obj nothing": ("obj", b"# nothing\n", "1 to 10000000 lines 'v x y z', got 0"),
     "obj index": ("obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n", "indices 0 to 2, got 3"),
     "obj index zero": ("obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n", "from 1 or below 0 in face 0"),
@@ -273,19 +268,19 @@ BAD = {
     "ply no vertices": ("ply", ply([]), "without them"),
     "ply huge": ("ply", ply(SQUARE).replace(b"vertex 4", b"vertex 4000000000000"), "vertex, got .4000000000000"),
     "ply claims more": ("ply", ply(SQUARE).replace(b"vertex 4", b"vertex 9000000"), "9000000 rows .*end in row 4"),
-    "ply cut": ("ply", ply([(10.25, 10.25, 10.25)] * 4)[:-16], "4 rows of PLY element vertex, got an end in row 3"),
+    "ply cut": ("ply", ply([(10.25, 10.25, 10.25)] * 4)[:-16], "3 numbers in row 3 of PLY element vertex, .* got '10'"),
     "ply cut binary": ("ply", ply(SQUARE, kind="binary_little_endian")[:-1], "got an end in row 3"),
     "ply no xyz": ("ply", ply(SQUARE).replace(b"float x", b"float a"), "with x, y and z, got a, y, z"),
     "ply index": ("ply", ply(SQUARE, [(0, 1, 99999)]), "indices 0 to 3, got 99999"),
-    "ply nan": ("ply", ply([(0, 0, "nan")]), "nan in point 0"),
+    "ply nan": ("ply", ply([(0, 0, "nan")]), "got 1 without a finite place"),
     "pcd garbage": ("pcd", b"not a pcd", "PCD header"),
     "pcd huge": ("pcd", pcd(POINTS).replace(b"POINTS 4", b"POINTS 4000000000"), "POINTS as a whole number"),
     "pcd huge product": ("pcd", pcd(POINTS).replace(b"HEIGHT 1", b"HEIGHT 9999999"), "WIDTH x HEIGHT = POINTS"),
-    "pcd cut": ("pcd", pcd(POINTS)[:-4], "12 numbers of PCD points, got 11"),
-    "pcd cut binary": ("pcd", pcd(POINTS, "binary")[:-1], "48 bytes of PCD points, got 47"),
+    "pcd cut": ("pcd", pcd(POINTS)[:-4], "numbers a line of PCD points"),
+    "pcd cut binary": ("pcd", pcd(POINTS, "binary")[:-1], "48 bytes of PCD points, as the header says, got 47"),
     "pcd unknown data": ("pcd", pcd(POINTS).replace(b"DATA ascii", b"DATA runes"), "expected PCD data ascii"),
     "pcd packed claim": ("pcd", packed_pcd(2**32 - 1), "claim of"),
-    "pcd packed garbage": ("pcd", packed_pcd(48), "it says"),
+    "pcd packed garbage": ("pcd", packed_pcd(48), "before their start"),
     "pcd fields": ("pcd", pcd(POINTS).replace(b"SIZE 4 4 4", b"SIZE 4 4"), "one SIZE, TYPE and COUNT a field"),
     "pcd no width": ("pcd", pcd(POINTS).replace(b"WIDTH", b"width"), "PCD header with VERSION FIELDS"),
     "pcd type": ("pcd", pcd(POINTS).replace(b"F F F", b"F F X"), "of types F, I or U"),
@@ -299,7 +294,17 @@ BAD = {
     "ply nan index": ("ply", ply(SQUARE, [(0, 1, "nan")]), "vertex indices in PLY faces"),
     "ply no list": ("ply", ply(SQUARE, [(0, 1, 2)]).replace(b"vertex_indices", b"colours"), "list vertex_indices"),
     "ply unknown type": ("ply", ply(SQUARE).replace(b"float x", b"quad x"), "got 'property quad x'"),
-    "pcd all lost": ("pcd", pcd(POINTS * np.nan, "binary"), "none that could be read"),
+    "pcd all lost": ("pcd", pcd(POINTS * np.nan, "binary"), "got 4 without a finite place"),
+    "las garbage": ("las", b"not a las", "begins with LASF"),
+    "las version": ("las", las(POINTS).replace(b"\1\2", b"\2\0", 1), "LAS 1.0 to 1.4, got 2.0"),
+    "las cut": ("las", las(POINTS)[:-1], "80 bytes of LAS points, got 79"),
+    "las packed": ("las", las(POINTS)[:104] + b"\x80" + las(POINTS)[105:], "got LAZ, .*laszip -i IN.laz"),
+    "las format": ("las", las(POINTS)[:104] + b"\x0b" + las(POINTS)[105:], "format 0 to 10, got 11"),
+    "las short rows": ("las", las(POINTS)[:104] + b"\x03" + las(POINTS)[105:], "format 0 to 10, got 3 of 20 bytes"),
+    "las none": ("las", las(POINTS)[:107] + bytes(4) + las(POINTS)[111:], "1 to 10000000 points, got 0"),
+    "las nowhere": ("las", las(POINTS)[:96] + b"\xff" * 4 + las(POINTS)[100:], "got them at 4294967295"),
+    "las scale": ("las", las(POINTS)[:131] + bytes(8) + las(POINTS)[139:], "scales that are not 0"),
+    "las all withheld": ("las", las(POINTS)[:227] + (b"\0" * 15 + b"\x80" + b"\0" * 4) * 4, "all marked as withheld"),
     "stl garbage": ("stl", b"not an stl", "expected an STL"),
     "stl claims more": ("stl", struct.pack("<80xI", 10**6) + STL[84:], "expected an STL"),
     "stl none": ("stl", struct.pack("<80xI", 0), "1 to 10000000 faces, got 0"),
@@ -328,7 +333,7 @@ def test_claims_are_refused_before_memory_is_taken(name: str) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("format_name", [name for name in FORMATS if name not in ("pcd", "stl")])
+@pytest.mark.parametrize("format_name", FORMATS)
 @settings(max_examples=150)
 @given(data=st.data())
 def test_no_bytes_crash_a_reader(format_name: str, data: st.DataObject) -> None:
@@ -351,20 +356,31 @@ def test_no_bytes_crash_a_reader(format_name: str, data: st.DataObject) -> None:
     assert np.isfinite(cloud.points).all()
 
 
-@pytest.mark.parametrize("format_name", ["pcd", "stl"])
-def test_damaged_scans_never_crash_or_print(format_name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    rng = np.random.default_rng(0)
-    good = [d for f, d in itertools.chain(CLOUDS.values(), MESHES.values()) if f == format_name]
-    refused = 0
-    for round_number in range(60):
-        damaged = bytearray(good[round_number % len(good)])
-        for at in rng.integers(0, len(damaged), 3):
-            damaged[at] = rng.integers(0, 256)
+SMALL = {
+    "pcd text": ("pcd", pcd(POINTS)),
+    "pcd binary": ("pcd", pcd(POINTS, "binary")),
+    "pcd packed": ("pcd", packed_pcd(48, b"\x03\x00\x00\x00\x00\xe0\x23\x00")),
+    "stl": ("stl", STL),
+    "stl text": MESHES["stl text"],
+    "las": ("las", las(POINTS)),
+    "xyz": ("xyz", b"id;x;y;z\n1;0,5;1;2\n2;1,5;2;3\n"),
+    "ply": ("ply", ply(SQUARE, [(0, 1, 2, 3)])),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_file_cut_or_flipped_anywhere_is_a_cloud_or_refused(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    format_name, data = SMALL[name]
+    assert len(read(data, format_name, points=4)) > 1
+    damaged = [data[:at] for at in range(len(data))]
+    damaged += [
+        data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :] for at in range(len(data)) for bit in (0, 4, 7)
+    ]
+    for content in damaged:
         try:
-            assert np.isfinite(read(bytes(damaged), format_name, points=16).points).all()
+            assert np.isfinite(read(content, format_name, points=4).points).all()
         except InputError:
-            refused += 1
-    assert refused > 5
+            continue
     assert capfd.readouterr() == ("", "")
 
 
@@ -397,12 +413,14 @@ def test_sources_and_formats(tmp_path: Path) -> None:
     assert len(read_point_cloud(str(tmp_path / "a.OFF"), points=7)) == 7
     (tmp_path / "scan").write_bytes(CLOUDS["bin"][1])
     assert len(read_point_cloud(tmp_path / "scan", format="bin")) == 4
-    with pytest.raises(InputError, match=r"file ending in .off, "):
+    with pytest.raises(
+        InputError, match=r"expected a point cloud \(.off, .*, an image \(.*\.png.* or a video \(.*\.mp4"
+    ):
         read_point_cloud(tmp_path / "scan")
     with pytest.raises(InputError, match="format for a stream, got none"):
         read_point_cloud(io.BytesIO(TRIANGLE))
-    with pytest.raises(InputError, match=r"format of off, .*got 'las'"):
-        read_point_cloud(tmp_path / "scan", format="las")
+    with pytest.raises(InputError, match=r"format of off, .*got 'e57'"):
+        read_point_cloud(tmp_path / "scan", format="e57")
     with pytest.raises(InputError, match="No such file"):
         read_point_cloud(tmp_path / "none.off")
     with pytest.raises(InputError, match="readable file"):
@@ -438,27 +456,6 @@ def test_folders_expand_sorted_and_files_stay_where_they_were_named(tmp_path: Pa
         point_cloud_paths([tmp_path / "empty"])
     with pytest.raises(InputError, match="where nothing is"):
         point_cloud_paths([tmp_path / "nothing.off"])
-
-
-def test_without_open3d_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "open3d", None)
-    for name, data in (("pcd", CLOUDS["pcd"][1]), ("stl", STL)):
-        with pytest.raises(MissingDependencyError, match=r"pip install 'isthmus\[scan\]'"):
-            read(data, name)
-    assert len(read(MESHES["obj square"][1], "obj")) == 2048
-
-
-def test_without_libusb_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoLibrary:
-        @staticmethod
-        def find_spec(name: str, *_: object) -> None:
-            if name == "open3d":
-                raise OSError("libusb-1.0.so.0: cannot open shared object file: No such file or directory")
-
-    monkeypatch.delitem(sys.modules, "open3d", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [NoLibrary, *sys.meta_path])
-    with pytest.raises(MissingDependencyError, match=r"isthmus\[scan\].*libusb-1\.0"):
-        read(CLOUDS["pcd"][1], "pcd")
 
 
 @pytest.mark.parametrize(
