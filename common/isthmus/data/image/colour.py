@@ -1,0 +1,109 @@
+"""To sRGB: from the space that an ICC profile tells of, 8 or 16 bits a sample.
+
+Whether a profile is sRGB is measured, not read from its name: where it moves no probe by more than one level, the
+pixels stay as they are. One that cannot be used (damaged, or of other channels than the picture's) is passed over.
+
+LittleCMS is reached through Pillow, which hands it 8 bits a sample, or 16 of grey. Of the other pixels of 16 bits it
+gets the levels around, and between those it is interpolated, so that the dark parts of linear pictures do not fall onto
+a few levels.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+from PIL import ImageCms
+
+UInt8 = npt.NDArray[np.uint8]
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+SPACES = {"GRAY": ("L",), "RGB ": ("L", "RGB"), "CMYK": ("CMYK",)}
+MAX_LEVEL = 255
+SAME_LEVELS = 1
+SRGB = ImageCms.createProfile("sRGB")
+
+
+class ToSrgb:
+    """The way from one space to sRGB; without a profile, that of the channels alone."""
+
+    def __init__(self, mode: str, profile: bytes | None) -> None:
+        """Of pictures of Pillow's mode "L", "RGB" or "CMYK", and the profile that their file holds."""
+        self._table: UInt8 | None = None
+        self._transform: ImageCms.ImageCmsTransform | None = None
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else None
+            if source is None or mode not in SPACES.get(source.profile.xcolor_space, ()):
+                return
+            if source.profile.xcolor_space == "GRAY":
+                self._table = _grey_table(source)
+            else:
+                self._transform = _transform(source, "CMYK" if mode == "CMYK" else "RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            return
+
+    def image(self, image: PIL.Image.Image) -> PIL.Image.Image:
+        """A picture of the mode, in sRGB."""
+        if self._table is not None:
+            return PIL.Image.fromarray(self._table[::257][np.asarray(image)])
+        if self._transform is None:
+            return image if image.mode == "RGB" else image.convert("RGB")
+        taken = image if image.mode == self._transform.input_mode else image.convert(self._transform.input_mode)
+        turned = ImageCms.applyTransform(taken, self._transform)
+        return image.convert("RGB") if turned is None else turned
+
+    def samples(self, samples: Samples) -> UInt8:
+        """Samples [height, width, channels] of 8 or 16 bits as uint8 [height, width, 3]."""
+        if samples.dtype == np.uint8:
+            return self._levels(samples.astype(np.uint8, copy=False))
+        if self._table is not None:
+            return self._table[samples[..., 0]]
+        if self._transform is None:
+            return self._levels(((samples.astype(np.uint32) + 128) // 257).astype(np.uint8))
+        return self._between(samples)
+
+    def _between(self, samples: Samples) -> UInt8:
+        """The mean of the levels around, weighted as in a simplex: channels step up in the order of what is over."""
+        low, over = np.divmod(samples, 257)  # 65535 is level 255, with nothing over
+        order = np.argsort(over, axis=2)[..., ::-1]
+        ranks = np.argsort(order, axis=2)
+        shares = np.take_along_axis(over, order, axis=2).astype(np.float32) / np.float32(257)
+        found = (1 - shares[..., :1]) * self._levels(low.astype(np.uint8))
+        for step in range(samples.shape[2]):
+            weight = shares[..., step] - (shares[..., step + 1] if step + 1 < samples.shape[2] else 0)
+            higher = np.minimum(low + (ranks <= step), MAX_LEVEL).astype(np.uint8)
+            found += weight[..., None] * self._levels(higher)
+        return np.rint(found).astype(np.uint8)
+
+    def _levels(self, samples: UInt8) -> UInt8:
+        mode = MODES[samples.shape[2]]
+        image = PIL.Image.fromarray(np.ascontiguousarray(samples[..., 0] if mode == "L" else samples), mode=mode)
+        return np.asarray(self.image(image))
+
+
+def _grey_table(source: ImageCms.ImageCmsProfile) -> UInt8 | None:
+    """What each grey of 16 bits becomes, uint8 [65536, 3]; None where the profile changes nothing."""
+    ramp = PIL.Image.fromarray(np.arange(1 << 16, dtype=np.uint16).reshape(256, 256))
+    exact = ImageCms.buildTransform(source, SRGB, "I;16", "RGB", flags=ImageCms.Flags.NOOPTIMIZE)
+    turned = ImageCms.applyTransform(ramp, exact)
+    if turned is None:
+        return None
+    table = np.asarray(turned).reshape(-1, 3)
+    same = np.abs(table[::257].astype(int) - np.arange(256)[:, None]).max() <= SAME_LEVELS
+    return None if same else table
+
+
+def _transform(source: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Through the profile to sRGB; None where it moves no grey and no pure colour by more than a level."""
+    transform = ImageCms.buildTransform(source, SRGB, mode, "RGB")
+    if mode == "CMYK":
+        return transform
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    probes = np.stack([ramp * np.array([colour >> bit & 1 for bit in range(3)], np.uint8) for colour in range(1, 8)])
+    turned = ImageCms.applyTransform(PIL.Image.fromarray(probes), transform)
+    if turned is None:
+        return None
+    return None if np.abs(np.asarray(turned).astype(int) - probes).max() <= SAME_LEVELS else transform
