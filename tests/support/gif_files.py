@@ -31,7 +31,7 @@ def gif(
 def _codes(body: bytes) -> bytes:
     """Codes of 9 bits, the lowest bit first, cleared before they grow."""
     codes = [code for at in range(0, len(body), 200) for code in (256, *body[at : at + 200])] + [257]
-    number = sum(code << 9 * place for place, code in enumerate(codes))
+    number: int = sum(code << 9 * place for place, code in enumerate(codes))
     return number.to_bytes(-(-9 * len(codes) // 8), "little")
 
 

@@ -42,7 +42,8 @@ def samples_of(bits: int, count: int, seed: int = 0) -> Any:
 
 def levels(samples: Any, bits: int) -> UInt8:
     """Samples of some bits as levels of 8, rounded."""
-    return np.floor(samples * 255 / ((1 << bits) - 1) + 0.5).astype(np.uint8)
+    found: UInt8 = np.floor(samples.astype(np.int64) * 255 / ((1 << bits) - 1) + 0.5).astype(np.uint8)
+    return found
 
 
 def as_rgb(grey: Any) -> UInt8:
@@ -53,14 +54,21 @@ def as_rgb(grey: Any) -> UInt8:
 def over_white(levels_shown: Any, alpha: Any, bits: int) -> UInt8:
     """Levels [height, width, 3] under an alpha of some bits [height, width], over white."""
     share = alpha[..., None] / ((1 << bits) - 1)
-    return np.floor(levels_shown * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+    found: UInt8 = np.floor(levels_shown * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+    return found
 
 
 def from_linear(light: Any) -> UInt8:
     """Light of 0 to 1 as levels of sRGB, by the formula of IEC 61966-2-1."""
     light = np.clip(light, 0, 1)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.floor(255 * curved + 0.5).astype(np.uint8)
+    found: UInt8 = np.floor(255 * curved + 0.5).astype(np.uint8)
+    return found
+
+
+def given(pixels: Any) -> Callable[[], UInt8]:
+    """What must come out, where it is at hand."""
+    return lambda: np.asarray(pixels, np.uint8)
 
 
 def saved(image: PIL.Image.Image, format: str, **options: Any) -> bytes:  # noqa: A002

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 
 from support.gif_files import gif
-from support.image_cases import Case, UInt8, as_rgb, from_linear, over_white, samples_of, saved
+from support.image_cases import Case, UInt8, as_rgb, from_linear, given, over_white, samples_of, saved
 from support.png_cases import TO_SRGB
 from support.profiles import DISPLAY_P3, grey_profile, rgb_profile
 from support.tiff_files import Tiff
@@ -50,10 +50,8 @@ def netpbm() -> list[Case]:
         seen = np.floor(samples * 255 / most + 0.5).astype(np.uint8)
         seen = as_rgb(seen) if count == 1 else seen
         for note, head in (("", b"%b 21 7 %d\n"), (", comments", b"%b\n# made by hand\n21 # wide\n7\n# most\n%d\n")):
-            found.append(Case(f"{magic!r} {most}{note}", partial(bytes, head % (magic, most) + body), lambda s=seen: s))
-        found.append(
-            Case(f"{plain!r} {most}", partial(bytes, b"%b 21 7 %d\n" % (plain, most) + words), lambda s=seen: s, 1)
-        )
+            found.append(Case(f"{magic!r} {most}{note}", partial(bytes, head % (magic, most) + body), given(seen)))
+        found.append(Case(f"{plain!r} {most}", partial(bytes, b"%b 21 7 %d\n" % (plain, most) + words), given(seen), 1))
     bits = samples_of(1, 1)
     packed = np.packbits(bits[..., 0].astype(np.uint8), axis=1).tobytes()
     words = " ".join(str(value) for value in bits.ravel().tolist()).encode()
@@ -74,7 +72,7 @@ def netpbm() -> list[Case]:
 def gifs() -> list[Case]:
     table = np.random.default_rng(5).integers(0, 256, (256, 3))
     indices = samples_of(8, 1)[..., 0]
-    seen = table[indices].astype(np.uint8)
+    seen: UInt8 = table[indices].astype(np.uint8)
 
     def cleared() -> UInt8:
         found = seen.copy()
@@ -105,7 +103,7 @@ def gifs() -> list[Case]:
 def containers(kind: str, write: Callable[..., bytes]) -> list[Case]:
     """AVIF and HEIC, as their own encoders write them: nearly without loss."""
     found = [
-        Case(f"{kind}, orientation {k}", lambda turn=turn, k=k: write(smooth(turn), k), lambda: SMOOTH, 6)
+        Case(f"{kind}, orientation {k}", partial(write, smooth(turn), k), lambda: SMOOTH, 6)
         for k, turn in TURNS.items()
     ]
     alpha = np.full((64, 96), 255, np.uint8)
@@ -175,7 +173,7 @@ def spaces() -> list[Case]:
                 Case(
                     f"tiff: colours {colours}, {bits} bits, ICC of power {power}",
                     partial(kind.written, samples),
-                    lambda seen=seen: as_rgb(seen) if seen.shape[2] == 1 else seen,
+                    given(as_rgb(seen) if seen.shape[2] == 1 else seen),
                     1,
                 )
             )
@@ -202,6 +200,7 @@ def frames() -> list[Case]:
 def unusual() -> list[Case]:
     half = np.dstack((SMOOTH, np.full((64, 96), 128, np.uint8)))
     bits = SMOOTH[..., 0] > 90
+    two = np.repeat(bits[..., None], 3, 2) * 255
     few = smooth().quantize(16)
     fine = {"quality": 98, "subsampling": 0}
     clear = partial(saved, PIL.Image.fromarray(half), "WEBP", lossless=True)
@@ -211,7 +210,7 @@ def unusual() -> list[Case]:
         Case(
             "bmp of 1 bit",
             partial(saved, PIL.Image.fromarray(bits), "BMP"),
-            lambda: np.repeat(bits[..., None], 3, 2) * 255,
+            given(two),
         ),
         Case("bmp of a palette", partial(saved, few, "BMP"), lambda: np.asarray(few.convert("RGB"))),
         Case("jpeg, progressive", partial(saved, smooth(), "JPEG", progressive=True, **fine), lambda: SMOOTH, 4),

@@ -97,9 +97,7 @@ def neighbours() -> list[Case]:
     return [
         Case(
             f"png: neighbours of the transparent level, colours {colours}",
-            lambda colours=colours: png(
-                np.repeat(values, CHANNELS[colours], 2), colours, 16, ((b"tRNS", told[colours]),)
-            ),
+            partial(png, np.repeat(values, CHANNELS[colours], 2), colours, 16, ((b"tRNS", told[colours]),)),
             expected,
         )
         for colours in (GREY, RGB)
@@ -128,9 +126,7 @@ def palettes() -> list[Case]:
             found.append(
                 Case(
                     f"png: palette of {bits} bits{kind}{', interlaced' * turn}",
-                    lambda samples=samples, bits=bits, chunks=chunks, turn=turn: png(
-                        samples, PALETTE, bits, chunks, is_interlaced=turn
-                    ),
+                    partial(png, samples, PALETTE, bits, chunks, is_interlaced=turn),
                     expected,
                     1,
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -187,7 +188,7 @@ def bound_to_colours() -> list[Case]:
             found.append(
                 Case(
                     f"tiff: fax {name}, colours {photometric}",
-                    lambda name=name, p=photometric: saved(bits, "TIFF", compression=name, tiffinfo={262: p}),
+                    partial(saved, bits, "TIFF", compression=name, tiffinfo={262: photometric}),
                     lambda: as_rgb(np.asarray(bits) * 255),
                 )
             )

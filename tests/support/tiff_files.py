@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +85,7 @@ class Tiff:
 
     def _packed(self, piece: Values) -> bytes:
         if self.has_differences:
-            piece = np.diff(piece.astype(np.int64), axis=1, prepend=0) % (1 << self.bits)
+            piece = np.mod(np.diff(piece.astype(np.int64), axis=1, prepend=0), 1 << self.bits)
         rows = piece.reshape(len(piece), -1)
         if self.bits == 16:
             body = rows.astype(f"{self.order}u2").tobytes()
@@ -93,7 +94,7 @@ class Tiff:
         else:
             bits = (rows[..., None].astype(np.int64) >> np.arange(self.bits - 1, -1, -1)) & 1
             body = np.packbits(bits.reshape(len(rows), -1).astype(np.uint8), axis=1).tobytes()
-        body = {RAW: bytes, LZW: lzw, DEFLATE: zlib.compress, PACKBITS: packbits}[self.packing](body)
+        body = PACKERS[self.packing](body)
         if self.is_mirrored:
             body = np.packbits(np.unpackbits(np.frombuffer(body, np.uint8)), bitorder="little").tobytes()
         return body
@@ -144,3 +145,6 @@ def lzw(body: bytes) -> bytes:
     bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+
+
+PACKERS: dict[int, Callable[[bytes], bytes]] = {RAW: bytes, LZW: lzw, DEFLATE: zlib.compress, PACKBITS: packbits}

@@ -1,7 +1,8 @@
 """To sRGB: from the space that an ICC profile tells of, 8 or 16 bits a sample.
 
 Whether a profile is sRGB is measured, not read from its name: where it moves no probe by more than one level, the
-pixels stay as they are. One that cannot be used (damaged, or of other channels than the picture's) is passed over.
+pixels stay as they are. One that cannot be used (damaged, or of other channels than the picture's) is passed over, with
+a note.
 
 LittleCMS is reached through Pillow, which hands it 8 bits a sample, or 16 of grey. Of the other pixels of 16 bits it
 gets the levels around, and between those it is interpolated, so that the dark parts of linear pictures do not fall onto
@@ -24,26 +25,36 @@ MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 SPACES = {"GRAY": ("L",), "RGB ": ("L", "RGB"), "CMYK": ("CMYK",)}
 MAX_LEVEL = 255
 SAME_LEVELS = 1
+PASSED_OVER = "its colour profile cannot be used, and its colours were taken without one"
+ROUGH_INKS = "its inks (CMYK) come without a profile, so its colours are rough"
 SRGB = ImageCms.createProfile("sRGB")
 
 
 class ToSrgb:
-    """The way from one space to sRGB; without a profile, that of the channels alone."""
+    """The way from one space to sRGB; without a profile, that of the channels alone.
+
+    Attributes:
+        notes: what is to be said of the colours.
+    """
 
     def __init__(self, mode: str, profile: bytes | None) -> None:
         """Of pictures of Pillow's mode "L", "RGB" or "CMYK", and the profile that their file holds."""
         self._table: UInt8 | None = None
         self._transform: ImageCms.ImageCmsTransform | None = None
+        self.notes: tuple[str, ...] = ()
+        if not profile:
+            self.notes = (ROUGH_INKS,) if mode == "CMYK" else ()
+            return
         try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else None
-            if source is None or mode not in SPACES.get(source.profile.xcolor_space, ()):
-                return
-            if source.profile.xcolor_space == "GRAY":
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if mode not in SPACES.get(source.profile.xcolor_space, ()):
+                self.notes = (PASSED_OVER,)
+            elif source.profile.xcolor_space == "GRAY":
                 self._table = _grey_table(source)
             else:
                 self._transform = _transform(source, "CMYK" if mode == "CMYK" else "RGB")
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            return
+            self.notes = (PASSED_OVER,)
 
     def image(self, image: PIL.Image.Image) -> PIL.Image.Image:
         """A picture of the mode, in sRGB."""
@@ -76,7 +87,7 @@ class ToSrgb:
             weight = shares[..., step] - (shares[..., step + 1] if step + 1 < samples.shape[2] else 0)
             higher = np.minimum(low + (ranks <= step), MAX_LEVEL).astype(np.uint8)
             found += weight[..., None] * self._levels(higher)
-        return np.rint(found).astype(np.uint8)
+        return np.asarray(np.rint(found).astype(np.uint8))
 
     def _levels(self, samples: UInt8) -> UInt8:
         mode = MODES[samples.shape[2]]

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
 from PIL import ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -28,9 +29,9 @@ from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.data.image.colour import ToSrgb
 from isthmus.data.image.formats import FORMATS, SUFFIXES
-from isthmus.data.image.heif import coded_profile, make_ready
+from isthmus.data.image.heif import CONTAINERS, coded_profile, container_of, make_ready
 from isthmus.data.image.netpbm import is_netpbm, read_netpbm
-from isthmus.data.image.picture import Picture, flattened
+from isthmus.data.image.picture import Picture, Shown, flattened
 from isthmus.data.image.png import deep_png, png_head, png_profile, transparent_level
 from isthmus.data.image.tiff import is_tiff, read_tiff
 from isthmus.data.inputs import found_files, read_source
@@ -41,7 +42,8 @@ SIXTEEN_BIT_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112
-CONTAINERS = ("AVIF", "HEIF")
+MOVING = ("GIF", "WEBP", "PNG", "AVIF", "HEIF")
+FIRST_FRAME = "it has more frames, of which the first was taken"
 
 # Modes whose colours an ICC profile can speak of; others are brought to RGB first.
 PROFILED_MODES = ("L", "RGB", "CMYK")
@@ -66,7 +68,7 @@ def read_image(source: str | Path | BinaryIO | bytes, *, format: str | None = No
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes (checked here) and of odd metadata (the pixels are sound)
-            pixels = _decoded(data, wanted)
+            shown = _decoded(data, wanted)
     except MissingDependencyError as error:
         raise MissingDependencyError(f"{name}: {error}") from error
     except InputError as error:
@@ -78,7 +80,7 @@ def read_image(source: str | Path | BinaryIO | bytes, *, format: str | None = No
         raise InputError(f"{name}: expected at most {MAX_PIXELS} pixels: {error}") from error
     except Exception as error:  # Pillow lets through whatever its decoders raise at damaged files
         raise InputError(f"{name}: expected a whole image, cannot decode it: {error}") from error
-    return Image(np.asarray(pixels))
+    return Image(np.asarray(shown.image), shown.notes)
 
 
 def write_image(image: Image, path: str | Path) -> None:
@@ -105,8 +107,8 @@ def _check_size(width: int, height: int) -> None:
         raise InputError(f"expected at most {MAX_PIXELS} pixels, got {width} x {height}; make it smaller first")
 
 
-def _decoded(data: bytes, wanted: tuple[str, ...]) -> PIL.Image.Image:
-    """The file as mode RGB, upright, in sRGB, over white."""
+def _decoded(data: bytes, wanted: tuple[str, ...]) -> Shown:
+    """What is seen of a file."""
     picture: Picture | None = None
     if "TIFF" in wanted and is_tiff(data):
         picture = read_tiff(data, _check_size)
@@ -114,35 +116,47 @@ def _decoded(data: bytes, wanted: tuple[str, ...]) -> PIL.Image.Image:
         picture = read_netpbm(data, _check_size)
     if picture is not None:
         return flattened(picture)
-    container = make_ready(data)
+    container = container_of(data)
     formats = [known for known in wanted if (known == container if container else known not in CONTAINERS)]
     if not formats:
         raise PIL.UnidentifiedImageError
+    make_ready(container)
     with PIL.Image.open(io.BytesIO(data), formats=formats) as opened:
         _check_size(*opened.size)
-        if isinstance(opened, GifImageFile):
-            return _from_gif(opened)
-        opened.load()
         if isinstance(opened, PngImageFile):
-            return _from_png(opened, data)
-        profile = opened.info.get("icc_profile")
-        if container and not profile:
-            profile = coded_profile(data)
-        return _to_srgb(opened, profile)
+            shown = _from_png(opened, data)
+        elif isinstance(opened, GifImageFile):
+            shown = _from_gif(opened)
+        else:
+            profile = opened.info.get("icc_profile")
+            shown = _to_srgb(opened, coded_profile(data) if container and not profile else profile)
+        return Shown(shown.image, (*shown.notes, *((FIRST_FRAME,) if _has_more_frames(opened) else ())))
 
 
-def _from_gif(opened: GifImageFile) -> PIL.Image.Image:
+def _has_more_frames(opened: PIL.ImageFile.ImageFile) -> bool:
+    """Whether a file, read already, moves; a camera's JPEG with a preview behind it does not."""
+    if opened.format not in MOVING:
+        return False
+    try:
+        return bool(getattr(opened, "is_animated", False))
+    except Exception:  # what is behind the first frame is damaged, which is no matter here
+        return True
+
+
+def _from_gif(opened: GifImageFile) -> Shown:
     """The first frame; what it leaves of the screen is clear, as in browsers, and not of the background's colour."""
-    frame = tuple(opened.tile[0].extents or (0, 0, *opened.size)) if opened.tile else (0, 0, *opened.size)
-    image = _to_srgb(opened, None)
-    if frame == (0, 0, *image.size):
-        return image
-    screen = PIL.Image.new("RGB", image.size, WHITE)
-    screen.paste(image.crop(frame), frame)
-    return screen
+    whole = (0, 0, *opened.size)
+    frame = (opened.tile[0].extents or whole) if opened.tile else whole
+    shown = _to_srgb(opened, None)
+    if frame == whole:
+        return shown
+    screen = PIL.Image.new("RGB", shown.image.size, WHITE)
+    screen.paste(shown.image.crop(frame), frame)
+    return Shown(screen, shown.notes)
 
 
-def _from_png(opened: PngImageFile, data: bytes) -> PIL.Image.Image:
+def _from_png(opened: PngImageFile, data: bytes) -> Shown:
+    opened.load()
     head = png_head(data)
     if head.bits == 16:
         return flattened(deep_png(opened, data, head, opened.getexif().get(ORIENTATION, 1)))
@@ -152,12 +166,12 @@ def _from_png(opened: PngImageFile, data: bytes) -> PIL.Image.Image:
     return _to_srgb(opened, png_profile(head, opened.info))
 
 
-def _to_srgb(opened: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
-    """The opened file of 8 bits a sample as mode RGB, upright, in sRGB."""
+def _to_srgb(opened: PIL.Image.Image, profile: bytes | None) -> Shown:
+    """The opened file of 8 bits a sample as it is seen."""
     ImageOps.exif_transpose(opened, in_place=True)  # a copy of a large image is worth avoiding
     image: PIL.Image.Image = opened
     if image.mode in SIXTEEN_BIT_GREY:
-        return _from_sixteen_bit(image).convert("RGB")
+        return Shown(_from_sixteen_bit(image).convert("RGB"))
     if image.mode == "F":
         raise InputError("expected integer pixels, got floats, whose white is not said; save it with 8 or 16 bits")
     alpha: PIL.Image.Image | None = None
@@ -168,12 +182,13 @@ def _to_srgb(opened: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
         image = image.getchannel("R") if is_grey else image.convert("RGB")
     elif image.mode not in PROFILED_MODES:
         image = image.convert("L" if image.mode == "1" else "RGB")
-    image = ToSrgb(image.mode, profile).image(image)
+    to_srgb = ToSrgb(image.mode, profile)
+    image = to_srgb.image(image)
     if alpha is not None:
         backdrop = PIL.Image.new("RGB", image.size, WHITE)
         backdrop.paste(image, mask=alpha)
-        return backdrop
-    return image
+        image = backdrop
+    return Shown(image, to_srgb.notes)
 
 
 def _from_sixteen_bit(image: PIL.Image.Image) -> PIL.Image.Image:

@@ -14,31 +14,33 @@ from PIL import features
 from isthmus.common.errors import MissingDependencyError
 from isthmus.data.image.named_space import space_of_codes
 
+AVIF, HEIF = CONTAINERS = ("AVIF", "HEIF")
 MAX_BRANDS_BYTES = 256
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 AVIF_BRANDS = {b"avif", b"avis"}
 NCLX = b"colrnclx"
 
 
-def make_ready(data: bytes) -> str:
-    """Pillow's name for the format of a HEIC or AVIF file, once it can open it; "" for any other file.
+def container_of(data: bytes) -> str:
+    """Pillow's name for the format of a HEIC or AVIF file; "" for any other file."""
+    brands = _brands(data)
+    return AVIF if brands & AVIF_BRANDS else HEIF if brands & HEIC_BRANDS else ""
+
+
+def make_ready(container: str) -> None:
+    """See to it that Pillow opens the format.
 
     Raises:
         MissingDependencyError: what reads it is not installed.
     """
-    brands = _brands(data)
-    if brands & AVIF_BRANDS:
-        if not features.check("avif"):
-            raise MissingDependencyError("AVIF needs a Pillow that reads it, from 11.3: pip install --upgrade pillow")
-        return "AVIF"
-    if brands & HEIC_BRANDS:
+    if container == AVIF and not features.check("avif"):
+        raise MissingDependencyError("AVIF needs a Pillow that reads it, from 11.3: pip install --upgrade pillow")
+    if container == HEIF:
         if find_spec("pillow_heif") is None:
             raise MissingDependencyError(
                 "HEIC needs pillow-heif: pip install 'isthmus[heif]'; or save it as JPEG or PNG"
             )
         import_module("pillow_heif").register_heif_opener(thumbnails=False)
-        return "HEIF"
-    return ""
 
 
 def coded_profile(data: bytes) -> bytes | None:

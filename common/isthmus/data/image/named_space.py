@@ -71,7 +71,7 @@ def space_of_gamma(gamma: float | None, chromaticity: tuple[float, ...] | None) 
         exponent = 1 / gamma if low <= gamma <= high else 0.0
     primaries = SRGB
     if chromaticity is not None and len(chromaticity) == 8 and not np.allclose(chromaticity, SRGB, atol=0.002):
-        primaries = (*chromaticity,)  # type: ignore[assignment]  # eight, as was just seen
+        primaries = (*chromaticity,)
     return NamedSpace(exponent, primaries)
 
 

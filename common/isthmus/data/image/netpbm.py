@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.data.image.colour import Samples
 from isthmus.data.image.picture import Picture
 
 # A comment may stand between any two words; one white byte ends the head.
@@ -50,4 +51,5 @@ def read_netpbm(data: bytes, check_size: Callable[[int, int], None]) -> Picture:
     stored = np.frombuffer(data, kind, count, head.end()).reshape(height, width, -1)
     whole = 255 if most < 256 else 65535
     table = (np.minimum(np.arange(int(np.iinfo(kind).max) + 1), most) * whole * 2 + most) // (2 * most)
-    return Picture(stored if most == 255 else table.astype(np.uint8 if most < 256 else np.uint16)[stored])
+    samples: Samples = table.astype(np.uint8)[stored] if most < 256 else table.astype(np.uint16)[stored]
+    return Picture(samples)

@@ -34,6 +34,7 @@ class Picture:
         profile: an ICC profile, or None for sRGB.
         orientation: 1 to 8, as EXIF counts; others mean 1.
         is_premultiplied: whether samples are multiplied by alpha already.
+        notes: what is to be said of how it was read.
     """
 
     samples: Samples
@@ -41,10 +42,19 @@ class Picture:
     profile: bytes | None = None
     orientation: int = 1
     is_premultiplied: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def flattened(picture: Picture) -> PIL.Image.Image:
-    """The picture over white, upright, as Pillow's RGB. Works on some rows at a time."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What is seen: mode RGB of Pillow, upright, in sRGB, over white; and what is to be said of it."""
+
+    image: PIL.Image.Image
+    notes: tuple[str, ...] = ()
+
+
+def flattened(picture: Picture) -> Shown:
+    """The picture as it is seen. Works on some rows at a time."""
     height, width, channels = picture.samples.shape
     to_srgb = ToSrgb(MODES[channels], picture.profile)
     found = np.empty((height, width, 3), np.uint8)
@@ -61,14 +71,15 @@ def flattened(picture: Picture) -> PIL.Image.Image:
         found[rows] = _over_white(to_srgb.samples(samples), alpha)
     image = PIL.Image.fromarray(found)
     turn = TURNS.get(picture.orientation)
-    return image if turn is None else image.transpose(turn)
+    return Shown(image if turn is None else image.transpose(turn), (*picture.notes, *to_srgb.notes))
 
 
 def _divided(samples: Samples, alpha: Samples) -> Samples:
     """Samples by what they were multiplied with."""
     most = int(np.iinfo(samples.dtype).max)
     parts = np.maximum(alpha, 1).astype(np.uint64)[..., None]
-    return np.minimum((samples * np.uint64(most) + parts // 2) // parts, most).astype(samples.dtype)
+    found: Samples = np.minimum((samples * np.uint64(most) + parts // 2) // parts, most).astype(samples.dtype)
+    return found
 
 
 def _over_white(levels: UInt8, alpha: Samples) -> UInt8:

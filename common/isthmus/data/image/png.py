@@ -50,9 +50,7 @@ class Head:
 def png_head(data: bytes) -> Head:
     """Of a file that Pillow has opened as PNG, so it has one."""
     chunks: dict[bytes, bytes] = {}
-    for name, body in _chunks(data):
-        if name in {b"IDAT", b"IEND"}:
-            break
+    for name, body in _chunks_before_pixels(data):
         chunks.setdefault(name, body)
     bits, colours = data[24:26]
     return Head(bits, colours, chunks)
@@ -99,7 +97,8 @@ def deep_png(opened: PngImageFile, data: bytes, head: Head, orientation: int) ->
         # Pillow's two ways to read 16 bits take one byte each.
         low = _first_frame(data)
         low.tile = [tile._replace(args="RGB;16L" if head.colours == RGB else "RGBA;16L") for tile in low.tile]
-        both = np.asarray(opened).astype(np.uint16) << 8
+        both: UInt16 = np.asarray(opened).astype(np.uint16)
+        both <<= 8
         both |= np.asarray(low)
         samples, alpha = both[..., :3], both[..., 3] if head.colours == RGBA else None
     told = opened.info.get("transparency")
@@ -118,9 +117,9 @@ def _as_bytes(data: bytes) -> bytes:
     return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[HEAD_END:]
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks_before_pixels(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(SIGNATURE)
-    while at + 8 <= len(data):
+    while at + 8 <= len(data) and (name := data[at + 4 : at + 8]) not in {b"IDAT", b"IEND"}:
         size = int.from_bytes(data[at : at + 4], "big")
-        yield data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        yield name, data[at + 8 : at + 8 + size]
         at += size + 12

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ NOT_COUNTS = {2: "signed samples", 3: "floats", 5: "complex numbers", 6: "comple
 PREMULTIPLIED, ALPHA = 1, (1, 2, 999)
 MAX_BITS = 16
 MAX_SAMPLE_COUNT = 8
+FIRST_PAGE = "it has more pages, of which the first was taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def read_tiff(data: bytes, check_size: Callable[[int, int], None]) -> Picture | 
         profile=tags.bytes(34675),
         orientation=tags.number(274, 1),
         is_premultiplied=said.is_premultiplied,
+        notes=(FIRST_PAGE,) if tags.has_next_page() else (),
     )
 
 
@@ -181,7 +184,8 @@ def _samples(data: bytes, tags: Tags, said: Described) -> Samples:
             values = _values(band, said, piece_width * together)
             values = values.reshape(len(band), across, piece_width, together)
             if said.predictor == 2:
-                values = np.cumsum(values, axis=2, dtype=values.dtype)
+                summed: Any = np.cumsum(values, axis=2, dtype=values.dtype)
+                values = summed
             wide = values.reshape(len(band), across * piece_width, together)[:, : said.width]
             found[row : row + len(band), :, plane : plane + together] = wide
             row += len(band)
@@ -220,6 +224,7 @@ def _whole_range(samples: Samples, bits: int) -> Samples:
     """Samples of some bits over the range of their type."""
     if bits in {8, 16}:
         return samples
-    most, kind = (1 << bits) - 1, np.uint8 if bits < 8 else np.uint16
-    table = (np.arange(most + 1, dtype=np.uint64) * int(np.iinfo(kind).max) * 2 + most) // (2 * most)
-    return table.astype(kind)[samples]
+    most = (1 << bits) - 1
+    whole = 255 if bits < 8 else 65535
+    table = (np.arange(most + 1, dtype=np.int64) * whole * 2 + most) // (2 * most)
+    return table.astype(np.uint8)[samples] if bits < 8 else table.astype(np.uint16)[samples]

@@ -84,7 +84,7 @@ class RowReader:
         ):
             raise InputError("expected all strips or tiles inside the file; it is cut")
         width = layout.pieces_across * layout.piece_bytes
-        entries = {
+        entries: dict[int, tuple[int, ...]] = {
             256: (width,),
             257: (rows,),
             258: (8,),

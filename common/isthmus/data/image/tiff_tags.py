@@ -9,27 +9,41 @@ from isthmus.common.errors import InputError
 # What a file begins with, the last two bytes of some wrongly turned, as Pillow and others take them too.
 PREFIXES = (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"II+\0", b"MM\0+")
 BIG = 43
+REDUCED_OR_MASK = 1 | 4
 NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 
 
 class Tags:
     """The first directory of a file; nothing is held but where its entries lie."""
 
-    def __init__(self, data: bytes) -> None:
-        """Find the directory. InputError if it does not lie in the file."""
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        """Find the directory, the first or that at a place. InputError if it does not lie in the file."""
         self._data = data
         self._order = "<" if data[:2] == b"II" else ">"
         self._is_big = BIG in data[2:4]
         place, room = (8, 8) if self._is_big else (4, 4)
-        at = self._unpack("Q" if self._is_big else "I", place)
+        at = at or self._unpack("Q" if self._is_big else "I", place)
         count = self._unpack("Q" if self._is_big else "H", at)
         size, start = (20, at + 8) if self._is_big else (12, at + 2)
         if start + count * size > len(data):
             raise InputError(f"expected a directory of {count} tags inside the file, got its end; it is cut")
         self._room = room
+        self._end = start + count * size
         self._entries: dict[int, int] = {}
         for entry in range(start, start + count * size, size):
             self._entries.setdefault(self._unpack("H", entry), entry)
+
+    def has_next_page(self) -> bool:
+        """Whether another directory follows that is a page, no thumbnail or mask of this one."""
+        if self._end + self._room > len(self._data):
+            return False
+        at = self._unpack("Q" if self._is_big else "I", self._end)
+        if not at:
+            return False
+        try:
+            return not Tags(self._data, at).number(254, 0) & REDUCED_OR_MASK
+        except InputError:
+            return False
 
     @property
     def is_big_endian(self) -> bool:

@@ -167,6 +167,8 @@ class _Flow:
         except IsthmusError as error:
             sender.place(self.failed(name, error))
             return
+        for note in image.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
         pixel_count = image.width * image.height
         while sender.unanswered_count and (
             sender.unanswered_count >= MAX_WAITING_COUNT or sender.weight + pixel_count > MAX_PIXELS
@@ -263,6 +265,7 @@ class _ImageTold:
         )
         fields = {"file": self.name, "codec": self.codec} | told.fields
         fields |= {
+            "notes": list(image.notes),
             "adaptation": str(coded.detail.symbols.adaptation),
             "estimated_bits": round(float(coded.estimated_bits.sum()), 3),
             "side_bits": coded.detail.side_bits,
