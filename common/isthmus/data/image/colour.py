@@ -56,6 +56,10 @@ class ToSrgb:
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             self.notes = (PASSED_OVER,)
 
+    def is_there(self, samples: Samples) -> bool:
+        """Whether samples are levels of sRGB already."""
+        return samples.shape[2] == 3 and samples.dtype == np.uint8 and self._transform is None
+
     def image(self, image: PIL.Image.Image) -> PIL.Image.Image:
         """A picture of the mode, in sRGB."""
         if self._table is not None:

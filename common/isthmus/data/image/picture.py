@@ -57,6 +57,8 @@ def flattened(picture: Picture) -> Shown:
     """The picture as it is seen. Works on some rows at a time."""
     height, width, channels = picture.samples.shape
     to_srgb = ToSrgb(MODES[channels], picture.profile)
+    if picture.alpha is None and to_srgb.is_there(picture.samples):
+        return _upright(picture.samples, picture, to_srgb)
     found = np.empty((height, width, 3), np.uint8)
     step = max(1, BLOCK_PIXELS // width)
     for start in range(0, height, step):
@@ -69,7 +71,11 @@ def flattened(picture: Picture) -> Shown:
         if picture.is_premultiplied:
             samples = _divided(samples, alpha)
         found[rows] = _over_white(to_srgb.samples(samples), alpha)
-    image = PIL.Image.fromarray(found)
+    return _upright(found, picture, to_srgb)
+
+
+def _upright(levels: Samples, picture: Picture, to_srgb: ToSrgb) -> Shown:
+    image = PIL.Image.fromarray(levels)
     turn = TURNS.get(picture.orientation)
     return Shown(image if turn is None else image.transpose(turn), (*picture.notes, *to_srgb.notes))
 
