@@ -156,6 +156,8 @@ def others() -> list[Case]:
         )
         for bits, packing in product((1, 4, 8), (RAW, LZW, DEFLATE))
     ]
+    many_bits = Tiff(2, 8, more=((258, (8, 8, 8, 1)),))
+    found.append(case(many_bits, 3, lambda s: levels(s, 8), "a number of bits too many"))
     turns = {2: np.s_[:, ::-1], 3: np.s_[::-1, ::-1], 4: np.s_[::-1]}
     found += [
         case(replace(plain, more=((274, (k,)),)), 1, lambda s, turn=turn: as_rgb(s)[turn], f"orientation {k}")
@@ -207,12 +209,16 @@ def refused() -> list[Case]:
         case(
             Tiff(2, 8, more=((258, (5, 6, 5)),)), 3, "1 to 16 bits a sample, of all alike, got 5, 6, 5", "5, 6, 5 bits"
         ),
+        case(Tiff(2, 8, more=((259, (34712,)),)), 3, "packed as LZW.*got packing 34712", "JPEG 2000 inside"),
+        case(Tiff(2, 12, more=((259, (7,)),)), 3, "expected 8 bits a sample in a TIFF of packing 7", "JPEG of 12 bits"),
+        case(Tiff(6, 16), 3, "expected 8 bits a sample", "YCbCr of 16 bits"),
         case(Tiff(8, 8), 3, r"CIE L\*a\*b\*", "Lab"),
         case(Tiff(9, 8), 3, r"CIE L\*a\*b\*", "ICC Lab"),
         case(Tiff(32803, 16), 1, "colours 32803", "a sensor's mosaic"),
         case(Tiff(1, 8), 4, "save the wanted bands", "four bands of grey"),
         case(Tiff(1, 8, in_planes=True, extra=(0, 0)), 3, "save the wanted bands", "three bands of grey in planes"),
         case(Tiff(2, 8), 2, "save the wanted bands", "RGB of two samples"),
+        case(Tiff(2, 8, more=((339, (1, 1, 2)),)), 3, "got signed samples", "one signed sample of three"),
         case(Tiff(2, 8, more=((50706, (1, 4)),)), 3, "a camera's raw file", "DNG"),
         case(Tiff(3, 8), 1, "expected a palette of 768 numbers", "a palette that is not there"),
         case(Tiff(1, 12, packing=LZW, has_differences=True), 1, "without a predictor", "differences of 12 bits"),

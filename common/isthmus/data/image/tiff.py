@@ -29,6 +29,8 @@ NOT_COUNTS = {2: "signed samples", 3: "floats", 5: "complex numbers", 6: "comple
 PREMULTIPLIED, ALPHA = 1, (1, 2, 999)
 MAX_BITS = 16
 MAX_SAMPLE_COUNT = 8
+FAX, JPEG = (2, 3, 4), (6, 7)
+USUAL_PACKINGS = "LZW, deflate, PackBits, LZMA, Zstandard, JPEG or fax, or not"
 FIRST_PAGE = "it has more pages, of which the first was taken"
 
 
@@ -79,6 +81,7 @@ def read_tiff(data: bytes, check_size: Callable[[int, int], None]) -> Picture | 
     said = _described(tags)
     check_size(said.width, said.height)
     if said.packing not in BYTE_PACKINGS or said.colours == YCBCR:
+        _check_pillow_reads(said)
         return None
     samples = _samples(data, tags, said)
     return Picture(
@@ -127,7 +130,7 @@ def _check_meaning(tags: Tags, said: Described) -> None:
                 f"expected samples that count from 0, got {NOT_COUNTS[kind]}, whose white is not said; "
                 "save it with 8 or 16 bits"
             )
-    bits = tags.numbers(258, 1)
+    bits = tags.numbers(258, 1)[: said.sample_count]  # some programs write one too many
     if len(set(bits)) > 1 or not 1 <= said.bits <= MAX_BITS:
         raise InputError(
             f"expected 1 to {MAX_BITS} bits a sample, of all alike, got {', '.join(map(str, bits[:8]))}; "
@@ -148,6 +151,16 @@ def _check_meaning(tags: Tags, said: Described) -> None:
         )
     if said.colours == CMYK and tags.number(332, 1) != 1:
         raise InputError("expected the inks cyan, magenta, yellow and black, got a TIFF of others; save it as RGB")
+
+
+def _check_pillow_reads(said: Described) -> None:
+    bits = 1 if said.packing in FAX else 8
+    if said.packing not in (*BYTE_PACKINGS, *FAX, *JPEG):
+        raise InputError(
+            f"expected a TIFF packed as {USUAL_PACKINGS}, got packing {said.packing}; save it with one of these"
+        )
+    if said.bits != bits:
+        raise InputError(f"expected {bits} bits a sample in a TIFF of packing {said.packing}, got {said.bits}")
 
 
 def _samples(data: bytes, tags: Tags, said: Described) -> Samples:
