@@ -12,6 +12,7 @@ a few levels.
 from __future__ import annotations
 
 import io
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ import PIL.Image
 from PIL import ImageCms
 
 UInt8 = npt.NDArray[np.uint8]
+UInt16 = npt.NDArray[np.uint16]
 Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -78,20 +80,29 @@ class ToSrgb:
             return self._table[samples[..., 0]]
         if self._transform is None:
             return self._levels(((samples.astype(np.uint32) + 128) // 257).astype(np.uint8))
-        return self._between(samples)
+        return self._between(samples.astype(np.uint16, copy=False))
 
-    def _between(self, samples: Samples) -> UInt8:
+    def _between(self, samples: UInt16) -> UInt8:
         """The mean of the levels around, weighted as in a simplex: channels step up in the order of what is over."""
-        low, over = np.divmod(samples, 257)  # 65535 is level 255, with nothing over
-        order = np.argsort(over, axis=2)[..., ::-1]
-        ranks = np.argsort(order, axis=2)
-        shares = np.take_along_axis(over, order, axis=2).astype(np.float32) / np.float32(257)
-        found = (1 - shares[..., :1]) * self._levels(low.astype(np.uint8))
-        for step in range(samples.shape[2]):
-            weight = shares[..., step] - (shares[..., step + 1] if step + 1 < samples.shape[2] else 0)
-            higher = np.minimum(low + (ranks <= step), MAX_LEVEL).astype(np.uint8)
-            found += weight[..., None] * self._levels(higher)
-        return np.asarray(np.rint(found).astype(np.uint8))
+        planes: list[UInt16] = [np.ascontiguousarray(samples[..., place]) for place in range(samples.shape[2])]
+        low: list[UInt16] = [plane // 257 for plane in planes]  # 65535 is level 255, with nothing over
+        over = [plane - below * np.uint16(257) for plane, below in zip(planes, low, strict=True)]
+        places = range(len(planes))
+        ranks = [
+            sum(((over[b] >= over[a]) if b < a else (over[b] > over[a])).view(np.uint8) for b in places if b != a)
+            for a in places
+        ]
+        order = list(over)
+        for a, b in combinations(places, 2):
+            order[a], order[b] = np.maximum(order[a], order[b]), np.minimum(order[a], order[b])
+        # The weights of a pixel are 257 together, so sums of levels stay within 16 bits.
+        weights = [first - second for first, second in pairwise([np.uint16(257), *order, np.uint16(0)])]
+        found = np.zeros((3, *planes[0].shape), np.uint16)
+        for step, weight in enumerate(weights):
+            stepped = [np.minimum(below + (rank < step), MAX_LEVEL) for below, rank in zip(low, ranks, strict=True)]
+            found += weight * np.moveaxis(self._levels(np.stack(stepped, axis=2).astype(np.uint8)), 2, 0)
+        whole = found // 257
+        return np.moveaxis(whole + (found - whole * np.uint16(257) > 128), 0, 2).astype(np.uint8)
 
     def _levels(self, samples: UInt8) -> UInt8:
         mode = MODES[samples.shape[2]]
