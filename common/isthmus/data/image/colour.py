@@ -96,7 +96,8 @@ class ToSrgb:
         for a, b in combinations(places, 2):
             order[a], order[b] = np.maximum(order[a], order[b]), np.minimum(order[a], order[b])
         # The weights of a pixel are 257 together, so sums of levels stay within 16 bits.
-        weights = [first - second for first, second in pairwise([np.uint16(257), *order, np.uint16(0)])]
+        bounds: list[UInt16] = [np.full_like(order[0], 257), *order, np.zeros_like(order[0])]
+        weights = [first - second for first, second in pairwise(bounds)]
         found = np.zeros((3, *planes[0].shape), np.uint16)
         for step, weight in enumerate(weights):
             stepped = [np.minimum(below + (rank < step), MAX_LEVEL) for below, rank in zip(low, ranks, strict=True)]
