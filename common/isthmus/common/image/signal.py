@@ -16,6 +16,8 @@ IMAGE = Signal(
         ".png": "png",
         ".jpg": "jpeg",
         ".jpeg": "jpeg",
+        ".jfif": "jpeg",
+        ".apng": "png",
         ".webp": "webp",
         ".tif": "tiff",
         ".tiff": "tiff",
