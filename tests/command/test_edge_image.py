@@ -350,6 +350,14 @@ def test_pictures_of_other_formats_are_known_by_their_names(zoo: Path, address: 
     assert f"note: {tmp_path / 'f.gif'}: {FIRST_FRAME}" in result.stderr
 
 
+def test_what_is_left_out_is_said_where_images_are_only_coded(zoo: Path, tmp_path: Path) -> None:
+    still, turned = (PIL.Image.fromarray(photo(40, 50, seed=seed).pixels) for seed in (1, 2))
+    still.save(tmp_path / "f.gif", save_all=True, append_images=[turned])
+    result = isthmus("encode", tmp_path / "f.gif", "-o", tmp_path / "f.isth", "--zoo", zoo)
+    assert result.exit_code == 0, result.output
+    assert f"note: {tmp_path / 'f.gif'}: {FIRST_FRAME}" in result.stderr
+
+
 def test_heic_says_what_it_needs(zoo: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0mif1" + bytes(100))

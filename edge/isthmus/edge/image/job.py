@@ -112,8 +112,11 @@ class _Coding:
         self._adaptation = Adaptation(options.adaptation)
 
     def read(self, name: str) -> Image:
-        """The image of a file; "-" is standard input."""
-        return read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
+        """The image of a file; "-" is standard input. What was left out of it is said."""
+        image = read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
+        for note in image.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
+        return image
 
     def encode(self, image: Image) -> tuple[int, Coded[CodedImage]]:
         """(quality, packet) of an image."""
@@ -167,8 +170,6 @@ class _Flow:
         except IsthmusError as error:
             sender.place(self.failed(name, error))
             return
-        for note in image.notes:
-            print(f"note: {name}: {note}", file=sys.stderr)
         pixel_count = image.width * image.height
         while sender.unanswered_count and (
             sender.unanswered_count >= MAX_WAITING_COUNT or sender.weight + pixel_count > MAX_PIXELS
