@@ -212,6 +212,7 @@ def refused() -> list[Case]:
         case(Tiff(2, 8, more=((259, (34712,)),)), 3, "packed as LZW.*got packing 34712", "JPEG 2000 inside"),
         case(Tiff(2, 12, more=((259, (7,)),)), 3, "expected 8 bits a sample in a TIFF of packing 7", "JPEG of 12 bits"),
         case(Tiff(6, 16), 3, "expected 8 bits a sample", "YCbCr of 16 bits"),
+        case(Tiff(1, 8, more=((317, (3,)),)), 1, "got predictor 3", "differences of floats"),
         case(Tiff(8, 8), 3, r"CIE L\*a\*b\*", "Lab"),
         case(Tiff(9, 8), 3, r"CIE L\*a\*b\*", "ICC Lab"),
         case(Tiff(32803, 16), 1, "colours 32803", "a sensor's mosaic"),

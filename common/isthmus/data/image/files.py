@@ -33,7 +33,7 @@ from isthmus.data.image.heif import CONTAINERS, coded_profile, container_of, mak
 from isthmus.data.image.netpbm import is_netpbm, read_netpbm
 from isthmus.data.image.picture import Picture, Shown, flattened
 from isthmus.data.image.png import deep_png, png_head, png_profile, transparent_level
-from isthmus.data.image.tiff import is_tiff, read_tiff
+from isthmus.data.image.tiff import is_tiff, page_notes, read_tiff
 from isthmus.data.inputs import found_files, read_source
 
 MAX_FILE_BYTES = 512 * 2**20
@@ -130,7 +130,8 @@ def _decoded(data: bytes, wanted: tuple[str, ...]) -> Shown:
         else:
             profile = opened.info.get("icc_profile")
             shown = _to_srgb(opened, coded_profile(data) if container and not profile else profile)
-        return Shown(shown.image, (*shown.notes, *((FIRST_FRAME,) if _has_more_frames(opened) else ())))
+        more = page_notes(data) if opened.format == "TIFF" else (FIRST_FRAME,) if _has_more_frames(opened) else ()
+        return Shown(shown.image, (*shown.notes, *more))
 
 
 def _has_more_frames(opened: PIL.ImageFile.ImageFile) -> bool:

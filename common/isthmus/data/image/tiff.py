@@ -67,6 +67,11 @@ def is_tiff(data: bytes) -> bool:
     return data.startswith(PREFIXES)
 
 
+def page_notes(data: bytes) -> tuple[str, ...]:
+    """What is to be said of a file's further pages."""
+    return (FIRST_PAGE,) if Tags(data).has_next_page() else ()
+
+
 def read_tiff(data: bytes, check_size: Callable[[int, int], None]) -> Picture | None:
     """The first picture of a TIFF file; None where its packing is one that Pillow should read.
 
@@ -90,7 +95,7 @@ def read_tiff(data: bytes, check_size: Callable[[int, int], None]) -> Picture | 
         profile=tags.bytes(34675),
         orientation=tags.number(274, 1),
         is_premultiplied=said.is_premultiplied,
-        notes=(FIRST_PAGE,) if tags.has_next_page() else (),
+        notes=page_notes(data),
     )
 
 
@@ -165,6 +170,8 @@ def _check_pillow_reads(said: Described) -> None:
 
 def _samples(data: bytes, tags: Tags, said: Described) -> Samples:
     """Samples as they are stored, uint8 or (more than 8 bits) uint16 [height, width, samples]."""
+    if said.predictor not in {1, 2}:
+        raise InputError(f"expected samples, or differences of them (predictor 2), got predictor {said.predictor}")
     plane_count = said.sample_count if said.planes == 2 else 1
     together = said.sample_count // plane_count
     is_tiled = 324 in tags
@@ -211,7 +218,7 @@ def _values(band: npt.NDArray[np.uint8], said: Described, count: int) -> Samples
         return band
     if said.bits == 16:
         return np.ascontiguousarray(band).view(">u2" if said.is_big_endian else "<u2").astype(np.uint16)
-    if said.predictor == 2:
+    if said.predictor != 1:
         raise InputError(f"expected differences of 8 or 16 bits, got {said.bits} bits; save it without a predictor")
     bits = np.unpackbits(band, axis=2, count=count * said.bits).reshape(*band.shape[:2], count, said.bits)
     found = np.zeros(bits.shape[:3], np.uint8 if said.bits <= 8 else np.uint16)

@@ -21,6 +21,7 @@ from isthmus.data.image.colour import PASSED_OVER, ROUGH_INKS
 from isthmus.data.image.fast_png import fast_png
 from isthmus.data.image.files import FIRST_FRAME, image_paths, read_image, write_image
 from isthmus.data.image.formats import is_image_name
+from isthmus.data.image.tiff import FIRST_PAGE
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -282,6 +283,10 @@ def test_what_is_left_out_is_said() -> None:
     for format_name in ("GIF", "WEBP", "PNG", "AVIF"):
         assert read_image(saved(still, format_name)).notes == ()
         assert read_image(saved(still, format_name, save_all=True, append_images=moving)).notes == (FIRST_FRAME,)
+    for packing in ("jpeg", "tiff_lzw"):
+        assert read_image(saved(still, "TIFF", compression=packing)).notes == ()
+        pages = saved(still, "TIFF", compression=packing, save_all=True, append_images=moving)
+        assert read_image(pages).notes == (FIRST_PAGE,)
     assert read_image(saved(still, "MPO", save_all=True, append_images=moving)).notes == ()
     for format_name in ("PNG", "TIFF", "JPEG"):
         assert read_image(saved(still, format_name, icc_profile=b"none" * 40)).notes == (PASSED_OVER,)
