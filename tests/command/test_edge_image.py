@@ -20,7 +20,7 @@ from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.quality import psnr_rgb_db
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.data.image.files import read_image, write_image
+from isthmus.data.image.files import FIRST_FRAME, read_image, write_image
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.signal_choice import choose_codec
 
@@ -332,3 +332,36 @@ def test_as_programs(photos: Path, zoo: Path, tmp_path: Path) -> None:
         assert server.stdout is not None
         server.stdout.close()
     assert server.returncode == 0
+
+
+def test_pictures_of_other_formats_are_known_by_their_names(zoo: Path, address: str, tmp_path: Path) -> None:
+    """No codec is named, and none is taken for a cloud of points; what was left out of one is said."""
+    still, turned = (PIL.Image.fromarray(photo(40, 50, seed=seed).pixels) for seed in (1, 2))
+    for name in ("a.gif", "b.ppm", "c.avif", "d.tif"):
+        still.save(tmp_path / name)
+    still.convert("L").save(tmp_path / "e.pgm")
+    still.save(tmp_path / "f.gif", save_all=True, append_images=[turned])
+    result = isthmus("edge", tmp_path, "--cloud", address, "--zoo", zoo, "--json")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(line["file"]).name for line in lines] == ["a.gif", "b.ppm", "c.avif", "d.tif", "e.pgm", "f.gif"]
+    assert {line["codec"] for line in lines} == {"image-light-q4"}
+    assert [line["notes"] for line in lines] == [[]] * 5 + [[FIRST_FRAME]]
+    assert f"note: {tmp_path / 'f.gif'}: {FIRST_FRAME}" in result.stderr
+
+
+def test_what_is_left_out_is_said_where_images_are_only_coded(zoo: Path, tmp_path: Path) -> None:
+    still, turned = (PIL.Image.fromarray(photo(40, 50, seed=seed).pixels) for seed in (1, 2))
+    still.save(tmp_path / "f.gif", save_all=True, append_images=[turned])
+    result = isthmus("encode", tmp_path / "f.gif", "-o", tmp_path / "f.isth", "--zoo", zoo)
+    assert result.exit_code == 0, result.output
+    assert f"note: {tmp_path / 'f.gif'}: {FIRST_FRAME}" in result.stderr
+
+
+def test_heic_says_what_it_needs(zoo: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0mif1" + bytes(100))
+    result = isthmus("edge", tmp_path / "photo.heic", "--cloud", address, "--zoo", zoo)
+    assert result.exit_code == 1
+    assert "HEIC needs pillow-heif: pip install 'isthmus[heif]'" in " ".join(result.output.split())
+    assert "point" not in result.output.replace(str(tmp_path), "")

@@ -81,12 +81,14 @@ class Image:
 
     Attributes:
         pixels: uint8 [height, width, 3], sRGB. A read-only C-contiguous copy of what was given.
+        notes: what is to be said of how it was read, a sentence each.
 
     Raises:
         InputError: not uint8 [height, width, 3], a side of 0 or over 65535, or over 2^26 pixels.
     """
 
     pixels: npt.NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         given = np.asarray(self.pixels)

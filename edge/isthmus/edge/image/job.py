@@ -112,8 +112,11 @@ class _Coding:
         self._adaptation = Adaptation(options.adaptation)
 
     def read(self, name: str) -> Image:
-        """The image of a file; "-" is standard input."""
-        return read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
+        """The image of a file; "-" is standard input. What was left out of it is said."""
+        image = read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
+        for note in image.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
+        return image
 
     def encode(self, image: Image) -> tuple[int, Coded[CodedImage]]:
         """(quality, packet) of an image."""
@@ -263,6 +266,7 @@ class _ImageTold:
         )
         fields = {"file": self.name, "codec": self.codec} | told.fields
         fields |= {
+            "notes": list(image.notes),
             "adaptation": str(coded.detail.symbols.adaptation),
             "estimated_bits": round(float(coded.estimated_bits.sum()), 3),
             "side_bits": coded.detail.side_bits,
