@@ -500,7 +500,7 @@ def test_ended_by_hand(zoo: Path, address: str, monkeypatch: pytest.MonkeyPatch)
         if index == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(video_job, "open_video", lambda *_, **__: Pictures(panning(9), stops=stop))
+    monkeypatch.setattr(video_job, "open_asked", lambda *_, **__: Pictures(panning(9), stops=stop))
     result = isthmus("edge", "clip.mp4", "--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json")
     lines, summary = lines_of(result)
     assert summary["frames"] + summary["lost"] == len(lines) == 4

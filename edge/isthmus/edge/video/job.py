@@ -23,7 +23,6 @@ from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusErro
 from isthmus.common.tasks import Labels, Task
 from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
-from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure
@@ -31,7 +30,7 @@ from isthmus.edge.job import Job, Packed
 from isthmus.edge.report import Column, Report, Row, error_fields, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
-from isthmus.edge.video.coding import open_encoder
+from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.summary import VideoCounts
@@ -123,7 +122,7 @@ def _send_input(job: Job, options: VideoOptions, flow: VideoFlow, name: str) -> 
 
 def _opened(job: Job, options: VideoOptions, name: str) -> VideoSource:
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
-    return open_video(source, fps=options.fps, with_vectors=options.vectors, format=job.format or None)
+    return open_asked(source, options, job.format)
 
 
 class VideoFlow:
@@ -203,7 +202,8 @@ class VideoFlow:
         """The row of a frame without an answer, counted: "dropped", "lost" or "refused"."""
         self.counts.add_missing(why)
         cells = (str(index), f"{time_s:.2f}", why, "-", "-", "-", "-", "-")
-        fields: dict[str, object] = {"file": source, "frame": index, "time_s": round(time_s, 4), "missing": why}
+        fields: dict[str, object] = {"file": source, "frame": index, "time_s": round(time_s, 4)}
+        fields |= {"type": why, "missing": why}
         if error is None:
             return Row(cells, fields)
         return Row(cells, fields | error_fields(error), f"{source}: frame {index}: {why}: {error}", is_failure=True)
