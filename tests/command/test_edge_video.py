@@ -433,6 +433,7 @@ def test_dropped_before_they_are_encoded(zoo: Path) -> None:
     kept, states = crossed(cloud, Pictures(panning(30, step=1.0), is_live=True))
     told = whys(kept)
     assert told.count("dropped") >= 10
+    assert [row.fields["type"] for row in kept.rows] == told
     assert "refused" not in told
     assert told.count("key") == 1
     assert len(states) == 30 - told.count("dropped") == kept.summaries[0]["frames"]

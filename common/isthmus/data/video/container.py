@@ -40,7 +40,7 @@ class Opening:
     Attributes:
         name: for messages.
         source: a path or an address as FFmpeg takes it, or a stream.
-        file: the source where its size can be looked at, else None.
+        file: the source where its size can be looked at, else None; a stream is closed with the container.
         is_live: whether frames come in their own time and wait for nobody.
         probing: options of FFmpeg, where what is not there yet may still be coming: a pipe, an address.
         format_name: FFmpeg's, None to look.
@@ -87,11 +87,13 @@ class ContainerVideo(Closing):
                 timeout=opening.wait_s or None,
             )
         except (av.FFmpegError, ValueError) as error:
-            raise InputError(f"{self.name}: expected a video that FFmpeg reads: {_said(error)}{self._cut()}") from error
+            cut = self._cut()
+            self._close_file()
+            raise InputError(f"{self.name}: expected a video that FFmpeg reads: {_said(error)}{cut}") from error
         try:
             self._stream = self._first_stream()
         except InputError:
-            self._container.close()
+            self.close()
             raise
         # Without a look ahead the guess is at fields, not frames.
         own = self._stream.average_rate or self._stream.codec_context.framerate or self._stream.guessed_rate
@@ -122,6 +124,11 @@ class ContainerVideo(Closing):
     def close(self) -> None:
         """Let go of the file."""
         self._container.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._opening.file is not None and not isinstance(self._opening.file, str | Path):
+            self._opening.file.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """All frames that can be decoded; in the end InputError if some could not."""

@@ -20,6 +20,8 @@ TIMED_FORMATS = ("matroska", "mov", "avi", "flv", "asf", "ivf", "wtv", "nut")
 """Of FFmpeg's names, those of containers that say beforehand how long they are."""
 
 UNKNOWN = -1
+MAX_BOXES = 100_000
+"""That are looked at; a longer file is taken for whole."""
 RIFF_FORMS = (b"AVI ", b"AVIX")
 BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx", b"styp", b"uuid", b"mfra", b"pnot")
 ASF_HEAD = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
@@ -72,7 +74,9 @@ def _promised_end(file: BinaryIO, size_bytes: int) -> int:
 
 def _end_of_boxes(file: BinaryIO, size_bytes: int) -> int:
     at = 0
-    while at + 8 <= size_bytes:
+    for _ in range(MAX_BOXES):
+        if at + 8 > size_bytes:
+            return at
         file.seek(at)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
@@ -81,13 +85,15 @@ def _end_of_boxes(file: BinaryIO, size_bytes: int) -> int:
         if length < 8:
             return size_bytes  # 0: to the end of the file; 1 to 7: no box, what follows is not its matter
         at += length
-    return at
+    return size_bytes
 
 
 def _end_of_riff(file: BinaryIO, size_bytes: int) -> int:
     """AVI of more than a gigabyte is several of these, one after another."""
     at = 0
-    while at + 12 <= size_bytes:
+    for _ in range(MAX_BOXES):
+        if at + 12 > size_bytes:
+            break
         file.seek(at)
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] not in RIFF_FORMS:

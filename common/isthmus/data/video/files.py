@@ -7,10 +7,11 @@ come out upright, as 8-bit sRGB, in the order in which they are shown, and at mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
@@ -36,6 +37,7 @@ def open_video(
     with_vectors: bool = False,
     format: str | None = None,  # noqa: A002
     wait_s: float = SOURCE_WAIT_S,
+    while_waiting: Callable[[], None] = lambda: None,
 ) -> VideoSource:
     """The frames of a video.
 
@@ -48,6 +50,7 @@ def open_video(
         with_vectors: whether to give the motion vectors that the video carries, where it does.
         format: FFmpeg's name of the format, for streams that do not show it ("h264"); None to look.
         wait_s: how long a pipe, an address or a camera may be silent; 0 for ever.
+        while_waiting: called again and again while one of these is waited for.
 
     Raises:
         InputError: no such source, or one that is no video; the message names it. Frames raise it too.
@@ -57,12 +60,14 @@ def open_video(
         raise InputError(f"fps: expected {MIN_FPS:g} to {MAX_FPS:g} frames a second, got {fps:g}")
     if size is not None and (min(size) < 1 or max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS):
         raise InputError(f"size: expected height and width of 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}")
-    given = _Given(size, fps, with_vectors, format, wait_s)
+    given = _Given(size, fps, with_vectors, format, wait_s, while_waiting)
     if not isinstance(source, str | Path):
         file = regular_file(source)
-        return given.pipe(source, STANDARD_INPUT) if file is None else given.container(Opening(STANDARD_INPUT, file))
+        return (
+            given.pipe(source, STANDARD_INPUT) if file is None else given.container(Opening(STANDARD_INPUT, file, file))
+        )
     if isinstance(source, str) and (found := CAMERA.fullmatch(source)):
-        return PatientVideo(source, partial(CameraVideo, int(found[1]), size, fps), wait_s)
+        return given.patient(source, partial(CameraVideo, int(found[1]), size, fps))
     return given.address(str(source)) if "://" in str(source) else given.path(Path(source))
 
 
@@ -75,6 +80,7 @@ class _Given:
     with_vectors: bool
     format_name: str | None
     wait_s: float
+    while_waiting: Callable[[], None]
 
     def path(self, path: Path) -> VideoSource:
         """A file, a folder, a pattern, or a named pipe."""
@@ -93,7 +99,7 @@ class _Given:
         """What FFmpeg fetches."""
         ffmpeg_wait_s = self.wait_s + LEAVE_S / 2 if self.wait_s else 0.0  # so that its thread ends too, but not first
         opening = Opening(address, address, is_live=True, probing=HEADLESS, wait_s=ffmpeg_wait_s)
-        return PatientVideo(address, partial(self.container, opening), self.wait_s)
+        return self.patient(address, partial(self.container, opening))
 
     def pipe(self, source: BinaryIO | Path, name: str) -> VideoSource:
         """A stream that is read from front to end."""
@@ -108,9 +114,11 @@ class _Given:
                 return self.container(Opening(name, cast(BinaryIO, stream), probing=probing(reader)))
             return self.container(Opening(name, stream, stream))
 
-        return PatientVideo(
-            name, opened, self.wait_s, heard_s=lambda: reader.heard_s, stop=reader.stop, release=reader.release
-        )
+        return self.patient(name, opened, heard_s=lambda: reader.heard_s, stop=reader.stop, release=reader.release)
+
+    def patient(self, name: str, open_source: Callable[[], VideoSource], **more: Any) -> VideoSource:
+        """What may fall silent."""
+        return PatientVideo(name, open_source, self.wait_s, while_waiting=self.while_waiting, **more)
 
     def container(self, opening: Opening) -> ContainerVideo:
         """What PyAV reads."""

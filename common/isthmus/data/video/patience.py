@@ -18,6 +18,9 @@ from isthmus.data.video.source import Closing, SourceFrame, VideoSource
 LEAVE_S = 1.0
 """How long a thread that was told to stop may take to do so."""
 
+LOOK_S = 0.01
+"""How long nobody looks at anything else while a frame is waited for."""
+
 ADVICE = "is it still sending? --source-wait SECONDS waits longer, 0 for ever"
 
 
@@ -33,6 +36,7 @@ class PatientVideo(Closing):
         heard_s: Callable[[], float] = lambda: 0.0,
         stop: Callable[[], None] = lambda: None,
         release: Callable[[], None] = lambda: None,
+        while_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         """Open it.
 
@@ -43,12 +47,14 @@ class PatientVideo(Closing):
             heard_s: when it was heard last, by `time.monotonic`, even if that did not make a frame yet.
             stop: ends a wait of the source, so that its thread can go.
             release: lets go of what the source read from, once it is closed.
+            while_waiting: called again and again by who waits for a frame, in its own thread.
 
         Raises:
             InputError: of `open_source`, or nothing was heard for so long.
         """
         self.name = name
         self._wait_s, self._heard_s, self._stop, self._release = wait_s, heard_s, stop, release
+        self._while_waiting = while_waiting
         self._tasks: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self._is_closed = False
@@ -104,12 +110,12 @@ class PatientVideo(Closing):
         self._tasks.put(task)
         asked_s = time.monotonic()
         while True:
-            left_s = max(asked_s, self._heard_s()) + self._wait_s - time.monotonic()
-            if self._wait_s and left_s <= 0:
+            if self._wait_s and time.monotonic() - max(asked_s, self._heard_s()) > self._wait_s:
                 raise InputError(f"{self.name}: expected {what}, got nothing for {self._wait_s:g} seconds; {ADVICE}")
             try:
-                answer, error = self._answers.get(timeout=left_s if self._wait_s else None)
+                answer, error = self._answers.get(timeout=LOOK_S)
             except queue.Empty:
+                self._while_waiting()
                 continue
             if error is not None:
                 raise error

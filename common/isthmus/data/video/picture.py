@@ -64,7 +64,12 @@ def shown_pixels(frame: AvFrame, pixel_aspect: Fraction | None, size: tuple[int,
 
 
 def is_as_coded(frame: AvFrame, pixels: UInt8) -> bool:
-    """Whether the pixels shown lie where the coded ones do, so that motion vectors of those hold for these."""
+    """Whether motion vectors of the frame hold for what is shown of it.
+
+    Args:
+        frame: as decoded.
+        pixels: of it as shown, uint8 ``[height, width, 3]``.
+    """
     return orientation(frame) == (False, False, False) and pixels.shape[:2] == (frame.height, frame.width)
 
 

@@ -59,7 +59,8 @@ class MovingImageVideo(Closing):
         self._size, self._wanted_fps = size, fps
         try:
             self._image = PIL.Image.open(path, formats=MOVING_FORMATS)
-        except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+            self._count = int(getattr(self._image, "n_frames", 1))
+        except Exception as error:  # Pillow lets through whatever its decoders raise at damaged files
             raise InputError(f"{path}: expected a moving image: {error}") from error
         width, height = self._image.size
         if width * height > MAX_PIXELS:
@@ -74,13 +75,12 @@ class MovingImageVideo(Closing):
     def __iter__(self) -> Iterator[SourceFrame]:
         """Its frames, once each however often it repeats; InputError at one that cannot be decoded."""
         time_s = 0.0
-        count = int(getattr(self._image, "n_frames", 1))
-        for index in range(count):
+        for index in range(self._count):
             try:
                 self._image.seek(index)
                 shown = self._image.convert("RGBA")
-            except Exception as error:  # Pillow lets through whatever its decoders raise at damaged files
-                raise InputError(f"{self.name}: expected {count} frames, got {index}: {error}") from error
+            except Exception as error:
+                raise InputError(f"{self.name}: expected {self._count} frames, got {index}: {error}") from error
             backdrop = PIL.Image.new("RGBA", shown.size, "white")
             pixels = np.asarray(PIL.Image.alpha_composite(backdrop, shown).convert("RGB"))
             frame_s = index / self._wanted_fps if self._wanted_fps else time_s
@@ -103,12 +103,12 @@ def is_moving(path: Path) -> bool:
     try:
         with PIL.Image.open(path, formats=MOVING_FORMATS) as image:
             return bool(getattr(image, "is_animated", False))
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+    except Exception:  # as above
         return False  # who reads it will say what is wrong
 
 
 def sized(pixels: UInt8, size: tuple[int, int] | None) -> UInt8:
-    """Pixels of that height and width, by area averages."""
+    """Pixels, uint8 ``[height, width, 3]``, of that height and width, by area averages."""
     if size is None or pixels.shape[:2] == size:
         return pixels
     frame = import_av().VideoFrame.from_ndarray(pixels, "rgb24")

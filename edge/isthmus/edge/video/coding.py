@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +26,12 @@ def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) 
     return VideoEncoder(folder, policy_of(options), engine=engine)
 
 
-def open_asked(source: str | Path | BinaryIO, options: VideoOptions, format_name: str = "") -> VideoSource:
+def open_asked(
+    source: str | Path | BinaryIO,
+    options: VideoOptions,
+    format_name: str = "",
+    while_waiting: Callable[[], None] = lambda: None,
+) -> VideoSource:
     """The frames of a source as asked for. Raises as `open_video`."""
     return open_video(
         source,
@@ -34,6 +39,7 @@ def open_asked(source: str | Path | BinaryIO, options: VideoOptions, format_name
         with_vectors=options.vectors,
         format=format_name or None,
         wait_s=options.source_wait,
+        while_waiting=while_waiting,
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
@@ -70,7 +71,9 @@ def run(job: Job) -> int:
         try:
             unread = sum(not _send_input(job, options, flow, name) for name in job.inputs)
         except KeyboardInterrupt:
-            unread = 0  # how a camera is ended: what has come is summed up
+            unread = 0  # how a camera is ended: what was sent is answered and summed up, unless Ctrl-C comes again
+            with suppress(KeyboardInterrupt):
+                flow.drain()
         finally:
             flow.finish()
     return flow.counts.failed + unread
@@ -109,7 +112,7 @@ def columns(task: Task[Labels]) -> tuple[Column, ...]:
 def _send_input(job: Job, options: VideoOptions, flow: VideoFlow, name: str) -> bool:
     """Send one video; whether it could be read to its end."""
     try:
-        with _opened(job, options, name) as video:
+        with _opened(job, options, name, flow.take_ready) as video:
             flow.send_all(video)
     except InputError as error:
         flow.drain()
@@ -120,9 +123,11 @@ def _send_input(job: Job, options: VideoOptions, flow: VideoFlow, name: str) -> 
     return True
 
 
-def _opened(job: Job, options: VideoOptions, name: str) -> VideoSource:
+def _opened(
+    job: Job, options: VideoOptions, name: str, while_waiting: Callable[[], None] = lambda: None
+) -> VideoSource:
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
-    return open_asked(source, options, job.format)
+    return open_asked(source, options, job.format, while_waiting)
 
 
 class VideoFlow:
@@ -185,6 +190,10 @@ class VideoFlow:
                 self._sender.take()
             self._send(video.name, frame)
             self._sender.take_ready()
+
+    def take_ready(self) -> None:
+        """Report the results that are here already, as while the next frame is not."""
+        self._sender.take_ready()
 
     def drain(self) -> None:
         """Take all results that are still due."""
