@@ -433,6 +433,7 @@ def test_dropped_before_they_are_encoded(zoo: Path) -> None:
     kept, states = crossed(cloud, Pictures(panning(30, step=1.0), is_live=True))
     told = whys(kept)
     assert told.count("dropped") >= 10
+    assert [row.fields["type"] for row in kept.rows] == told
     assert "refused" not in told
     assert told.count("key") == 1
     assert len(states) == 30 - told.count("dropped") == kept.summaries[0]["frames"]
@@ -500,7 +501,7 @@ def test_ended_by_hand(zoo: Path, address: str, monkeypatch: pytest.MonkeyPatch)
         if index == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(video_job, "open_video", lambda *_, **__: Pictures(panning(9), stops=stop))
+    monkeypatch.setattr(video_job, "open_asked", lambda *_, **__: Pictures(panning(9), stops=stop))
     result = isthmus("edge", "clip.mp4", "--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json")
     lines, summary = lines_of(result)
     assert summary["frames"] + summary["lost"] == len(lines) == 4

@@ -35,6 +35,9 @@ SUFFIXES = (
     ".obu",
 )
 
+SOURCE_WAIT_S = 30.0
+"""How long a pipe, an address or a camera may send nothing."""
+
 CAMERA_PATTERN = r"camera:([0-9]{1,3})"
 
 VIDEO = Signal(

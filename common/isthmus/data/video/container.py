@@ -1,23 +1,23 @@
 """Videos in containers, files and pipes alike, read with PyAV (FFmpeg).
 
 Damage: what cannot be decoded is passed over, what can be is given, and in the end an `InputError` says what was
-missing. A file that is cut where its container cannot tell (y4m, raw H.264) just ends earlier, and of damage that a
-decoder conceals by itself nobody hears.
+missing. A file that is cut where its container cannot tell (y4m, raw H.264, MPEG-TS) just ends earlier, and of damage
+that a decoder conceals by itself nobody hears.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.video.codec_vectors import CodecVectors, vectors_of
+from isthmus.data.video.ending import UNKNOWN, is_cut_in_time, missing_bytes
 from isthmus.data.video.libraries import import_av
+from isthmus.data.video.picture import is_as_coded, shown_pixels, shown_size
 from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
 
 if TYPE_CHECKING:
@@ -29,36 +29,76 @@ TEXT_FORMATS = ("tty",)
 """What FFmpeg would draw as pictures of text."""
 
 
+RAW_FORMATS = ("h264", "hevc", "vvc", "av1", "obu", "mjpeg", "m4v", "mpegvideo", "h263", "h261", "vc1", "dirac")
+"""Pictures without a container, and so without times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a container is opened from.
+
+    Attributes:
+        name: for messages.
+        source: a path or an address as FFmpeg takes it, or a stream.
+        file: the source where its size can be looked at, else None; a stream is closed with the container.
+        is_live: whether frames come in their own time and wait for nobody.
+        probing: options of FFmpeg, where what is not there yet may still be coming: a pipe, an address.
+        format_name: FFmpeg's, None to look.
+        wait_s: how long FFmpeg may wait for an address; 0 for ever.
+    """
+
+    name: str
+    source: str | BinaryIO
+    file: str | Path | BinaryIO | None = None
+    is_live: bool = False
+    probing: Mapping[str, str] | None = None
+    format_name: str | None = None
+    wait_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has come of a stream so far."""
+
+    frames: int = 0
+    damaged: int = 0
+    end_s: float = 0.0
+    trouble: str = ""
+
+
 class ContainerVideo(Closing):
     """A file or stream that PyAV reads; see `isthmus.data.video.files.open_video`, which makes it."""
 
-    def __init__(
-        self,
-        source: str | Path | BinaryIO,
-        size: tuple[int, int] | None,
-        fps: float,
-        *,
-        with_vectors: bool,
-        format_name: str | None,
-    ) -> None:
+    def __init__(self, opening: Opening, size: tuple[int, int] | None, fps: float, *, with_vectors: bool) -> None:
         """Open the container and its first stream of video."""
         av = import_av()
-        self.name = str(source) if isinstance(source, str | Path) else "standard input"
-        self.is_live = "://" in self.name
-        self._size, self._wanted_fps, self._with_vectors = size, fps, with_vectors
-        # A colon in a file's name would make FFmpeg take what stands before it for a protocol.
-        url = self.name if self.is_live else f"file:{self.name}"
-        opened: Any = url if isinstance(source, str | Path) else _Reader(source)
+        self.name, self.is_live = opening.name, opening.is_live
+        self._opening = opening
+        self._size, self._with_vectors = size, with_vectors
+        options = None if opening.probing is None else dict(opening.probing)
+        source: Any = opening.source
         try:
-            self._container: InputContainer = av.open(opened, "r", format=format_name, metadata_errors="replace")
+            self._container: InputContainer = av.open(
+                source,
+                "r",
+                format=opening.format_name,
+                metadata_errors="replace",
+                options=options,
+                timeout=opening.wait_s or None,
+            )
         except (av.FFmpegError, ValueError) as error:
-            raise InputError(f"{self.name}: expected a video that FFmpeg reads: {_said(error)}") from error
+            cut = self._cut()
+            self._close_file()
+            raise InputError(f"{self.name}: expected a video that FFmpeg reads: {_said(error)}{cut}") from error
         try:
             self._stream = self._first_stream()
         except InputError:
-            self._container.close()
+            self.close()
             raise
-        own = self._stream.average_rate or self._stream.guessed_rate
+        # Without a look ahead the guess is at fields, not frames.
+        own = self._stream.average_rate or self._stream.codec_context.framerate or self._stream.guessed_rate
+        # Nor has FFmpeg then times for what has none of its own.
+        self._has_times = not fps and (opening.probing is None or self._container.format.name not in RAW_FORMATS)
         self.fps = told_fps(fps, float(own) if own else DEFAULT_FPS)
 
     def _first_stream(self) -> VideoStream:
@@ -84,86 +124,95 @@ class ContainerVideo(Closing):
     def close(self) -> None:
         """Let go of the file."""
         self._container.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._opening.file is not None and not isinstance(self._opening.file, str | Path):
+            self._opening.file.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """All frames that can be decoded; in the end InputError if some could not."""
         av = import_av()
-        index, packet_count, damaged_count = 0, 0, 0
+        seen = _Seen()
         first_s, last_s = 0.0, 0.0
         is_after_neighbour = False  # the frame before this one was shown just before it
-        trouble = ""
         try:
-            for packet in self._container.demux(self._stream):
-                packet_count += packet.size > 0
-                try:
-                    frames = packet.decode()
-                except av.FFmpegError as error:
-                    damaged_count += 1
-                    trouble = trouble or _said(error)
+            for frame in self._decoded(seen):
+                if frame is None:
                     is_after_neighbour = False
                     continue
-                for frame in frames:
-                    if frame.is_corrupt or not isinstance(frame, av.VideoFrame):
-                        damaged_count += 1
-                        is_after_neighbour = False
-                        continue
-                    own_s = frame.time if frame.pts is not None and not self._wanted_fps else None
-                    if own_s is None:
-                        time_s = index / self.fps
-                    else:
-                        first_s = own_s if index == 0 else first_s
-                        time_s = max(own_s - first_s, last_s)
-                    vectors = vectors_of(frame) if self._with_vectors and is_after_neighbour else None
-                    yield self._frame(frame, index, time_s, vectors)
-                    index, last_s, is_after_neighbour = index + 1, time_s, True
+                own_s = frame.time if frame.pts is not None and self._has_times else None
+                if own_s is None:
+                    time_s = seen.frames / self.fps
+                else:
+                    first_s = own_s if seen.frames == 0 else first_s
+                    time_s = max(own_s - first_s, last_s)
+                vectors = vectors_of(frame) if self._with_vectors and is_after_neighbour else None
+                yield self._frame(frame, seen.frames, time_s, vectors)
+                last_s, is_after_neighbour = time_s, True
+                seen.frames += 1
         except av.FFmpegError as error:
-            trouble = _said(error)
-        self._check_end(index, packet_count, damaged_count, trouble)
+            seen.trouble = _said(error)
+        self._check_end(seen)
+
+    def _decoded(self, seen: _Seen) -> Iterator[AvFrame | None]:
+        """The frames that can be decoded, None for a damaged piece."""
+        av = import_av()
+        for packet in self._container.demux(self._streams()):
+            if packet.pts is not None and packet.time_base:
+                seen.end_s = max(seen.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream is not self._stream:
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                seen.damaged += 1
+                seen.trouble = seen.trouble or _said(error)
+                yield None
+                continue
+            for frame in frames:
+                if not isinstance(frame, av.VideoFrame) or frame.is_corrupt:
+                    seen.damaged += 1
+                    yield None
+                else:
+                    yield frame
+
+    def _streams(self) -> list[Any]:
+        """Those that are read: sound only where its end says whether the file is whole."""
+        return [self._stream, *self._container.streams.audio]
 
     def _frame(self, frame: AvFrame, index: int, time_s: float, vectors: CodecVectors | None) -> SourceFrame:
-        if frame.width * frame.height > MAX_PIXELS:
+        aspect = self._stream.sample_aspect_ratio
+        height, width = shown_size(frame.height, frame.width, aspect)
+        if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
             raise InputError(
-                f"{self.name}: frame {index}: expected at most {MAX_PIXELS} pixels, got {frame.width} x {frame.height}"
+                f"{self.name}: frame {index}: expected at most {MAX_PIXELS} pixels, got {width} x {height}"
             )
-        turns = round(frame.rotation / 90) % 4
-        height, width = self._size or (frame.height, frame.width)
-        if turns % 2 and self._size is not None:
-            height, width = width, height
-        pixels = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
-        if turns:
-            pixels, vectors = np.rot90(pixels, turns), None
-        elif vectors is not None and (height, width) != (frame.height, frame.width):
-            vectors = None  # of other pixels than those given
-        return SourceFrame(Image(np.asarray(pixels, np.uint8)), index, time_s, vectors)
+        pixels = shown_pixels(frame, aspect, self._size)
+        kept = vectors if vectors is not None and is_as_coded(frame, pixels) else None
+        return SourceFrame(Image(pixels), index, time_s, kept)
 
-    def _check_end(self, count: int, packet_count: int, damaged_count: int, trouble: str) -> None:
-        promised = self._stream.frames
+    def _check_end(self, seen: _Seen) -> None:
+        count, cut = seen.frames, self._cut()
+        if not cut and (self._opening.file is None or missing_bytes(self._opening.file) == UNKNOWN):
+            promised_s = (self._container.duration or 0) / 1e6
+            if is_cut_in_time(self._container.format.name, promised_s, seen.end_s, self.fps):
+                cut = f"; it is cut: it ends at {seen.end_s:.2f} of {promised_s:.2f} seconds"
         if not count:
-            raise InputError(f"{self.name}: expected a video, got no frame that can be decoded ({trouble or 'empty'})")
-        if trouble or damaged_count:
+            trouble = seen.trouble or "empty"
+            raise InputError(f"{self.name}: expected a video, got no frame that can be decoded ({trouble}){cut}")
+        if seen.trouble or seen.damaged:
             raise InputError(
-                f"{self.name}: expected a whole video, got {count} frames and {damaged_count} damaged pieces "
-                f"({trouble or 'marked by the decoder'})"
+                f"{self.name}: expected a whole video, got {count} frames and {seen.damaged} damaged pieces "
+                f"({seen.trouble or 'marked by the decoder'}){cut}"
             )
-        if packet_count < promised:
-            raise InputError(f"{self.name}: expected {promised} frames, as the file says, got {count}: it is cut")
+        if cut:
+            raise InputError(f"{self.name}: expected a whole video, got {count} frames{cut}")
 
-
-class _Reader(io.RawIOBase):
-    """A stream without `seek` and `close`: pipes cannot be sought in, and who opened it closes it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+    def _cut(self) -> str:
+        """What a file misses by its own account, in words."""
+        missing = missing_bytes(self._opening.file) if self._opening.file is not None else 0
+        return f"; it is cut: {missing} bytes that it speaks of are not there" if missing > 0 else ""
 
 
 def _said(error: BaseException) -> str:

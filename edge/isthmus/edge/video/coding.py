@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.data.video.files import open_video
+from isthmus.data.video.source import VideoSource
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.policy import VideoPolicy
@@ -23,6 +24,23 @@ def policy_of(options: VideoOptions) -> VideoPolicy:
 def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) -> VideoEncoder:
     """The edge half of a codec for one stream. Raises as `VideoEncoder`; InputError for an option out of range."""
     return VideoEncoder(folder, policy_of(options), engine=engine)
+
+
+def open_asked(
+    source: str | Path | BinaryIO,
+    options: VideoOptions,
+    format_name: str = "",
+    while_waiting: Callable[[], None] = lambda: None,
+) -> VideoSource:
+    """The frames of a source as asked for. Raises as `open_video`."""
+    return open_video(
+        source,
+        fps=options.fps,
+        with_vectors=options.vectors,
+        format=format_name or None,
+        wait_s=options.source_wait,
+        while_waiting=while_waiting,
+    )
 
 
 def read(given: Any, encoder: VideoEncoder, options: VideoOptions, format_name: str = "") -> Iterator[VideoFrame]:
@@ -40,7 +58,7 @@ def read(given: Any, encoder: VideoEncoder, options: VideoOptions, format_name: 
     """
     del encoder  # any codec takes any frame, or refuses it as it is encoded
     if isinstance(given, str | Path):
-        with open_video(given, fps=options.fps, with_vectors=options.vectors, format=format_name or None) as video:
+        with open_asked(given, options, format_name) as video:
             yield from islice(video, options.limit or None)
         return
     if isinstance(given, VideoFrame):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
@@ -23,7 +24,6 @@ from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusErro
 from isthmus.common.tasks import Labels, Task
 from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
-from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure
@@ -31,7 +31,7 @@ from isthmus.edge.job import Job, Packed
 from isthmus.edge.report import Column, Report, Row, error_fields, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
-from isthmus.edge.video.coding import open_encoder
+from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.summary import VideoCounts
@@ -71,7 +71,9 @@ def run(job: Job) -> int:
         try:
             unread = sum(not _send_input(job, options, flow, name) for name in job.inputs)
         except KeyboardInterrupt:
-            unread = 0  # how a camera is ended: what has come is summed up
+            unread = 0  # how a camera is ended: what was sent is answered and summed up, unless Ctrl-C comes again
+            with suppress(KeyboardInterrupt):
+                flow.drain()
         finally:
             flow.finish()
     return flow.counts.failed + unread
@@ -110,7 +112,7 @@ def columns(task: Task[Labels]) -> tuple[Column, ...]:
 def _send_input(job: Job, options: VideoOptions, flow: VideoFlow, name: str) -> bool:
     """Send one video; whether it could be read to its end."""
     try:
-        with _opened(job, options, name) as video:
+        with _opened(job, options, name, flow.take_ready) as video:
             flow.send_all(video)
     except InputError as error:
         flow.drain()
@@ -121,9 +123,11 @@ def _send_input(job: Job, options: VideoOptions, flow: VideoFlow, name: str) -> 
     return True
 
 
-def _opened(job: Job, options: VideoOptions, name: str) -> VideoSource:
+def _opened(
+    job: Job, options: VideoOptions, name: str, while_waiting: Callable[[], None] = lambda: None
+) -> VideoSource:
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
-    return open_video(source, fps=options.fps, with_vectors=options.vectors, format=job.format or None)
+    return open_asked(source, options, job.format, while_waiting)
 
 
 class VideoFlow:
@@ -187,6 +191,10 @@ class VideoFlow:
             self._send(video.name, frame)
             self._sender.take_ready()
 
+    def take_ready(self) -> None:
+        """Report the results that are here already, as while the next frame is not."""
+        self._sender.take_ready()
+
     def drain(self) -> None:
         """Take all results that are still due."""
         self._sender.drain()
@@ -203,7 +211,8 @@ class VideoFlow:
         """The row of a frame without an answer, counted: "dropped", "lost" or "refused"."""
         self.counts.add_missing(why)
         cells = (str(index), f"{time_s:.2f}", why, "-", "-", "-", "-", "-")
-        fields: dict[str, object] = {"file": source, "frame": index, "time_s": round(time_s, 4), "missing": why}
+        fields: dict[str, object] = {"file": source, "frame": index, "time_s": round(time_s, 4)}
+        fields |= {"type": why, "missing": why}
         if error is None:
             return Row(cells, fields)
         return Row(cells, fields | error_fields(error), f"{source}: frame {index}: {why}: {error}", is_failure=True)

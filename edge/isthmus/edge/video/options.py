@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from isthmus.common.options import option
+from isthmus.common.video.signal import SOURCE_WAIT_S
 
 # Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
 MODES = ("auto", "intra", "motion")
@@ -22,6 +23,7 @@ class VideoOptions:
         key_interval: frames from one key frame to the next at most.
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
+        source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
         top_k: labels for each frame.
@@ -35,6 +37,9 @@ class VideoOptions:
     key_interval: int = option(KEY_INTERVAL, "Frames from one key frame to the next at most.", least=1, most=255)
     vectors: bool = option(False, "Take the motion vectors that the file carries; no search.")
     realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
+    source_wait: float = option(
+        SOURCE_WAIT_S, "Seconds that a pipe, an address or a camera may send nothing; 0 for ever.", least=0
+    )
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
     top_k: int = option(1, "Labels for each frame.", flags=("--top-k", "--top"), least=1)

@@ -1,0 +1,133 @@
+"""Images as the frames of a video: folders, names with a number in them (`frame%04d.png`), GIF, WebP and PNG that move.
+
+Frames are in natural order: `frame2` before `frame10`. A number that is missing in a pattern keeps its time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from isthmus.common.errors import InputError
+from isthmus.common.signals import MAX_PIXELS, Image
+from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.natural_order import natural_key
+from isthmus.data.video.libraries import import_av
+from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
+
+UInt8 = npt.NDArray[np.uint8]
+
+PATTERN = re.compile(r"%(?:0([0-9]{1,2}))?d")
+MOVING_FORMATS = ("GIF", "WEBP", "PNG")
+MIN_FRAME_MS, USUAL_FRAME_MS = 20, 100
+"""Browsers show frames of less than the one for the other."""
+
+
+class StillsVideo(Closing):
+    """Images, one a frame; see `isthmus.data.video.files.open_video`, which makes it."""
+
+    def __init__(self, path: Path, size: tuple[int, int] | None, fps: float) -> None:
+        """Find the images of a folder, of a pattern, or the one image."""
+        self.name = str(path)
+        self.fps = fps or DEFAULT_FPS
+        self.is_live = False
+        self._size = size
+        if is_pattern(path) and not path.exists():
+            self._paths = _numbered(path)
+        else:
+            self._paths = dict(enumerate(sorted(image_paths([path]), key=natural_key)))
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """The images; InputError at one that cannot be read."""
+        first = next(iter(self._paths), 0)
+        for index, (number, path) in enumerate(self._paths.items()):
+            yield SourceFrame(Image(sized(read_image(path).pixels, self._size)), index, (number - first) / self.fps)
+
+
+class MovingImageVideo(Closing):
+    """A GIF, WebP or PNG of several frames; see `isthmus.data.video.files.open_video`, which makes it."""
+
+    def __init__(self, path: Path, size: tuple[int, int] | None, fps: float) -> None:
+        """Open it."""
+        self.name = str(path)
+        self.is_live = False
+        self._size, self._wanted_fps = size, fps
+        try:
+            self._image = PIL.Image.open(path, formats=MOVING_FORMATS)
+            self._count = int(getattr(self._image, "n_frames", 1))
+        except Exception as error:  # Pillow lets through whatever its decoders raise at damaged files
+            raise InputError(f"{path}: expected a moving image: {error}") from error
+        width, height = self._image.size
+        if width * height > MAX_PIXELS:
+            self._image.close()
+            raise InputError(f"{path}: expected frames of at most {MAX_PIXELS} pixels, got {width} x {height}")
+        self.fps = told_fps(fps, 1000 / self._frame_ms())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._image.close()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Its frames, once each however often it repeats; InputError at one that cannot be decoded."""
+        time_s = 0.0
+        for index in range(self._count):
+            try:
+                self._image.seek(index)
+                shown = self._image.convert("RGBA")
+            except Exception as error:
+                raise InputError(f"{self.name}: expected {self._count} frames, got {index}: {error}") from error
+            backdrop = PIL.Image.new("RGBA", shown.size, "white")
+            pixels = np.asarray(PIL.Image.alpha_composite(backdrop, shown).convert("RGB"))
+            frame_s = index / self._wanted_fps if self._wanted_fps else time_s
+            yield SourceFrame(Image(sized(pixels, self._size)), index, frame_s)
+            time_s += self._frame_ms() / 1000
+
+    def _frame_ms(self) -> float:
+        """How long the present frame is shown."""
+        shown_ms = float(self._image.info.get("duration", 0) or 0)
+        return shown_ms if shown_ms >= MIN_FRAME_MS else USUAL_FRAME_MS
+
+
+def is_pattern(path: str | Path) -> bool:
+    """Whether a name has a place for a number: `frame%04d.png`."""
+    return len(PATTERN.findall(Path(path).name)) == 1
+
+
+def is_moving(path: Path) -> bool:
+    """Whether a file is an image of more than one frame."""
+    try:
+        with PIL.Image.open(path, formats=MOVING_FORMATS) as image:
+            return bool(getattr(image, "is_animated", False))
+    except Exception:  # as above
+        return False  # who reads it will say what is wrong
+
+
+def sized(pixels: UInt8, size: tuple[int, int] | None) -> UInt8:
+    """Pixels, uint8 ``[height, width, 3]``, of that height and width, by area averages."""
+    if size is None or pixels.shape[:2] == size:
+        return pixels
+    frame = import_av().VideoFrame.from_ndarray(pixels, "rgb24")
+    return np.asarray(frame.reformat(size[1], size[0], interpolation="AREA").to_ndarray(), np.uint8)
+
+
+def _numbered(pattern: Path) -> dict[int, Path]:
+    """The files of a pattern by their numbers, in their order. InputError where there are none."""
+    found = PATTERN.search(pattern.name)
+    assert found is not None  # `is_pattern` has looked
+    before, after, digits = pattern.name[: found.start()], pattern.name[found.end() :], int(found[1] or 0)
+    number = re.compile(re.escape(before) + r"([0-9]{" + str(max(digits, 1)) + r",})" + re.escape(after))
+    paths: dict[int, Path] = {}
+    if pattern.parent.is_dir():
+        for path in pattern.parent.iterdir():
+            matched = number.fullmatch(path.name)
+            if matched and (len(matched[1]) == digits or not matched[1].startswith("0") or matched[1] == "0"):
+                paths[int(matched[1])] = path
+    if not paths:
+        example = PATTERN.sub("1".zfill(digits), pattern.name)
+        raise InputError(f"{pattern}: expected files of this pattern, such as {example}, got none")
+    return dict(sorted(paths.items()))
