@@ -80,7 +80,8 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     if given.of(OutputOptions).json:
         print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
         return
-    table_console().print(plan_table(plan))
+    console = table_console()
+    console.print(plan_table(plan, console.width if console.is_terminal else 0))
     if following:
         print(following)
 

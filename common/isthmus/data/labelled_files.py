@@ -81,7 +81,7 @@ def find_labelled_files(path: Path, split: str, is_wanted: IsWanted, kind: str) 
         )
     if not any(groups.values()):
         raise InputError(
-            f"{path}: expected labelled {kind} files as CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or CLASS-001.suffix"
+            f"{path}: expected labelled {kind} files: CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or LABEL-001.suffix"
             ", or a .csv of file and label, got none of these"
         )
     pairs = groups[split]

@@ -209,5 +209,8 @@ def _finished(
     finished = helper.make_model(whole, opset_imports=model.opset_import, producer_name="isthmus")
     finished.ir_version = model.ir_version
     if all(o.domain in OWN_DOMAINS for o in finished.opset_import):
-        onnx.checker.check_model(finished, full_check=True)
+        try:
+            onnx.checker.check_model(finished, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise InputError(f"{graph.name} half: expected a graph that ONNX's checker passes: {error}") from error
     return finished

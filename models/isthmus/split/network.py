@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from onnx import TensorProto, helper, inliner, shape_inference
 
 from isthmus.common.errors import InputError
 from isthmus.split.heads import without_head
+from isthmus.split.onnx_file import read_onnx
 
 Shape = tuple[int, ...]
 """Lengths of a tensor's axes; -1 where the graph does not say."""
@@ -84,14 +84,8 @@ def load_network(path: str | Path, output: str = "") -> Network:
         InputError: no ONNX graph, or not one of a frame `[1, 3, H, W]` to one output.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-        model = onnx.load(path)
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable ONNX file: {error.strerror or error}") from error
-    except Exception as error:  # the parser of protobuf raises what it likes
-        raise InputError(f"{path}: expected an ONNX graph, cannot read it: {error}") from error
-    return read_network(model, path.stem, hashlib.sha256(data).hexdigest(), output)
+    model, sha256 = read_onnx(path)
+    return read_network(model, path.stem, sha256, output)
 
 
 def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: str = "") -> Network:
@@ -171,6 +165,13 @@ def inferred(model: onnx.ModelProto, input_name: str, shape: Sequence[int]) -> M
     graph = known.graph
     found = {v.name: _shape(v) for v in (*graph.input, *graph.value_info, *graph.output)}
     return MappingProxyType(found | {c.name: tuple(c.dims) for c in graph.initializer})
+
+
+def element_types(network: Network) -> Mapping[str, int]:
+    """Type of every tensor's elements, as `onnx.TensorProto` numbers them; those that are not told are left out."""
+    graph = shape_inference.infer_shapes(network.model, data_prop=True).graph
+    infos = (*graph.input, *graph.value_info, *graph.output)
+    return {v.name: kind for v in infos if (kind := v.type.tensor_type.elem_type)}
 
 
 def _network(name: str, sha256: str, model: onnx.ModelProto, head: str) -> Network:
