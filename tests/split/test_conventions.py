@@ -48,9 +48,14 @@ def trained() -> nn.Sequential:
     torch.manual_seed(0)
     rng = np.random.default_rng(1)
     net = nn.Sequential(
-        nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.Conv2d(16, 16, 3, 2), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(),
+        nn.Conv2d(3, 16, 3, 2),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, 2),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
         nn.Linear(16, len(COLOURS)),
-    )  # fmt: skip
+    )
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     labels = np.arange(150) % len(COLOURS)
     shown = np.stack([scene(int(label), rng) for label in labels]).transpose(0, 3, 1, 2)
@@ -75,8 +80,17 @@ def network_for(pixels: Preprocessing, front: tuple[onnx.NodeProto, ...] = (), *
     assert isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d) and isinstance(last, nn.Linear)  # noqa: PT018
     assert first.bias is not None
     assert second.bias is not None
-    arrays = {k: v.detach().numpy() for k, v in {"w": first.weight, "b": first.bias, "v": second.weight,
-              "c": second.bias, "l": last.weight, "d": last.bias}.items()}  # fmt: skip
+    arrays = {
+        k: v.detach().numpy()
+        for k, v in {
+            "w": first.weight,
+            "b": first.bias,
+            "v": second.weight,
+            "c": second.bias,
+            "l": last.weight,
+            "d": last.bias,
+        }.items()
+    }
     # -1 to 1 is an affine function of the pixels as they come, channel by channel.
     gain = (1 / 127.5) / pixels.gain.astype(np.float64)
     shift = -1 - gain * pixels.shift.astype(np.float64)

@@ -84,7 +84,7 @@ def find_codec(name: str | Path, zoo: ZooFolders = None) -> Path:
     zoos = find_zoos(zoo)
     known = {path.name: path for path in codec_folders(zoos)}
     if text not in known:
-        if (Path(text) / MANIFEST_FILE).is_file():
+        if len(text) <= MAX_SAID_NAME and (Path(text) / MANIFEST_FILE).is_file():
             raise InputError(f"codec {text!r}: expected a name, got that of a folder here: say .{os.sep}{text}")
         if family := sorted((n for n in known if re.fullmatch(re.escape(text) + r"-q\d+", n)), key=natural_order):
             raise InputError(
