@@ -98,7 +98,7 @@ def find_labelled_files(path: Path, split: str, is_wanted: IsWanted, kind: str) 
 
 
 def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], name: str, codec: str) -> Int64:
-    """Labels [files] as a codec numbers its classes: found by name, whatever case, spaces and hyphens; a subset will do.
+    """Labels [files] as a codec numbers its classes: found by name, in any case, with _, - or spaces; a subset too.
 
     A codec that was given no names ("class 0", "class 1") takes them as they are, where there are as many.
 
