@@ -33,8 +33,8 @@ FIRST_IMAGES, MOST_IMAGES = 8, 32
 """All conventions are tried on the first, the best few on all."""
 FINALISTS = 3
 ZOOM, ASIDE = 0.92, 0.03
-LEAST_LEAD, LEAST_SHARE = 0.2, 0.25
-"""Nats by which a convention leads, and share of the most there can be that it has, or it is doubtful."""
+LEAST_LEAD, LEAST_SHARE = 0.3, 0.6
+"""Nats by which a convention leads, and share of what its answers tell that views keep, or it is doubtful."""
 SAME_PERCENT = 90.0
 """Two conventions whose answers agree in so many images are as good as one."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -112,7 +112,8 @@ def choose_convention(sized: Network, frames: Sequence[UInt8]) -> Choice:
 def doubt_about(ranked: Sequence[Trial], images: int) -> str:
     """Why the first of some trials, best first, may not be the right one; "" if nothing says so."""
     best = ranked[0]
-    if best.score < LEAST_SHARE * np.log(images):
+    told = entropy_of(best.answers)
+    if told <= 0 or best.score < LEAST_SHARE * told:
         return (
             f"under none of the {len(CONVENTIONS)} usual conventions are its answers to {images} images both sure and "
             "steady"
@@ -139,14 +140,19 @@ def score_of(logits: Float64) -> float:
     logits = logits - logits.max(-1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     answers = logits.argmax(-1)
-    counts = np.bincount(answers[:, 0])
-    shares = counts[counts > 0] / len(answers)
     image = np.arange(len(answers))
     lost = [
         -(log_p[image, view, answers[:, 0]] + log_p[image, 0, answers[:, view]]).mean() / 2
         for view in range(1, logits.shape[1])
     ]
-    return float(-(shares * np.log(shares)).sum() - np.mean(lost))
+    return entropy_of(answers[:, 0]) - float(np.mean(lost))
+
+
+def entropy_of(answers: npt.NDArray[np.int64]) -> float:
+    """Nats that answers [images] tell."""
+    counts = np.bincount(answers)
+    shares = counts[counts > 0] / len(answers)
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _trial(run: Run, convention: Convention, views: Sequence[tuple[UInt8, ...]]) -> Trial:

@@ -72,19 +72,22 @@ def read_with(network: Network, sized: Network, pictures: Pictures, told: Prepro
     if choice.doubt:
         notes.append(
             f"that is doubtful: {choice.doubt}; look up what the network's training did to pixels and say it with "
-            "--mean, --std, --order and --range"
+            "--mean, --std, --order and --range, or give images of what it knows"
         )
     return Reading(network, choice.convention.preprocessing, is_tried=True, notes=tuple(notes))
 
 
 def flags_of_pixels(preprocessing: Preprocessing) -> dict[str, str | int]:
-    """The options of `isthmus split`, by name, that say the same."""
-    return {
-        "mean": ",".join(f"{x:g}" for x in preprocessing.mean),
-        "std": ",".join(f"{x:g}" for x in preprocessing.std),
-        "order": preprocessing.order,
-        "range": preprocessing.top,
-    }
+    """The options of `isthmus split`, by name, that say the same; without those that change nothing."""
+    usual = Preprocessing()
+    said: dict[str, str | int] = {}
+    if preprocessing.mean != usual.mean:
+        said["mean"] = ",".join(f"{x:g}" for x in preprocessing.mean)
+    if preprocessing.std != usual.std:
+        said["std"] = ",".join(f"{x:g}" for x in preprocessing.std)
+    if preprocessing.order != usual.order:
+        said["order"] = preprocessing.order
+    return said | {"range": preprocessing.top}
 
 
 def flags_in_words(preprocessing: Preprocessing) -> str:
