@@ -18,6 +18,7 @@ from isthmus.split.cuts import find_cuts
 from isthmus.split.graphs import open_model
 from isthmus.split.halves import Preprocessing, cut_halves
 from isthmus.split.network import load_network
+from isthmus.split.normalising import own_preprocessing
 from isthmus.split.onnx_file import NEWEST_IR
 from isthmus.split.plan import unquantised
 
@@ -123,6 +124,60 @@ def test_networks_that_are_cut(tmp_path: Path, kind: str) -> None:
         np.testing.assert_allclose(
             open_model(halves.cloud)(open_model(halves.edge)(x)), expected, atol=0.03 if kind == "QDQ" else 1e-4
         )  # the runtime fuses quantised layers
+
+
+def entering(shape: list[int | str], kind: int, *, mean: float = 0.0) -> onnx.ModelProto:
+    """A classifier that takes frames of a shape and a kind, and perhaps normalises them."""
+    is_last = shape[3] == 3
+    nodes, h = [], "x"
+    if kind != TensorProto.FLOAT:
+        nodes, h = [helper.make_node("Cast", [h], ["f"], to=TensorProto.FLOAT)], "f"
+    if mean:
+        nodes, h = [*nodes, helper.make_node("Sub", [h, "mean"], ["m"])], "m"
+    if is_last:
+        nodes, h = [*nodes, helper.make_node("Transpose", [h], ["t"], perm=[0, 3, 1, 2])], "t"
+    made = model([*nodes, *plain_nodes(h)])
+    made.graph.initializer.append(numpy_helper.from_array(np.array(mean, np.float32), "mean"))
+    del made.graph.input[:]
+    made.graph.input.append(helper.make_tensor_value_info("x", kind, shape))
+    return made
+
+
+ENTRIES: dict[str, tuple[list[int | str], int]] = {
+    "NHWC": ([1, SIDE, SIDE, 3], TensorProto.FLOAT),
+    "NHWC, any batch": (["n", SIDE, SIDE, 3], TensorProto.FLOAT),
+    "NHWC, any size": ([1, "h", "w", 3], TensorProto.FLOAT),
+    "uint8": ([1, 3, SIDE, SIDE], TensorProto.UINT8),
+    "uint8 NHWC": ([1, SIDE, SIDE, 3], TensorProto.UINT8),
+    "a batch of one": ([1, 3, SIDE, SIDE], TensorProto.FLOAT),
+    "a batch of eight": ([8, 3, SIDE, SIDE], TensorProto.FLOAT),
+    "any batch": (["n", 3, SIDE, SIDE], TensorProto.FLOAT),
+}
+
+
+@pytest.mark.parametrize("mean", [0.0, 120.0])
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_frames_of_any_layout(tmp_path: Path, kind: str, mean: float) -> None:
+    """One frame at a time, as the graph itself would answer it; graphs of bytes want bytes."""
+    shape, element = ENTRIES[kind]
+    whole = entering(shape, element, mean=mean)
+    onnx.save(whole, tmp_path / "net.onnx")
+    network = load_network(tmp_path / "net.onnx").sized(SIDE, SIDE)
+    x = np.random.default_rng(2).integers(0, 256, (1, 3, SIDE, SIDE)).astype(np.float32)
+    given = x.transpose(0, 2, 3, 1) if shape[3] == 3 else x
+    if shape[0] == 8:
+        given = np.repeat(given, 8, 0)
+    if element == TensorProto.UINT8:
+        given = given.astype(np.uint8)
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"x": given})[0][:1]
+    cuts = find_cuts(network)
+    assert {cut.tensor for cut in cuts} == {"a", "b"}
+    for cut in cuts:
+        halves = cut_halves(network, cut, Preprocessing(), unquantised(cut), free=False)
+        np.testing.assert_allclose(open_model(halves.cloud)(open_model(halves.edge)(x)), expected, rtol=1e-4, atol=1e-3)
+    own = own_preprocessing(network)
+    assert own == (Preprocessing() if mean or element == TensorProto.UINT8 else None)
 
 
 REFUSED: dict[str, tuple[Write, str]] = {

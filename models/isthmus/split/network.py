@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, inliner, shape_inference
 
 from isthmus.common.errors import InputError
+from isthmus.split.entry import with_frame_input
 from isthmus.split.heads import without_head
 from isthmus.split.onnx_file import read_onnx
 
@@ -81,7 +82,7 @@ def load_network(path: str | Path, output: str = "") -> Network:
         output: tensor of the logits; "" for the only output.
 
     Raises:
-        InputError: no ONNX graph, or not one of a frame `[1, 3, H, W]` to one output.
+        InputError: no ONNX graph, or not one of a frame to one output.
     """
     path = Path(path)
     model, sha256 = read_onnx(path)
@@ -92,14 +93,9 @@ def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: st
     """The classifier of an ONNX graph in memory. InputError as `load_network`."""
     if model.functions:
         model = inliner.inline_local_functions(model)
+    model = with_frame_input(model, name)
     constants = {c.name for c in model.graph.initializer}
-    inputs = [i for i in model.graph.input if i.name not in constants]
-    if len(inputs) != 1:
-        raise InputError(f"{name}: expected a graph of one input, the frame; got {[i.name for i in inputs]}")
-    shape = _shape(inputs[0])
-    is_float = inputs[0].type.tensor_type.elem_type == TensorProto.FLOAT
-    if len(shape) != 4 or shape[0] not in (1, ANY) or shape[1] not in (3, ANY) or not is_float:
-        raise InputError(f"{name}: expected an input float32 [1, 3, H, W], got {inputs[0].name} {list(shape)}")
+    given = next(i for i in model.graph.input if i.name not in constants)
     opset = opset_of(model)
     if opset < LEAST_OPSET:
         raise InputError(f"{name}: expected operator set {LEAST_OPSET} or later, got {opset}; convert the file first")
@@ -107,11 +103,12 @@ def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: st
         a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for n in model.graph.node for a in n.attribute
     ):
         raise InputError(f"{name}: expected a graph without branches and loops of its own (If, Loop, Scan)")
+    shape = _shape(given)
     height, width = shape[2:]
     if (height == ANY) != (width == ANY):
         raise InputError(f"{name}: expected both sides of the frame fixed or both free, got {list(shape)}")
     model, head = without_head(model, name, output)
-    return _network(name, sha256, _with_input(model, inputs[0].name, [1, 3, height, width]), head)
+    return _network(name, sha256, _with_input(model, given.name, [1, 3, height, width]), head)
 
 
 def opset_of(model: onnx.ModelProto) -> int:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from isthmus.split.entry import takes_bytes
 from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network
 
@@ -22,6 +23,8 @@ MOST_PIXEL_GAIN = 0.1
 def own_preprocessing(network: Network) -> Preprocessing | None:
     """The frames that a graph with a normalisation of its own wants, taken as they are; None where it has none."""
     found = _affine(network)
+    if takes_bytes(network.model):
+        return Preprocessing()
     if found is None:
         return None
     gain, shift = found
