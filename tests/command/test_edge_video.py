@@ -186,7 +186,7 @@ def test_clips_that_cannot_be_read(zoo: Path, address: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--codec", CODEC, "--quality", "2"), "expected no --quality: that is about images"),
+        (("--codec", CODEC, "--quality", "2"), "codecs of their own, --codec NAME-q1 for example"),
         (("--codec", CODEC, "--up", "y"), "expected no --up: that is about point clouds"),
         (("--codec", "image-test-q4", "--realtime"), "expected no --realtime: that is about videos"),
         (("--codec", "tiny-q1", "--mode", "intra", "--fps", "2"), "expected no --mode, --fps: that is about videos"),

@@ -71,7 +71,7 @@ def test_the_exit_code_says_how_many_failed(failed: int, inputs: int | None, cod
             PermissionError(13, "Permission denied", Path("/root/x")),
             "error: /root/x: Permission denied; check the path and who may read or write it",
         ),
-        (OSError(28, "No space left on device"), "error: No space left on device"),
+        (OSError(28, "No space left on device"), "error: No space left on device; make room, or write elsewhere"),
     ],
 )
 def test_what_a_person_can_mend_is_one_line(fault: BaseException, line: str) -> None:

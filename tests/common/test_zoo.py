@@ -107,3 +107,14 @@ def test_the_nearest_names_come_first() -> None:
 def test_readme_says_how_many_codecs_ship() -> None:
     count = len(codec_folders(ROOT / "models" / "zoo"))
     assert f"codecs: {count} (`isthmus inspect` lists them)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_family_or_a_folder_is_answered_with_the_right_form(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="the name of a family of 3: name one of tiny-q1, tiny-q9, tiny-q10"):
+        find_codec("tiny", own)
+    tiny_codec.write_codec(own.parent / "here", "tiny-mine")
+    monkeypatch.chdir(own.parent / "here")
+    with pytest.raises(InputError, match=r"codec 'tiny-mine': expected a name, .* say \./tiny-mine"):
+        find_codec("tiny-mine", own)
+    assert find_codec("./tiny-mine", own) == Path("tiny-mine")

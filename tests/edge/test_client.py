@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -134,6 +135,20 @@ def test_addresses(address: str) -> None:
     with pytest.raises(InputError, match="expected host:port"):
         check_address(address)
     assert check_address("[::1]:50051") == "[::1]:50051"
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("http://localhost:5000", "localhost:5000"),
+        ("grpc://10.0.0.1:50051/", "10.0.0.1:50051"),
+        ("https://cloud.example/v1", "cloud.example:50051"),
+        ("http://", "127.0.0.1:50051"),
+    ],
+)
+def test_an_address_with_a_scheme_is_answered_with_the_form_without(address: str, form: str) -> None:
+    with pytest.raises(InputError, match=f"expected host:port without .*://, got .*; say {re.escape(form)}$"):
+        check_address(address)
 
 
 def free_port() -> int:

@@ -61,3 +61,15 @@ def test_a_row_is_a_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     heading, *lines = shown(names, capsys).splitlines()
     assert heading.split() == ["file", "class", "probability", "payload", "bits", "packet", "bits"]
     assert [line.split() for line in lines] == [[name, "night_stand", "52.5%", "48", "56"] for name in names]
+
+
+def test_the_narrowest_screens_leave_numbers_out_and_keep_the_class(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for width, gone in ((50, 0), (40, 1), (30, 2), (24, 3)):
+        for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}.items():
+            monkeypatch.setenv(name, value)
+        plain = re.sub(r"\x1b\[[\d;]*m", "", shown(["a_rather_long_name_of_a_cloud.npy"], capsys))
+        assert max(map(len, plain.splitlines())) <= width
+        assert "night_stand" in plain
+        assert sum(word not in plain for word in ("52.5%", "payload", "packet")) >= gone

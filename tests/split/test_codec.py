@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnx
 import PIL.Image
 import pytest
+from onnx import numpy_helper
 from support import tiny_networks
 from support.benches import bench
 from support.paths import DATA as SHARED
@@ -412,3 +413,59 @@ def test_tables_are_learned_from_the_encoder_that_is_handed_in(codec: Path, tmp_
     message = np.zeros((3, 6, 8), np.int32)
     assert learned.intra.encode(y := np.ones((8, 4, 4), np.int32)) == other.intra.encode(y)
     assert learned.motion.encode(message) != other.motion.encode(message)
+
+
+@pytest.mark.slow
+def test_a_plan_says_how_frames_are_prepared_and_what_to_type(tmp_path: Path, images: Path) -> None:
+    """Without a word on pixels, in a graph that does not normalise: what was found is said and typed again."""
+    network = load_network(tiny_networks.write_unpadded(tmp_path)).sized(35, 35)
+    path = tmp_path / "sized.onnx"
+    onnx.save(network.model, path)
+    words = ["split", str(path), "--images", str(images), "--zoo", str(tmp_path / "zoo"), "--edge-speed", "1"]
+    runner = CliRunner()
+    planned = runner.invoke(app, [*words, "--plan", "--bits", "8"])
+    assert planned.exit_code == 0, planned.output
+    assert "note: frames are prepared by" in planned.stderr
+    assert "that is doubtful" in planned.stderr  # it is not trained at all
+    following = shlex.split(planned.stdout.splitlines()[-1])
+    assert "--range" in following
+    said = following[following.index("--bits") + 2 : following.index("--zoo")]
+    again = runner.invoke(app, [*words, "--plan", *said])
+    assert "note:" not in again.stderr
+
+
+def squeezenet_for(pixels: Preprocessing) -> Network:
+    """SqueezeNet, were it trained on pixels that are treated so. Its first layer, which pads nothing, takes it back."""
+    model = squeezenet_model(SQUEEZENET)
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    kernel, bias = (next(c for c in model.graph.initializer if c.name == name) for name in first.input[1:])
+    weight = numpy_helper.to_array(kernel)[:, :: -1 if pixels.order == "bgr" else 1].astype(np.float64)
+    gain, shift = 1 / pixels.gain.astype(np.float64), -pixels.shift.astype(np.float64) / pixels.gain
+    moved = numpy_helper.to_array(bias) + (weight * shift.reshape(1, -1, 1, 1)).sum((1, 2, 3))
+    kernel.CopyFrom(numpy_helper.from_array((weight * gain.reshape(1, -1, 1, 1)).astype(np.float32), kernel.name))
+    bias.CopyFrom(numpy_helper.from_array(moved.astype(np.float32), bias.name))
+    return read_network(model, "squeezenet").sized(227, 227)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SQUEEZENET.exists() and IMAGENET.exists()), reason="needs ../shared/data (SqueezeNet, imagenet500)"
+)
+@pytest.mark.parametrize("name", ["0 to 255", "Caffe's mean, BGR"])
+def test_a_real_network_is_fed_as_it_was_trained(name: str) -> None:
+    """As `isthmus build-squeezenet` writes it, it takes 0 to 255; its own training took Caffe's mean off BGR."""
+    from isthmus.data.image.labelled import load_labelled_images
+    from isthmus.split.conventions import CONVENTIONS, choose_convention, prepared
+    from isthmus.split.graphs import open_model
+
+    images = load_labelled_images(IMAGENET).take(range(0, 500, 32))
+    seen = Pictures("imagenet", "", tuple(images.pixels(i) for i in range(len(images)))).sized(227, 227)
+    network = squeezenet_for(next(c.preprocessing for c in CONVENTIONS if c.name == name))
+    choice = choose_convention(network, seen.frames)
+    run = open_model(network.model)
+    right = sum(
+        int(run(prepared(frame, choice.convention.preprocessing)).argmax()) == label
+        for frame, label in zip(seen.frames, images.labels, strict=True)
+    )
+    assert right >= 7  # of 16; 9 are right under its own
+    assert choice.convention.name == name or choice.doubt

@@ -83,7 +83,7 @@ def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
         if is_video_name(data):
             return [], [], [data]
         return ([data], [], []) if is_point_cloud_name(data) else ([], [], [])
-    labelled = any(data.glob("*/test/*.off")) or any(data.glob("*.h5"))
+    labelled = any(is_point_cloud_name(p) for p in data.glob("*/test/*")) or any(data.glob("*.h5"))
     if labelled or not data.is_dir():
         return [], [], []
     found = sorted(data.rglob("*"))

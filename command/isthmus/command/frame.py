@@ -27,6 +27,7 @@ or wrong (`OSError`). Anything else is a mistake of ours and keeps its traceback
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import shutil
@@ -52,8 +53,8 @@ EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 
-# Width of tables in a file or a pipe, where no terminal says one.
-PIPED_WIDTH = 140
+# Width of tables in a file or a pipe, where no screen sets a bound: no name is cut there.
+PIPED_WIDTH = 10_000
 
 # Optional packages, by the name they are imported by, and the extra of pyproject.toml that brings each.
 EXTRAS = {
@@ -90,6 +91,7 @@ def command_frame(command: Callable[Parameters, None]) -> Callable[Parameters, N
             _drop_output()
             raise typer.Exit(EXIT_PIPE_CLOSED) from None
         except OSError as error:
+            _flush_or_drop()
             fail(path_fault(error))
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -167,7 +169,7 @@ def path_fault(error: OSError) -> str:
     """The fault of a file or folder in one line: where, what the system says, what to do."""
     reason = error.strerror or str(error) or type(error).__name__
     if error.filename is None:
-        return reason
+        return f"{reason}; make room, or write elsewhere" if error.errno == errno.ENOSPC else reason
     advice = "check the path and who may read or write it"
     if isinstance(error, FileNotFoundError):
         reason, advice = "expected a file or folder, got none there", "check the path"
@@ -182,6 +184,23 @@ def _say(word: str, colour: str, message: object) -> None:
     if is_watched() and "NO_COLOR" not in os.environ:
         word = f"\x1b[{colour}m{word}\x1b[0m"
     print(word, message, file=sys.stderr)
+
+
+def end_output(error: OSError) -> NoReturn:
+    """End where standard output takes no more, and say so unless nobody reads it."""
+    _drop_output()
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(EXIT_PIPE_CLOSED) from None
+    print_error(path_fault(error))
+    raise SystemExit(EXIT_FAILED) from None
+
+
+def _flush_or_drop() -> None:
+    """What is printed so far, if it can be written: where it cannot, it must not fail again as Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
 
 
 def _drop_output() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -11,11 +12,13 @@ import typer
 from isthmus.command.cloud import cloud
 from isthmus.command.demo import demo
 from isthmus.command.edge import edge
+from isthmus.command.frame import end_output
 from isthmus.command.help_text import PlainCommand, PlainGroup
 from isthmus.command.inspect import inspect
 from isthmus.command.local_files import decode, encode
 from isthmus.command.measure import add_commands
 from isthmus.command.split import build_squeezenet, split
+from isthmus.command.streams import prepare_streams
 from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
 from isthmus.command.train_image import train_image
 from isthmus.command.train_motion_networks import train_motion_networks_command
@@ -92,7 +95,14 @@ def root(
 
 def main() -> None:
     """Entry point of `isthmus`."""
-    app()
+    prepare_streams()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:  # of what is printed outside of a frame: help texts, the version
+        end_output(error)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def measure_split(
     given: Given,
 ) -> None:
     """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
-    from isthmus.command.split_network import network_of, preprocessing_of, require_split_packages
+    from isthmus.command.split_network import frames_said, reading_of, require_split_packages
 
     require_split_packages()
     from isthmus.data.image.labelled import load_labelled_images
@@ -136,14 +136,17 @@ def measure_split(
     from isthmus.measure.split.run import SplitMeasureOptions, depths_of, write_split_outputs
     from isthmus.measure.split.run import measure_split as measured
     from isthmus.measure.track import tracked
+    from isthmus.split.pictures import labelled_pictures
 
     settings, frames = given.of(SplitSettings), given.of(FrameOptions)
+    labelled = load_labelled_images(images)
+    reading = reading_of(model, frames, lambda count: labelled_pictures(labelled, count), words(at))
     options = SplitMeasureOptions(
-        words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, preprocessing_of(frames)
+        words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, reading.preprocessing
     )
-    network = network_of(model, frames)
+    frames = frames_said(frames, reading)
     with tracked(table_console()) as track:
-        measurement = measured(network, load_labelled_images(images), options, track)
+        measurement = measured(reading.network, labelled, options, track)
     command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
     written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).out)
     live = () if measurement.live is None else (measurement.live.told,)

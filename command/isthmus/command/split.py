@@ -15,8 +15,8 @@ from isthmus.command.frame import command_frame, table_console
 from isthmus.command.options import Given, flags_of, with_options
 from isthmus.command.split_network import (
     class_names_of,
-    network_of,
-    preprocessing_of,
+    frames_said,
+    reading_of,
     require_split_packages,
     sized_as,
 )
@@ -36,7 +36,7 @@ MORE_BITS = 8
 @command_frame
 @with_options(CutOptions, FrameOptions, FolderOptions, PlanOptions, OutputOptions)
 def split(
-    model: Annotated[Path, typer.Argument(help="An ONNX classifier: one frame [1, 3, H, W] in, logits out.")],
+    model: Annotated[Path, typer.Argument(help="An ONNX classifier: one frame in, a number a class out.")],
     images: Annotated[
         Path,
         typer.Option(help="Images to calibrate on, without labels: a folder, or a packed .npz.", metavar="PATH"),
@@ -63,22 +63,25 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     from isthmus.split.plan import plan_cuts
     from isthmus.split.plan_table import plan_json, plan_table
 
-    cut, frames = given.of(CutOptions), given.of(FrameOptions)
-    network, preprocessing = network_of(model, frames), preprocessing_of(frames)
+    cut, frames, link = given.of(CutOptions), given.of(FrameOptions), given.of(PlanOptions)
+    reading = reading_of(model, frames, lambda count: load_pictures(images, count))
     pictures = load_pictures(images, cut.count or PLAN_COUNT)
     with Console(stderr=True).status("measuring the cuts") as status:
         plan = plan_cuts(
-            sized_for(network, pictures),
+            sized_for(reading.network, pictures),
             pictures,
-            preprocessing,
-            replace(given.of(PlanOptions), bits=cut.bits),
+            reading.preprocessing,
+            replace(link, bits=cut.bits),
             lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
         )
-    following = next_command(model, images, given, plan)
+    said = frames_said(frames, reading)
+    found = {name: value for name in rules_of(FrameOptions) if (value := getattr(said, name))}
+    following = next_command(model, images, Given({**given.values, **found}), plan)
     if given.of(OutputOptions).json:
         print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
         return
-    table_console().print(plan_table(plan))
+    console = table_console()
+    console.print(plan_table(plan, console.width if console.is_terminal else 0))
     if following:
         print(following)
 
@@ -113,13 +116,13 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     from isthmus.split.pictures import load_pictures
 
     cut, frames, target = given.of(CutOptions), given.of(FrameOptions), given.of(FolderOptions)
-    network, count = network_of(model, frames), cut.count or SPLIT_COUNT
+    class_names = class_names_of(target.classes)
+    reading = reading_of(model, frames, lambda count: load_pictures(images, count), (cut.at,))
+    network, count = reading.network, cut.count or SPLIT_COUNT
     folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
     command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count} --bits {cut.bits}"
-    command += _told(cut, "step") + _told(frames, *rules_of(FrameOptions)) + _told(cut, "seed")
-    options = SplitOptions(
-        cut.at, cut.bits, cut.step, preprocessing_of(frames), class_names_of(target.classes), cut.seed, command
-    )
+    command += _told(cut, "step") + _told(frames_said(frames, reading), *rules_of(FrameOptions)) + _told(cut, "seed")
+    options = SplitOptions(cut.at, cut.bits, cut.step, reading.preprocessing, class_names, cut.seed, command)
     with Console(stderr=True).status("splitting") as status:
         manifest = write_split_codec(
             network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.command.frame import print_note
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
     from isthmus.split.halves import Preprocessing
     from isthmus.split.network import Network
+    from isthmus.split.pictures import Pictures
+    from isthmus.split.reading import Reading
 
 MAX_SIDE = 8192
 
@@ -27,15 +32,50 @@ def network_of(model: Path, frames: FrameOptions) -> Network:
     """The classifier of a file, for frames of the size that was asked for. InputError if there is none."""
     from isthmus.split.network import load_network
 
-    return sized_as(load_network(model), frames.size)
+    return sized_as(load_network(model, frames.output), frames.size)
 
 
-def preprocessing_of(frames: FrameOptions) -> Preprocessing:
-    """What is done to pixels. InputError if the options say nothing sound."""
+def preprocessing_of(frames: FrameOptions) -> Preprocessing | None:
+    """What is done to pixels; None where nothing is said. InputError if the options say nothing sound."""
     from isthmus.split.halves import Preprocessing
 
-    mean, std = _three(frames.mean, "--mean"), _three(frames.std, "--std")
-    return Preprocessing(mean, std, frames.order, frames.range)  # type: ignore[arg-type]
+    if not frames.says_pixels:
+        return None
+    mean, std = _three(frames.mean or "0,0,0", "--mean"), _three(frames.std or "1,1,1", "--std")
+    return Preprocessing(mean, std, frames.order or "rgb", frames.range or 255)  # type: ignore[arg-type]
+
+
+def reading_of(
+    model: Path, frames: FrameOptions, pictures: Callable[[int], Pictures], tensors: Sequence[str] = ()
+) -> Reading:
+    """The network understood, with what the options say of it; what was found out is said.
+
+    Args:
+        model: the file.
+        frames: what a person said.
+        pictures: so many images, which may be taken to find out what nobody said.
+        tensors: to be cut at, looked for before anything that takes long.
+    """
+    from isthmus.split.codec_writer import sized_for
+    from isthmus.split.conventions import MOST_IMAGES
+    from isthmus.split.cuts import find_cut
+    from isthmus.split.reading import read_with
+
+    told, network, seen = preprocessing_of(frames), network_of(model, frames), pictures(MOST_IMAGES)
+    sized = sized_for(network, seen)
+    for tensor in tensors:
+        find_cut(sized, tensor)
+    reading = read_with(network, sized, seen, told)
+    for note in reading.notes:
+        print_note(note)
+    return reading
+
+
+def frames_said(frames: FrameOptions, reading: Reading) -> FrameOptions:
+    """The options that say what was found out, so that a command may be typed again."""
+    from isthmus.split.reading import flags_of_pixels
+
+    return replace(frames, **flags_of_pixels(reading.preprocessing)) if reading.is_tried else frames  # type: ignore[arg-type]
 
 
 def sized_as(network: Network, size: str) -> Network:

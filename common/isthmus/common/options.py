@@ -41,6 +41,7 @@ class OptionRule:
         choices: of a word; () for any.
         automatic: what is taken where the option is not given, in words; "" for the field's default as it is.
         metavar: what stands for the value in the help, "" for the usual one of the type.
+        elsewhere: what to do instead where it is given with a codec of another signal; "" for nothing.
     """
 
     help: str
@@ -50,6 +51,7 @@ class OptionRule:
     choices: tuple[str, ...] = ()
     automatic: str = ""
     metavar: str = ""
+    elsewhere: str = ""
 
     def check(self, flag: str, value: object) -> None:
         """InputError where the value is out of bounds or none of the choices."""

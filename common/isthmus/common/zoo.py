@@ -84,6 +84,13 @@ def find_codec(name: str | Path, zoo: ZooFolders = None) -> Path:
     zoos = find_zoos(zoo)
     known = {path.name: path for path in codec_folders(zoos)}
     if text not in known:
+        if len(text) <= MAX_SAID_NAME and (Path(text) / MANIFEST_FILE).is_file():
+            raise InputError(f"codec {text!r}: expected a name, got that of a folder here: say .{os.sep}{text}")
+        if family := sorted((n for n in known if re.fullmatch(re.escape(text) + r"-q\d+", n)), key=natural_order):
+            raise InputError(
+                f"codec {text!r}: expected one codec, got the name of a family of {len(family)}: name one of "
+                f"{', '.join(family)}"
+            )
         raise InputError(
             f"codec {text[:MAX_SAID_NAME]!r}: expected {one_of(text, known)} in {', '.join(map(str, zoos))}; "
             "`isthmus inspect` lists them, and --zoo names another folder of codecs"

@@ -222,6 +222,11 @@ def fetch_capabilities(channel: grpc.Channel, address: str, timeout_s: float) ->
 
 def check_address(address: str) -> str:
     """The address, if it reads "host:port" (an IPv6 host in brackets). InputError otherwise."""
+    scheme, mark, rest = address.partition("://")
+    if mark:
+        where = rest.partition("/")[0] or DEFAULT_ADDRESS
+        where += "" if ":" in where else DEFAULT_ADDRESS[DEFAULT_ADDRESS.rindex(":") :]
+        raise InputError(f"address: expected host:port without {scheme}://, got {address!r}; say {where}")
     host, colon, port = address.rpartition(":")
     if not host or not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"address: expected host:port, for example {DEFAULT_ADDRESS}, got {address!r}")

@@ -28,6 +28,7 @@ MAX_LINE_WIDTH = 10_000
 
 # On a screen that is too narrow for all: what is left of a name or an answer, and between columns.
 MIN_TEXT_WIDTH = 6
+MIN_ANSWER_WIDTH = 11
 GAP = 2
 
 
@@ -239,11 +240,15 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 
 def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Table:
-    """Where rows are wider than the screen, headings stand word under word, and the first column is folded first."""
+    """Where rows are wider than the screen, headings stand word under word, and the first column is folded first.
+
+    Where that is not enough, numbers are left out, the last first: what something is stays to the end.
+    """
     from rich import table as tables
     from rich.markup import escape
 
-    cells = [row.cells for row in rows]
+    kept = _shown(columns, [row.cells for row in rows], width)
+    columns, cells = [columns[i] for i in kept], [tuple(row.cells[i] for i in kept) for row in rows]
     natural = _widths([[column.heading for column in columns], *cells])
     is_narrow = sum(natural) + GAP * (len(columns) - 1) > width
     headings = [column.heading.replace(" ", "\n") if is_narrow else column.heading for column in columns]
@@ -258,9 +263,23 @@ def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Tabl
             width=fitted[place],
             min_width=None if is_narrow else column.width or None,
         )
-    for row in rows:
-        table.add_row(*map(escape, row.cells), style="red" if row.is_failure else "")
+    for row, shown in zip(rows, cells, strict=True):
+        table.add_row(*map(escape, shown), style="red" if row.is_failure else "")
     return table
+
+
+def _shown(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Places of the columns that a screen has room for, with words cut to `MIN_ANSWER_WIDTH` at least."""
+    kept = list(range(len(columns)))
+    natural = _widths([[c.heading.replace(" ", "\n") for c in columns], *cells])
+    bound = [MIN_TEXT_WIDTH if place == 0 else MIN_ANSWER_WIDTH for place in kept]
+    least = [n if c.is_number else min(n, b) for n, c, b in zip(natural, columns, bound, strict=True)]
+    while sum(least[i] for i in kept) + GAP * (len(kept) - 1) > width:
+        numbers = [i for i in kept if columns[i].is_number]
+        if not numbers:
+            break
+        kept.remove(numbers[-1])
+    return kept
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

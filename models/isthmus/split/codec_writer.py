@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,8 @@ def _history(network: Network, pictures: Pictures, options: SplitOptions, calibr
             "step_max": float(quantiser.steps.max()),
         },
         "calibration": {"data": pictures.name, "sha256": pictures.sha256, "images": len(pictures)},
+        "preprocessing": asdict(options.preprocessing),
+        **({"head": network.head} if network.head else {}),
         "seed": options.seed,
         **dict(options.training),
     }

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.manifest import MAX_STRIDE
 from isthmus.split.graphs import ran_shapes
-from isthmus.split.network import ANY, Network, Shape, inferred, needed, part
+from isthmus.split.network import ANY, Network, Shape, element_types, inferred, needed, part
 
 MAX_LATENT_CHANNELS = 4096
 PASSED_ON = frozenset({"BatchNormalization", "Clip", "Dropout", "Identity", "LeakyRelu", "PRelu", "Relu"})
@@ -72,9 +72,13 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
     for node in network.nodes:
         for tensor in node.input:
             readers.setdefault(tensor, []).append(node)
-    found = []
+    found, kinds, others = [], element_types(network), set[str]()
     for tensor in separators(network):
         shape = network.shape(tensor)
+        if (kind := kinds.get(tensor, TensorProto.FLOAT)) != TensorProto.FLOAT:
+            # Halves meet in float32; a quantised graph has such tensors too, behind each DequantizeLinear.
+            others.add(TensorProto.DataType.Name(kind).lower())
+            continue
         if len(shape) != 4 or shape[0] != 1 or min(shape[2:]) < 2 or not 1 <= shape[1] <= MAX_LATENT_CHANNELS:
             continue
         before = {id(node) for node in needed(network.nodes, network.input_name, tensor)}
@@ -85,8 +89,14 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
         passed_on = all(node.op_type in PASSED_ON for node in readers[tensor])
         found.append(Cut(tensor, (shape[1], shape[2], shape[3]), stride, edge, total - edge, passed_on))
     if not found:
+        of_others = ""
+        if others:
+            of_others = (
+                f" of float32, those there are have {', '.join(sorted(others))}: export it in float32, or as QDQ"
+            )
         raise InputError(
             f"{network.name}: expected a tensor [1, M, h, w] that every path from frame to logits crosses, got none"
+            + of_others
         )
     return tuple(found)
 

@@ -110,15 +110,30 @@ def cut_halves(sized: Network, cut: Cut, preprocessing: Preprocessing, quantiser
     if len(quantiser.steps) != channels:
         raise InputError(f"{cut.tensor}: expected {channels} steps, one a channel, got {len(quantiser.steps)}")
     output = sized.shape(sized.output_name)
-    classes = output[1] if len(output) > 1 else 0
-    # Shape inference may lose sight of the batch of 1, never of the classes.
-    if output[:1] not in ((1,), (ANY,)) or classes < 1 or any(side not in (1, ANY) for side in output[2:]):
-        raise InputError(f"{sized.name}: expected logits [1, classes], got {sized.output_name} {list(output)}")
+    classes = class_count(sized)
     edge = _edge(sized, cut, preprocessing, quantiser, free=free)
     cloud = _cloud(sized, cut, quantiser, classes, len(output), free=free)
     height, width = (0, 0) if free else (sized.height, sized.width)
     grid = (0, 0) if free else cut.shape[1:]
     return Halves(edge, cloud, cut, height, width, *grid, classes)
+
+
+def class_count(sized: Network) -> int:
+    """How many classes the logits of a network of one size have. InputError if they are no list of two or more."""
+    output = sized.shape(sized.output_name)
+    # Shape inference may lose sight of the batch of 1, never of the classes.
+    several = [length for length in output[1 if len(output) > 1 else 0 :] if length not in (1, ANY)]
+    is_batch = len(output) == 1 or output[:1] in ((1,), (ANY,))
+    is_list = len(several) == 1 and output[1:2] != (ANY,)
+    if not (is_batch and is_list):
+        advice = ""
+        if output and not several:
+            advice = "; one number alone is read as two classes where the graph ends in a Sigmoid"
+        raise InputError(
+            f"{sized.name}: expected logits [1, classes], of two classes or more, got {sized.output_name} "
+            f"{list(output)}{advice}"
+        )
+    return several[0]
 
 
 def _edge(
@@ -148,6 +163,8 @@ def _cloud(network: Network, cut: Cut, quantiser: Quantiser, classes: int, rank:
     h = _affine(before, constants, "y_hat", quantiser.steps, quantiser.centres, "latents")
     before.append(helper.make_node("Identity", [h], [PREFIX + cut.tensor]))
     last = helper.make_node("Identity" if rank == 2 else "Flatten", [PREFIX + network.output_name], ["logits"])
+    if rank == 1:
+        last.attribute.append(helper.make_attribute("axis", 0))
     grid: list[int | str] = [1, cut.shape[0], *(("y_hat_rows", "y_hat_columns") if free else cut.shape[1:])]
     return _finished(model, before, [last], constants, ("y_hat", grid), ("logits", [1, classes]))
 
@@ -192,5 +209,8 @@ def _finished(
     finished = helper.make_model(whole, opset_imports=model.opset_import, producer_name="isthmus")
     finished.ir_version = model.ir_version
     if all(o.domain in OWN_DOMAINS for o in finished.opset_import):
-        onnx.checker.check_model(finished, full_check=True)
+        try:
+            onnx.checker.check_model(finished, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise InputError(f"{graph.name} half: expected a graph that ONNX's checker passes: {error}") from error
     return finished

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,9 @@ import onnx
 from onnx import TensorProto, helper, inliner, shape_inference
 
 from isthmus.common.errors import InputError
+from isthmus.split.entry import with_frame_input
+from isthmus.split.heads import without_head
+from isthmus.split.onnx_file import read_onnx
 
 Shape = tuple[int, ...]
 """Lengths of a tensor's axes; -1 where the graph does not say."""
@@ -34,6 +36,7 @@ class Network:
         height, width: sides that the frame must have, 0 where any will do.
         nodes: those that the logits need, in an order that runs.
         shapes: of every tensor of float or integer kind, frozen or not.
+        head: operator that turned the logits into something else, taken off: "Softmax", "Sigmoid", or "".
     """
 
     name: str
@@ -45,6 +48,7 @@ class Network:
     width: int
     nodes: tuple[onnx.NodeProto, ...]
     shapes: Mapping[str, Shape]
+    head: str = ""
 
     @property
     def is_sized(self) -> bool:
@@ -58,45 +62,40 @@ class Network:
                 f"{self.name}: expected frames of {self.height} x {self.width}, for which it is made, got size "
                 f"{height} x {width}"
             )
-        return _network(self.name, self.sha256, _with_input(self.model, self.input_name, [1, 3, height, width]))
+        model = _with_input(self.model, self.input_name, [1, 3, height, width])
+        return _network(self.name, self.sha256, model, self.head)
+
+    def answering(self, model: onnx.ModelProto) -> Network:
+        """The same network with another graph behind its logits, which `isthmus.split.heads` made of this one."""
+        return _network(self.name, self.sha256, model, self.head)
 
     def shape(self, tensor: str) -> Shape:
         """Shape of a tensor; empty where shape inference found none."""
         return self.shapes.get(tensor, ())
 
 
-def load_network(path: str | Path) -> Network:
+def load_network(path: str | Path, output: str = "") -> Network:
     """The classifier of an ONNX file.
 
+    Args:
+        path: of the file.
+        output: tensor of the logits; "" for the only output.
+
     Raises:
-        InputError: no ONNX graph, or not one of a frame `[1, 3, H, W]` to one output.
+        InputError: no ONNX graph, or not one of a frame to one output.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-        model = onnx.load(path)
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable ONNX file: {error.strerror or error}") from error
-    except Exception as error:  # the parser of protobuf raises what it likes
-        raise InputError(f"{path}: expected an ONNX graph, cannot read it: {error}") from error
-    return read_network(model, path.stem, hashlib.sha256(data).hexdigest())
+    model, sha256 = read_onnx(path)
+    return read_network(model, path.stem, sha256, output)
 
 
-def read_network(model: onnx.ModelProto, name: str, sha256: str = "") -> Network:
+def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: str = "") -> Network:
     """The classifier of an ONNX graph in memory. InputError as `load_network`."""
     if model.functions:
         model = inliner.inline_local_functions(model)
+    model = with_frame_input(model, name)
     constants = {c.name for c in model.graph.initializer}
-    inputs = [i for i in model.graph.input if i.name not in constants]
-    if len(inputs) != 1 or len(model.graph.output) != 1:
-        raise InputError(
-            f"{name}: expected a graph of one input, the frame, and one output, the logits; got "
-            f"{[i.name for i in inputs]} and {[o.name for o in model.graph.output]}"
-        )
-    shape = _shape(inputs[0])
-    is_float = inputs[0].type.tensor_type.elem_type == TensorProto.FLOAT
-    if len(shape) != 4 or shape[0] not in (1, ANY) or shape[1] not in (3, ANY) or not is_float:
-        raise InputError(f"{name}: expected an input float32 [1, 3, H, W], got {inputs[0].name} {list(shape)}")
+    given = next(i for i in model.graph.input if i.name not in constants)
     opset = opset_of(model)
     if opset < LEAST_OPSET:
         raise InputError(f"{name}: expected operator set {LEAST_OPSET} or later, got {opset}; convert the file first")
@@ -104,10 +103,12 @@ def read_network(model: onnx.ModelProto, name: str, sha256: str = "") -> Network
         a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for n in model.graph.node for a in n.attribute
     ):
         raise InputError(f"{name}: expected a graph without branches and loops of its own (If, Loop, Scan)")
+    shape = _shape(given)
     height, width = shape[2:]
     if (height == ANY) != (width == ANY):
         raise InputError(f"{name}: expected both sides of the frame fixed or both free, got {list(shape)}")
-    return _network(name, sha256, _with_input(model, inputs[0].name, [1, 3, height, width]))
+    model, head = without_head(model, name, output)
+    return _network(name, sha256, _with_input(model, given.name, [1, 3, height, width]), head)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -163,7 +164,14 @@ def inferred(model: onnx.ModelProto, input_name: str, shape: Sequence[int]) -> M
     return MappingProxyType(found | {c.name: tuple(c.dims) for c in graph.initializer})
 
 
-def _network(name: str, sha256: str, model: onnx.ModelProto) -> Network:
+def element_types(network: Network) -> Mapping[str, int]:
+    """Type of every tensor's elements, as `onnx.TensorProto` numbers them; those that are not told are left out."""
+    graph = shape_inference.infer_shapes(network.model, data_prop=True).graph
+    infos = (*graph.input, *graph.value_info, *graph.output)
+    return {v.name: kind for v in infos if (kind := v.type.tensor_type.elem_type)}
+
+
+def _network(name: str, sha256: str, model: onnx.ModelProto, head: str) -> Network:
     constants = {c.name for c in model.graph.initializer}
     given = next(i for i in model.graph.input if i.name not in constants)
     output = model.graph.output[0].name
@@ -175,7 +183,7 @@ def _network(name: str, sha256: str, model: onnx.ModelProto) -> Network:
     shapes = inferred(model, given.name, shape)
     if not shapes:
         raise InputError(f"{name}: expected a graph whose shapes agree for frames {list(shape)}; ONNX refuses it")
-    return Network(name, sha256, model, given.name, output, height, width, tuple(nodes), shapes)
+    return Network(name, sha256, model, given.name, output, height, width, tuple(nodes), shapes, head)
 
 
 def _sorted(nodes: Iterable[onnx.NodeProto], given: set[str], name: str) -> list[onnx.NodeProto]:

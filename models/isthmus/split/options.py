@@ -11,6 +11,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.options import option
 
 KILO, MEGA = 1e3, 1e6
+_TRIED = "found by trying the usual ones on the images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,28 @@ class CutOptions:
 class FrameOptions:
     """What the network expects of a frame, as it is typed; `isthmus.command.split_network` reads it.
 
+    Where none of mean, std, order and range is given, the usual ways are tried on the images.
+
     Attributes:
         size: "HxW" of the frames, of a network that would take any; "" for its own.
-        mean, std: three numbers, comma apart.
-        order: of the network's channels.
-        range: what white is before the mean is taken off: 255 or 1.
+        mean, std: three numbers, comma apart; "" for 0,0,0 and 1,1,1.
+        order: of the network's channels; "" for rgb.
+        range: what white is before the mean is taken off: 255 or 1; 0 for 255.
+        output: tensor of the logits; "" for the network's only output.
     """
 
-    panel: ClassVar[str] = "The network's frames"
+    panel: ClassVar[str] = "The network's frames and answer"
     size: str = option("", "Size of the frames, of a network that would take any.", metavar="HxW")
-    mean: str = option("0,0,0", "Taken off each channel, in the network's order.", metavar="X,X,X")
-    std: str = option("1,1,1", "Each channel is divided by it after that.", metavar="X,X,X")
-    order: str = option("rgb", "Order of the network's channels.", choices=("rgb", "bgr"))
-    range: int = option(255, "What white is before the mean is taken off: 255 or 1.")
+    mean: str = option("", "Taken off each channel, in the network's order.", metavar="X,X,X", automatic=_TRIED)
+    std: str = option("", "Each channel is divided by it after that.", metavar="X,X,X", automatic=_TRIED)
+    order: str = option("", "Order of the network's channels.", choices=("rgb", "bgr"), automatic=_TRIED)
+    range: int = option(0, "What white is before the mean is taken off: 255 or 1.", automatic=_TRIED)
+    output: str = option("", "Tensor of the logits.", metavar="TENSOR", automatic="the only output")
+
+    @property
+    def says_pixels(self) -> bool:
+        """Whether a person said what is done to pixels."""
+        return bool(self.mean or self.std or self.order or self.range)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.labelled import LabelledImages
 from isthmus.data.npz import cut_files, read_arrays
 from isthmus.runtime.frame_size import resized
 
@@ -64,6 +65,12 @@ def load_pictures(path: str | Path, count: int = 0) -> Pictures:
     for source in sources:
         digest.update(source)
     return Pictures(path.stem, digest.hexdigest(), tuple(read_image(source).pixels for source in sources))
+
+
+def labelled_pictures(images: LabelledImages, count: int) -> Pictures:
+    """So many of labelled images, evenly spread, without their labels. InputError as `LabelledImages.pixels`."""
+    count = min(count, len(images))
+    return Pictures(images.name, "", tuple(images.pixels(i * len(images) // count) for i in range(count)))
 
 
 def jpeg_bits(frame: UInt8, quality: int) -> int:

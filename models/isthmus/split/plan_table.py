@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,13 +11,24 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from isthmus.split.plan import Plan
+from isthmus.split.plan import Plan, PlannedCut
 
 MEGA, KILO = 1e6, 1e3
+MARGIN = 2
 
 
-def plan_table(plan: Plan) -> Group:
-    """Cuts, the two ways without one, and which is best."""
+HEADS = ("latents", "stride", "edge MMAC", "cloud MMAC", "kbit", "agree %", "edge ms", "cloud ms", "ms")
+LEAST_IMPORTANT = ("cloud ms", "edge ms", "cloud MMAC", "edge MMAC", "stride", "latents")
+"""Left out in this order on a screen that is too narrow: tensor, bits, agreement and latency stay."""
+
+
+def plan_table(plan: Plan, width: int = 0) -> Group:
+    """Cuts, the two ways without one, and which is best.
+
+    Args:
+        plan: measured.
+        width: of the screen, for which columns are left out; 0 for any.
+    """
     options = plan.options
     table = Table(
         title=f"{plan.network}, frames {plan.height} x {plan.width}, {plan.macs / MEGA:,.1f} MMAC",
@@ -25,42 +37,56 @@ def plan_table(plan: Plan) -> Group:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("cut at", no_wrap=True)
-    for head in ("latents", "stride", "edge MMAC", "cloud MMAC", "kbit", "agree %", "edge ms", "cloud ms", "ms"):
+    rows = [_cut_row(plan, p) for p in plan.cuts]
+    rows += [
+        _way_row(f"cloud only (JPEG {options.jpeg_quality})", plan, cloud=True),
+        _way_row("edge only", plan, cloud=False),
+    ]
+    kept = _kept(rows, width)
+    table.add_column("cut at", no_wrap=not width, overflow="fold")
+    for head in kept:
         table.add_column(head, justify="right", no_wrap=True)
-    for p in plan.cuts:
-        is_best = p.cut.tensor == plan.best
-        table.add_row(
-            p.cut.tensor + (" ◄ best" if is_best else ""),
-            " x ".join(map(str, p.cut.shape)),
-            str(p.cut.stride),
-            f"{p.cut.edge_macs / MEGA:,.1f}",
-            f"{p.cut.cloud_macs / MEGA:,.1f}",
-            f"{p.bits / KILO:,.1f}",
-            f"{p.agreement_percent:.1f}",
-            f"{p.edge_ms:.1f}",
-            f"{p.cloud_ms:.1f}",
-            f"{p.latency_ms:,.1f}",
-            style="bold green" if is_best else "",
-        )
-    table.add_section()
-    jpeg = f"{plan.jpeg_bits / KILO:,.1f}"
-    table.add_row(
-        f"cloud only (JPEG {options.jpeg_quality})",
-        "",
-        "",
-        "0.0",
-        f"{plan.macs / MEGA:,.1f}",
-        jpeg,
-        "",
-        "",
-        "",
-        f"{plan.cloud_only_ms:,.1f}",
-    )
-    table.add_row(
-        "edge only", "", "", f"{plan.macs / MEGA:,.1f}", "0.0", "0.0", "100.0", "", "", f"{plan.edge_only_ms:,.1f}"
-    )
+    for place, row in enumerate(rows):
+        if place == len(plan.cuts):
+            table.add_section()
+        is_best = place < len(plan.cuts) and plan.cuts[place].cut.tensor == plan.best
+        table.add_row(row[0], *(row[1 + HEADS.index(head)] for head in kept), style="bold green" if is_best else "")
     return Group(table, Text(_said(plan)))
+
+
+def _cut_row(plan: Plan, p: PlannedCut) -> tuple[str, ...]:
+    return (
+        p.cut.tensor + (" ◄ best" if p.cut.tensor == plan.best else ""),
+        " x ".join(map(str, p.cut.shape)),
+        str(p.cut.stride),
+        f"{p.cut.edge_macs / MEGA:,.1f}",
+        f"{p.cut.cloud_macs / MEGA:,.1f}",
+        f"{p.bits / KILO:,.1f}",
+        f"{p.agreement_percent:.1f}",
+        f"{p.edge_ms:.1f}",
+        f"{p.cloud_ms:.1f}",
+        f"{p.latency_ms:,.1f}",
+    )
+
+
+def _way_row(name: str, plan: Plan, *, cloud: bool) -> tuple[str, ...]:
+    """Of a way without a cut: all of the network in the cloud, or on the edge."""
+    macs = f"{plan.macs / MEGA:,.1f}"
+    if cloud:
+        return name, "", "", "0.0", macs, f"{plan.jpeg_bits / KILO:,.1f}", "", "", "", f"{plan.cloud_only_ms:,.1f}"
+    return name, "", "", macs, "0.0", "0.0", "100.0", "", "", f"{plan.edge_only_ms:,.1f}"
+
+
+def _kept(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The heads that a screen has room for."""
+    kept = list(HEADS)
+    widths = {h: max(len(h), *(len(row[1 + i]) for row in rows)) for i, h in enumerate(HEADS)}
+    name = max(len(row[0]) for row in rows)
+    for head in LEAST_IMPORTANT:
+        if not width or MARGIN + name + sum(2 + widths[h] for h in kept) <= width:
+            break
+        kept.remove(head)
+    return kept
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 |---|---|
 | packed `.npz`: `train_jpg`, `train_off`, `y_train`, `val_jpg`, `val_off`, `y_val`, `names` | train, test (its `val`) |
 | packed `.npz`: `jpg`, `off`, `labels`, `names` | test |
-| a folder with a folder of images for each class, in the order of the names | test |
+| folders of classes, a `.csv` of file and label, `LABEL-nnn.suffix` | as `isthmus.data.labelled_files` says |
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from isthmus.common.errors import InputError
-from isthmus.data.image.formats import SUFFIXES, is_image_name
+from isthmus.data.image.formats import is_image_name
+from isthmus.data.labelled_files import TABLES, find_labelled_files
 from isthmus.data.npz import Layout, cut_files, read_arrays
 
 UInt8 = npt.NDArray[np.uint8]
@@ -82,14 +83,14 @@ def load_labelled_images(path: str | Path, split: Split = "test") -> LabelledIma
 
     Args:
         path: of either.
-        split: which; a folder and a file of one split have "test" alone.
+        split: which; a folder without folders of splits and a file of one split have "test" alone.
 
     Raises:
         InputError: neither layout, or the split is not in it.
     """
     path = Path(path)
-    if path.is_dir():
-        return _from_folder(path, split)
+    if path.is_dir() or (path.suffix.lower() in TABLES and path.exists()):
+        return _from_files(path, split)
     kind = f"packed labelled images with a {split} split, or a folder of classes,"
     blob, offsets, labels, stored_names = read_arrays(path, *PACKED[split], kind=kind)
     files, classes = cut_files(path, blob, offsets), labels.astype(np.int64)
@@ -112,11 +113,7 @@ def split_train_validation(
     return images.take(np.sort(order[held:])), images.take(np.sort(order[:held]))
 
 
-def _from_folder(path: Path, split: str) -> LabelledImages:
-    classes = sorted(p for p in path.iterdir() if p.is_dir())
-    files = [(sorted(f for f in c.rglob("*") if is_image_name(f)), k) for k, c in enumerate(classes)]
-    pairs = [(f, k) for group, k in files for f in group]
-    if not pairs or split != "test":
-        raise InputError(f"{path}: expected a folder for each class with {', '.join(SUFFIXES)} files in it")
-    labels = np.array([k for _, k in pairs], np.int64)
-    return LabelledImages(path.name, tuple(f.read_bytes() for f, _ in pairs), labels, tuple(c.name for c in classes))
+def _from_files(path: Path, split: Split) -> LabelledImages:
+    found = find_labelled_files(path, split, is_image_name, "image")
+    files = tuple(file.read_bytes() for file in found.paths)
+    return LabelledImages(found.name, files, np.array(found.labels, np.int64), found.class_names)

@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data.pointcloud.files import to_z_up
-from isthmus.data.pointcloud.labelled import Float32, Int64, LabelledClouds, Split, modelnet_name
+from isthmus.data.pointcloud.labelled import Float32, Int64, LabelledClouds, Split, set_name
 
 MAX_SET_POINTS = 500_000_000  # 6 GB of float32: what a header may claim before anything is read
 
@@ -49,7 +49,7 @@ def load_modelnet_hdf5(folder: str | Path, split: Split) -> LabelledClouds:
         raise InputError(f"{folder}: expected files with clouds of one size, got sizes {sorted(sizes)}")
     stack = np.concatenate([data for data, _ in parts])
     labels = np.concatenate([labels for _, labels in parts])
-    return LabelledClouds.from_stack(_stack_to_z_up(stack), labels, names, f"{modelnet_name(len(names))} HDF5")
+    return LabelledClouds.from_stack(_stack_to_z_up(stack), labels, names, f"{set_name(folder, names)} HDF5")
 
 
 def load_scanobjectnn(path: str | Path) -> LabelledClouds:

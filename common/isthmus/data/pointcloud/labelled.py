@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
+from isthmus.data.labelled_files import placed
 
 Split = Literal["train", "test"]
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
+MODELNET10 = frozenset(
+    ["bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet"],
+)
 SPLITS: tuple[Split, Split] = ("train", "test")
 
 
@@ -96,6 +101,11 @@ class LabelledClouds:
             raise InputError(f"{self.name}: expected clouds of one size, got {len(sizes)} different sizes")
         return self.points.reshape(len(self), int(sizes[0]), 3)
 
+    def with_classes(self, class_names: tuple[str, ...], codec: str) -> LabelledClouds:
+        """The same clouds, labelled by the classes of a codec. InputError where it does not know one of them."""
+        labels = placed(self.labels.tolist(), self.class_names, class_names, self.name, codec)
+        return LabelledClouds(self.points, self.offsets, labels, class_names, self.name)
+
     def subset(self, index: Int64) -> LabelledClouds:
         """The clouds of some indices [n], in that order."""
         index = np.arange(len(self), dtype=np.int64)[index]
@@ -106,5 +116,12 @@ class LabelledClouds:
         return LabelledClouds.from_clouds(picked, self.labels[index], self.class_names, self.name)
 
 
-def modelnet_name(classes: int) -> str:
-    return f"ModelNet{classes}" if classes in (10, 40) else f"ModelNet layout, {classes} classes"
+def set_name(folder: Path, class_names: Sequence[str]) -> str:
+    """What a set of meshes or points is called: ModelNet10 or 40 where it is that by its classes and its folder's name.
+
+    Any other set goes by its folder, so that nobody's own ten classes are taken for the benchmark.
+    """
+    name = folder.resolve().name
+    count = len(class_names)
+    is_benchmark = (count == 10 and set(class_names) == MODELNET10) or (count == 40 and set(class_names) > MODELNET10)
+    return f"ModelNet{count}" if is_benchmark and "modelnet" in name.lower() else name

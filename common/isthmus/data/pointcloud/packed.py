@@ -9,25 +9,46 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
-from isthmus.data.npz import read_arrays
+from isthmus.data.npz import open_npz, read_arrays
 from isthmus.data.pointcloud.files import to_z_up
 from isthmus.data.pointcloud.labelled import LabelledClouds
 
-PACKED = ("points", "scale", "labels", "is_test", "class_names")
 LIDAR = ("points_milli", "offsets", "labels", "is_test", "class_names")
 
 
 def load_packed(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
-    """Train and test of a packed `.npz`: stored integers times `scale`, clouds of one size."""
+    """Train and test of a packed `.npz`.
+
+    | array | of |
+    |---|---|
+    | `points` | numbers [N, P, 3], or [total, 3] with `offsets`: cloud i is points[offsets[i]:offsets[i + 1]] |
+    | `scale` | one number that the points are multiplied by; integers need it, floats are as they are without |
+    | `labels`, `class_names` | integers [N], indices into the names |
+    | `is_test` | bool [N]; without it all are test |
+    """
     path = Path(path)
-    stored, scale, labels, is_test, names = read_arrays(path, PACKED)
-    if stored.ndim != 3 or stored.shape[2] != 3 or len(stored) != len(labels) or scale.size != 1:
+    with open_npz(path) as file:
+        given = set(file.files)
+    stored, labels, names = read_arrays(path, ("points", "labels", "class_names"))
+    is_ragged, is_float = "offsets" in given, stored.dtype.kind == "f"
+    if not is_float and "scale" not in given:
+        raise InputError(f"{path}: expected a scale beside points of integers, got points {stored.dtype} and no scale")
+    (scale,) = read_arrays(path, ("scale",)) if "scale" in given else (np.ones(()),)
+    (is_test,) = read_arrays(path, ("is_test",)) if "is_test" in given else (np.ones(len(labels), bool),)
+    is_shaped = stored.ndim == (2 if is_ragged else 3) and stored.shape[-1] == 3
+    if not is_shaped or scale.size != 1 or labels.ndim != 1 or not (is_ragged or len(stored) == len(labels)):
         raise InputError(
-            f"{path}: expected points [N, P, 3], N labels and one scale, "
+            f"{path}: expected points [N, P, 3], or [total, 3] with offsets [N + 1]; N labels and one scale, "
             f"got {list(stored.shape)}, {list(labels.shape)}, {list(scale.shape)}"
         )
     points = stored.astype(np.float32) * np.float32(scale.reshape(()))
-    whole = LabelledClouds.from_stack(points, labels, _names(names), _set_name(path))
+    if is_ragged:
+        (offsets,) = read_arrays(path, ("offsets",))
+        whole = LabelledClouds(
+            points, offsets.astype(np.int64), labels.astype(np.int64), _names(names), _set_name(path)
+        )
+    else:
+        whole = LabelledClouds.from_stack(points, labels, _names(names), _set_name(path))
     return _split_by(path, whole, is_test)
 
 

@@ -1,4 +1,4 @@
-"""Labelled clouds of a data set, in whichever of five layouts it lies on disk.
+"""Labelled clouds of a data set, in whichever layout it lies on disk.
 
 | layout | reader |
 |---|---|
@@ -7,6 +7,7 @@
 | ModelNet10/40 meshes: `class/{train,test}/*.off` | `load_modelnet_off` |
 | ModelNet40 points: `*train*.h5`, `*test*.h5`, `shape_names.txt` | `hdf5.load_modelnet_hdf5` |
 | ScanObjectNN: one `.h5` a split | `hdf5.load_scanobjectnn` |
+| anybody's cloud files: folders of classes, a `.csv` of file and label, `LABEL-nnn.suffix` | `load_labelled_files` |
 
 `load_labelled` looks at what is there and picks. All clouds come out z up, in the units of the file.
 """
@@ -18,10 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isthmus.common.errors import InputError
+from isthmus.data.labelled_files import TABLES, find_labelled_files
 from isthmus.data.npz import open_npz
 from isthmus.data.pointcloud.files import read_point_cloud
+from isthmus.data.pointcloud.formats import is_point_cloud_name
 from isthmus.data.pointcloud.hdf5 import SCANOBJECTNN_FILES, hdf5_files, load_modelnet_hdf5, load_scanobjectnn
-from isthmus.data.pointcloud.labelled import SPLITS, Float32, LabelledClouds, Split, modelnet_name
+from isthmus.data.pointcloud.labelled import SPLITS, Float32, LabelledClouds, Split, set_name
 from isthmus.data.pointcloud.packed import load_lidar, load_packed
 
 Progress = Callable[[int, int], None]  # clouds done, clouds in all
@@ -51,21 +54,38 @@ def load_labelled(
             return load_modelnet_off(path, split, points=points, progress=progress)
         if (path / SCANOBJECTNN_FILES[split]).is_file():
             return load_scanobjectnn(path / SCANOBJECTNN_FILES[split])
-    elif path.suffix.lower() in (".h5", ".hdf5"):
+    if path.is_dir() or (path.suffix.lower() in TABLES and path.exists()):
+        return load_labelled_files(path, split, points=points, progress=progress)
+    if path.suffix.lower() in (".h5", ".hdf5"):
         other = "test" if split == "train" else "train"
         if path.name.lower().startswith(other):
             raise InputError(f"{path}: expected the {split} split, got a file named for {other}; name the other file")
         return load_scanobjectnn(path)
-    elif path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz":
         with open_npz(path) as file:
             lidar = "points_milli" in file
         return (load_lidar if lidar else load_packed)(path)[SPLITS.index(split)]
-    elif not path.exists():
+    if not path.exists():
         raise InputError(f"{path}: expected a data set, got a path where nothing is")
     raise InputError(
-        f"{path}: expected a packed or lidar .npz, a ModelNet folder (class/train/*.off, or *.h5 and shape_names.txt) "
-        f"or ScanObjectNN (*objectdataset*.h5), got none of these"
+        f"{path}: expected a packed or lidar .npz, a folder of classes with cloud files (CLASS/test/*.npy), a .csv of "
+        "file and label, ModelNet (*.off, or *.h5 and shape_names.txt) or ScanObjectNN (*objectdataset*.h5), got none "
+        "of these"
     )
+
+
+def load_labelled_files(
+    path: str | Path, split: Split, *, points: int = 2048, seed: int = 0, progress: Progress | None = None
+) -> LabelledClouds:
+    """Cloud files of any format, in the layouts of `isthmus.data.labelled_files`; meshes are sampled as ModelNet's."""
+    found = find_labelled_files(Path(path), split, is_point_cloud_name, "point cloud")
+    clouds: list[Float32] = []
+    for file, label in zip(found.paths, found.labels, strict=True):
+        mesh_seed = zlib.crc32(f"{seed}/{found.class_names[label]}/{split}/{file.name}".encode())
+        clouds.append(read_point_cloud(file, points=points, seed=mesh_seed).points)
+        if progress is not None:
+            progress(len(clouds), len(found))
+    return LabelledClouds.from_clouds(clouds, found.labels, found.class_names, found.name)
 
 
 def load_modelnet_off(
@@ -78,7 +98,8 @@ def load_modelnet_off(
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder of classes, got none there")
-    names = sorted(p.name for p in root.iterdir() if (p / "train").is_dir() or (p / "test").is_dir())
+    # A folder without meshes is no class: nobody's eight classes become ten by two that are empty.
+    names = sorted(p.name for p in root.iterdir() if any(any((p / s).glob("*.off")) for s in SPLITS))
     files = [(label, p) for label, name in enumerate(names) for p in sorted((root / name / split).glob("*.off"))]
     if not files:
         raise InputError(f"{root}: expected meshes {root / 'CLASS' / split / '*.off'}, got none")
@@ -88,4 +109,4 @@ def load_modelnet_off(
         clouds.append(read_point_cloud(path, points=points, seed=mesh_seed).points)
         if progress is not None:
             progress(len(clouds), len(files))
-    return LabelledClouds.from_clouds(clouds, [label for label, _ in files], names, modelnet_name(len(names)))
+    return LabelledClouds.from_clouds(clouds, [label for label, _ in files], names, set_name(root, names))

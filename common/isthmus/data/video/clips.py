@@ -4,6 +4,7 @@
 |---|---|
 | packed `.npz`: `jpg`, `jpg_off`, `seq`, `frame`, `seq_names` (DAVIS) | none |
 | video files of a folder, read with PyAV; wider ones are made `MAX_WIDTH` wide | none |
+| labelled video files, in folders of classes or a table | the file's label |
 | labelled images, moved (`moving_images`) | the image's label |
 | photographs, files or packed (`jpg`, `off`), cut to one size and moved | none |
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from PIL import Image
 from isthmus.common.errors import InputError
 from isthmus.data.image.files import read_image
 from isthmus.data.image.labelled import LabelledImages
+from isthmus.data.labelled_files import find_labelled_files, placed
 from isthmus.data.npz import cut_files, read_arrays
 from isthmus.data.video.files import open_video
 from isthmus.data.video.formats import SUFFIXES, is_video_name
@@ -83,6 +85,18 @@ class ClipSet:
     def clip(self, index: int) -> Clip:
         """One clip. InputError where it cannot be read."""
         return self.make(index)
+
+    def with_classes(self, class_names: tuple[str, ...], codec: str) -> ClipSet:
+        """The same clips, labelled by the classes of a codec. InputError where it does not know one of them."""
+        if not self.class_names or self.class_names == class_names:
+            return self
+        table = placed(range(len(self.class_names)), self.class_names, class_names, self.name, codec).tolist()
+
+        def make(index: int) -> Clip:
+            clip = self.make(index)
+            return clip if clip.label == UNLABELLED else replace(clip, label=table[clip.label])
+
+        return ClipSet(self.name, self.clip_names, make, class_names)
 
     def take(self, count: int) -> ClipSet:
         """The first `count` clips; all, where there are no more or `count` is 0."""
@@ -156,6 +170,21 @@ def video_files(paths: Sequence[Path], max_frames: int, name: str = "video files
         return Clip(paths[index].stem, read_video(paths[index], max_frames))
 
     return ClipSet(name, tuple(path.stem for path in paths), make)
+
+
+def labelled_videos(path: Path, max_frames: int) -> ClipSet:
+    """The first frames of each video of a folder or table of labelled ones, in the layouts of `labelled_files`.
+
+    Raises:
+        InputError: none of the layouts, or no video in it.
+    """
+    found = find_labelled_files(path, "test", is_video_name, "video")
+    clips = video_files(found.paths, max_frames, found.name)
+
+    def make(index: int) -> Clip:
+        return replace(clips.make(index), label=found.labels[index])
+
+    return ClipSet(clips.name, clips.clip_names, make, found.class_names)
 
 
 def find_videos(folder: Path) -> list[Path]:

@@ -24,7 +24,14 @@ class ImageOptions:
     """
 
     panel: ClassVar[str] = "Images"
-    quality: int = option(0, "Quality of the codec's family.", least=0, most=99, automatic="as --codec says")
+    quality: int = option(
+        0,
+        "Quality of the codec's family.",
+        least=0,
+        most=99,
+        automatic="as --codec says",
+        elsewhere="its qualities are codecs of their own, --codec NAME-q1 for example; `isthmus inspect` lists them",
+    )
     max_bytes: int = option(0, "Best quality whose packet has at most these.", least=0, automatic="no bound")
     adaptation: str = option(
         "auto", f"How tables are fitted: {', '.join(ADAPTATIONS[:-1])} or {ADAPTATIONS[-1]}.", choices=ADAPTATIONS

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import find_zoo
 from isthmus.data.beside import data_beside, reference_beside
@@ -62,6 +64,8 @@ def measure(options: PointCloudOptions, live: LiveOptions | None = None, track: 
     zoo = find_zoo(options.zoo)
     folders = choose_codecs(zoo, options)
     test_set, notes = _test_set(options)
+    manifest = load_codec_folder(folders[0], needed=(), kind=PointCloudManifest).manifest
+    test_set = test_set.with_classes(manifest.class_names, manifest.name)
     trial = TrialClouds.draw(test_set, options.points, options.draws)
     codecs = _measure_codecs(folders, trial, options, live, track)
     sweeps: dict[str, tuple[SweepPoint, ...]] = {}

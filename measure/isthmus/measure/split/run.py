@@ -44,7 +44,7 @@ from isthmus.split.codec_writer import (
 )
 from isthmus.split.cuts import Cut, find_cut
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import Preprocessing, cut_halves
+from isthmus.split.halves import Preprocessing, class_count, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.plan import unquantised
@@ -88,6 +88,12 @@ def measure_split(
         raise InputError(f"{network.name}: expected a network of one size of frames, got one of any: fix it first")
     if len(images) < options.calibration + 2:
         raise InputError(f"{images.name}: expected over {options.calibration + 1} images, got {len(images)}")
+    if (classes := class_count(network)) != len(images.class_names):
+        raise InputError(
+            f"{images.name}: expected labels of the {classes} classes of {network.name}, in its order, got "
+            f"{len(images.class_names)}: a network has numbers and no names, so give images of all its classes, or an "
+            ".npz with `labels` and `names`"
+        )
     sides = network.height, network.width
     cuts = [find_cut(network, tensor) for tensor in options.tensors]
     frames = tuple(resized(images.pixels(i), *sides) for i in range(len(images)))

@@ -14,12 +14,14 @@ from isthmus.data.video.clips import (
     ClipSet,
     find_videos,
     join_sets,
+    labelled_videos,
     moved_labelled,
     moved_photographs,
     packed_sequences,
     shrunk,
     video_files,
 )
+from isthmus.data.video.formats import is_video_name
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.key import slug
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
@@ -61,11 +63,7 @@ def clip_sets(options: VideoOptions) -> list[NamedClips]:
     found: list[NamedClips] = []
     labelled = Path(options.labelled or LABELLED_FILE)
     if options.labelled != NONE and not options.is_tuning and (options.labelled or labelled.exists()):
-        images = load_labelled_images(labelled)
-        count, frames = options.labelled_clips, options.labelled_frames
-        if options.is_quick:
-            count, frames = min(count or 20, 20), min(frames, 8)
-        clips = moved_labelled(images, count, frames)
+        clips = _labelled(labelled, options)
         name, root = ("video_labelled", "video.labelled") if not options.labelled else _own_names(labelled, "labelled")
         found.append(NamedClips(name, root, LABELS, clips))
     if options.natural != NONE:
@@ -118,13 +116,20 @@ def tuning_videos(folder: Path) -> list[Path]:
     return found
 
 
-def check_classes(clips: ClipSet, folder: Path) -> None:
-    names = load_codec_folder(folder, needed=(), kind=VideoManifest).manifest.class_names
-    if clips.class_names and len(clips.class_names) != len(names):
-        raise InputError(
-            f"{clips.name}: expected labels of the {len(names)} classes of {folder.name}, got "
-            f"{len(clips.class_names)}: name other images with --labelled, or none"
-        )
+def with_codec_classes(named: NamedClips, folder: Path) -> NamedClips:
+    """The same clips, labelled by the classes of a codec. InputError where it does not know one of them."""
+    manifest = load_codec_folder(folder, needed=(), kind=VideoManifest).manifest
+    return replace(named, clips=named.clips.with_classes(manifest.class_names, manifest.name))
+
+
+def _labelled(path: Path, options: VideoOptions) -> ClipSet:
+    """Labelled videos where a folder or table has them, else labelled images, moved."""
+    count, frames = options.labelled_clips, options.labelled_frames
+    if options.is_quick:
+        count, frames = min(count or 20, 20), min(frames, 8)
+    if path.is_dir() and any(is_video_name(file) for file in path.rglob("*")):
+        return labelled_videos(path, frames).take(count)
+    return moved_labelled(load_labelled_images(path), count, frames)
 
 
 def _own_names(path: Path, kind: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
-from isthmus.measure.video.clips import NamedClips, check_classes, clip_sets
+from isthmus.measure.video.clips import NamedClips, clip_sets, with_codec_classes
 from isthmus.measure.video.input_codecs import H264, JPEG, InputCodec, input_codecs
 from isthmus.measure.video.link import (
     CLOUD_H264,
@@ -73,10 +73,7 @@ def measure_videos(options: VideoOptions, emulated: EmulatedLink | None = None, 
     link_options = LinkOptions.of(emulated)
     zoo = find_zoo(options.zoo)
     folders = choose_video_codecs(zoo, words(options.codec))
-    sets = clip_sets(options)
-    for each in sets:
-        if each.truth == LABELS:
-            check_classes(each.clips, folders[0])
+    sets = [with_codec_classes(s, folders[0]) if s.truth == LABELS else s for s in clip_sets(options)]
     found: list[NamedMeasurement] = []
     link: tuple[LinkMeasurement, ...] = ()
     with ExitStack() as stack:

@@ -91,7 +91,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         load_labelled_images(_two_splits(tmp_path / "labels.npz", y_val=np.array([0], np.uint8)))
     with pytest.raises(InputError, match="folder of classes"):
         load_labelled_images(tmp_path / "text.npz")
-    with pytest.raises(InputError, match="folder for each class"):
+    with pytest.raises(InputError, match=r"CLASS/FILE, .* or a \.csv"):
         load_labelled_images(tmp_path / "empty")
     with pytest.raises(InputError, match="image 0 cannot be read"):
         LabelledImages("set", (b"no image",), np.array([0]), ("a",)).pixels(0)

@@ -125,7 +125,9 @@ def test_results_name_voxels_as_voxels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": None}, "the arrays points, scale, labels"),
+        ({"labels": None}, "the arrays points, labels and class_names"),
+        ({"scale": None}, "a scale beside points of integers, got points int16"),
+        ({"offsets": np.array([0, 5, 10, 15, 20, 25, 30])}, r"\[total, 3\] with offsets"),
         ({"points": np.zeros((6, 5, 2), np.int16)}, r"points \[N, P, 3\]"),
         ({"labels": np.zeros(5, np.uint8)}, "N labels"),
         ({"is_test": np.zeros(5, bool)}, r"is_test bool \[6\]"),
@@ -266,7 +268,7 @@ def test_each_layout_is_told_from_what_is_there(tmp_path: Path) -> None:
     assert len(load_labelled(tmp_path / "p.npz", "train")) == 4
     assert len(load_labelled(tmp_path / "l.npz", "test")) == 1
     assert load_labelled(tmp_path / "off", "test", points=9).stacked().shape == (2, 9, 3)
-    assert load_labelled(tmp_path / "off", "test").name == "ModelNet layout, 2 classes"
+    assert load_labelled(tmp_path / "off", "test").name == "off"
     assert len(load_labelled(tmp_path / "hdf5", "train")) == 11
     assert load_labelled(tmp_path / "scan", "train").name == "ScanObjectNN training_objectdataset"
     assert len(load_labelled(tmp_path / "scan" / "test_objectdataset.h5", "test")) == 2

@@ -1,0 +1,193 @@
+"""Files with labels, as people keep them, of any signal: which file is of which class.
+
+| layout | split |
+|---|---|
+| a `.csv` or `.tsv` of file and label, perhaps split, with or without heads; paths from its folder | train, test |
+| `class/train/*`, `class/test/*` | train, test |
+| `train/class/*`, `test/class/*` | train, test |
+| `class/*`, at any depth | test |
+| flat files `LABEL-nnn.suffix` or `LABEL_nnn.suffix` | test |
+
+Only classes that have files count, and a set is called by its folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.errors import InputError
+
+Int64 = npt.NDArray[np.int64]
+IsWanted = Callable[[Path], bool]
+Pair = tuple[Path, str]
+
+TABLES = (".csv", ".tsv")
+SPLIT_FOLDERS = {"train": ("train", "training"), "test": ("test", "testing", "val", "valid", "validation")}
+FILE_HEADS = frozenset({"file", "filename", "file_name", "path", "filepath", "image", "cloud", "video"})
+LABEL_HEADS = frozenset({"label", "class", "class_name", "classname", "category"})
+NUMBERED = re.compile(r"(.*[^\W\d_])[-_ ]*[-_ ]\d+")
+NUMBER_NAME = re.compile(r"class \d+")
+MAX_TABLE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFiles:
+    """Files of one split.
+
+    Attributes:
+        name: of the set: its folder's, or its table's.
+        paths: of the files, by class, then by name; of a table in its order.
+        labels: a class a file, an index into `class_names`.
+        class_names: those that have files, in the order of the alphabet.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def find_labelled_files(path: Path, split: str, is_wanted: IsWanted, kind: str) -> LabelledFiles:
+    """The labelled files of one split of a table or a folder.
+
+    Args:
+        path: of either.
+        split: "train" or "test".
+        is_wanted: whether a file is of the signal, by its name.
+        kind: what the files are, for messages: "point cloud".
+
+    Raises:
+        InputError: none of the layouts, or nothing of the split in it.
+    """
+    if path.suffix.lower() in TABLES:
+        groups = _from_table(path)
+    elif path.is_dir():
+        groups = _from_folder(path, is_wanted)
+    else:
+        raise InputError(
+            f"{path}: expected a folder of labelled {kind} files, or a .csv of file and label, got neither"
+        )
+    if not any(groups.values()):
+        raise InputError(
+            f"{path}: expected labelled {kind} files: CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or LABEL-001.suffix"
+            ", or a .csv of file and label, got none of these"
+        )
+    pairs = groups[split]
+    if not pairs:
+        other = "test" if split == "train" else "train"
+        raise InputError(
+            f"{path}: expected {kind} files of the split {split}, got {len(groups[other])} of {other} alone: put those "
+            f"of {split} into CLASS/{split}"
+        )
+    names = tuple(sorted({label for group in groups.values() for _, label in group}))
+    places = {name: i for i, name in enumerate(names)}
+    name = path.stem if path.suffix.lower() in TABLES else path.resolve().name
+    return LabelledFiles(name, tuple(p for p, _ in pairs), tuple(places[label] for _, label in pairs), names)
+
+
+def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], name: str, codec: str) -> Int64:
+    """Labels [files] as a codec numbers its classes: found by name, in any case, with _, - or spaces; a subset too.
+
+    A codec that was given no names ("class 0", "class 1") takes them as they are, where there are as many.
+
+    Args:
+        labels: indices into `names`.
+        names: of the data's classes; those without a label do not matter.
+        known: of the codec's.
+        name: of the data, for messages.
+        codec: of the codec.
+
+    Raises:
+        InputError: classes that the codec does not know, with what may have been meant.
+    """
+    given = np.fromiter(labels, np.int64)
+    is_numbered = len(names) == len(known) and all(NUMBER_NAME.fullmatch(class_name) for class_name in known)
+    if tuple(names) == tuple(known) or is_numbered:
+        return given
+    places = {_plain(class_name): i for i, class_name in enumerate(known)}
+    used = sorted({int(label) for label in given})
+    unknown = [names[label] for label in used if _plain(names[label]) not in places]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.7)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(
+            f"{name}: expected classes that {codec} knows: {', '.join(known[:40])}{', ..' if len(known) > 40 else ''}; "
+            f"got {', '.join(unknown)}{meant}: rename or leave them out, or choose a codec of these classes"
+        )
+    table = np.full(len(names), -1, np.int64)
+    for label in used:
+        table[label] = places[_plain(names[label])]
+    return table[given]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]+", "_", name.strip().lower())
+
+
+def _from_table(path: Path) -> dict[str, list[Pair]]:
+    """Pairs of each split of a table; all of them are test where it has no split."""
+    try:
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            raise InputError(f"{path}: expected a table of at most {MAX_TABLE_BYTES} bytes, got {path.stat().st_size}")
+        text = path.read_text(encoding="utf-8-sig")
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=text.partition("\n")[0].count)
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: expected a table of file and label: {error}") from error
+    heads = [cell.strip().lower() for cell in rows[0]] if rows else []
+    file_at = next((i for i, head in enumerate(heads) if head in FILE_HEADS), None)
+    label_at = next((i for i, head in enumerate(heads) if head in LABEL_HEADS), None)
+    split_at = heads.index("split") if "split" in heads else None
+    has_heads = file_at is not None and label_at is not None
+    file_at, label_at = (file_at, label_at) if has_heads else (0, 1)
+    found: dict[str, list[Pair]] = {"train": [], "test": []}
+    for number, row in enumerate(rows[has_heads:], 1 + has_heads):
+        if len(row) <= max(file_at or 0, label_at or 0):
+            raise InputError(f"{path}, row {number}: expected a file and a label, got {delimiter.join(row)!r}")
+        file, label = path.parent / row[file_at or 0].strip(), row[label_at or 0].strip()
+        if not file.is_file() or not label:
+            raise InputError(
+                f"{path}, row {number}: expected a file that is there and a label, got {file} and {label!r}"
+            )
+        wanted = row[split_at].strip().lower() if split_at is not None and len(row) > split_at else "test"
+        split = next((s for s, words in SPLIT_FOLDERS.items() if wanted in words), None)
+        if split is None:
+            raise InputError(f"{path}, row {number}: expected the split train or test, got {wanted!r}")
+        found[split].append((file, label))
+    return found
+
+
+def _from_folder(path: Path, is_wanted: IsWanted) -> dict[str, list[Pair]]:
+    """Pairs of each split, of the first layout that fits."""
+    files = sorted(
+        p for p in path.rglob("*") if not any(x.startswith(".") for x in p.relative_to(path).parts) and is_wanted(p)
+    )
+    parts = [p.relative_to(path).parts for p in files if p.is_file()]
+    splits = {word: split for split, words in SPLIT_FOLDERS.items() for word in words}
+    deep = [x for x in parts if len(x) > 2]
+    found: dict[str, list[Pair]] = {"train": [], "test": []}
+    if deep and all(x[1].lower() in splits for x in deep):
+        for x in deep:
+            found[splits[x[1].lower()]].append((path.joinpath(*x), x[0]))
+    elif deep and all(x[0].lower() in splits for x in deep):
+        for x in deep:
+            found[splits[x[0].lower()]].append((path.joinpath(*x), x[1]))
+    elif any(len(x) > 1 for x in parts):
+        found["test"] = [(path.joinpath(*x), x[0]) for x in parts if len(x) > 1]
+    else:
+        numbered = [(x, NUMBERED.fullmatch(Path(x[0]).stem)) for x in parts]
+        if all(match for _, match in numbered):
+            found["test"] = [(path / x[0], match[1]) for x, match in numbered if match]
+    return found

@@ -1,0 +1,236 @@
+"""Labelled data as people keep it: each layout gives each file its class, for clouds, images and videos alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isthmus.common.errors import InputError
+from isthmus.data.image.labelled import load_labelled_images
+from isthmus.data.labelled_files import find_labelled_files, placed
+from isthmus.data.pointcloud.labelled import MODELNET10
+from isthmus.data.pointcloud.sets import load_labelled
+from isthmus.data.video.clips import labelled_videos
+from isthmus.data.video.formats import is_video_name
+
+Write = Callable[[Path, int], Path]
+"""Writes a file that holds a number, under a path whose suffix it adds; answers the path."""
+
+
+def cloud(path: Path, value: int) -> Path:
+    path = path.with_name(path.name + ".npy")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.full((4, 3), value, np.float32))
+    return path
+
+
+def image(path: Path, value: int) -> Path:
+    path = path.with_name(path.name + ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(path)
+    return path
+
+
+def classes(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("b/x", "a/y", "b/z")):
+        write(root / name, i)
+    return root
+
+
+def deep_classes(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("b/monday/x", "a/y", "b/tuesday/z")):
+        write(root / name, i)
+    return root
+
+
+def class_then_split(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("b/test/x", "a/test/y", "b/test/z", "a/train/w")):
+        write(root / name, i)
+    return root
+
+
+def split_then_class(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("test/b/x", "test/a/y", "test/b/z", "train/a/w")):
+        write(root / name, i)
+    return root
+
+
+def validation_then_class(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("val/b/x", "val/a/y", "val/b/z", "train/a/w")):
+        write(root / name, i)
+    return root
+
+
+def flat(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("b-001", "a-002", "b-10")):
+        write(root / name, i)
+    return root
+
+
+def flat_underscores(root: Path, write: Write) -> Path:
+    for i, name in enumerate(("b_1", "a_002", "b_0010")):
+        write(root / name, i)
+    return root
+
+
+def table(text: str, name: str = "labels.csv", encoding: str = "utf-8") -> Callable[[Path, Write], Path]:
+    def written(root: Path, write: Write) -> Path:
+        suffix = {write(root / "files" / stem, i).suffix for i, stem in enumerate("xyzw")}.pop()
+        (root / name).write_text(text.replace("~", suffix), encoding=encoding)
+        return root / name
+
+    return written
+
+
+def empty_folders_beside(root: Path, write: Write) -> Path:
+    for name in ("c", "d/test"):
+        (root / name).mkdir(parents=True)
+    return class_then_split(root, write)
+
+
+def hidden_files_beside(root: Path, write: Write) -> Path:
+    write(root / ".cache" / "q", 9)
+    write(root / "a" / ".hidden", 9)
+    return classes(root, write)
+
+
+LAYOUTS: dict[str, Callable[[Path, Write], Path]] = {
+    "folders of classes": classes,
+    "folders within classes": deep_classes,
+    "class/test": class_then_split,
+    "test/class": split_then_class,
+    "val/class": validation_then_class,
+    "flat, hyphens": flat,
+    "flat, underscores": flat_underscores,
+    "csv without heads": table("files/x~,b\nfiles/y~,a\nfiles/z~,b\n"),
+    "csv with heads the other way round": table("label,id,file\nb,1,files/x~\na,2,files/y~\nb,3,files/z~\n"),
+    "csv with a byte order mark": table("file,label\nfiles/x~,b\nfiles/y~,a\nfiles/z~,b\n", encoding="utf-8-sig"),
+    "csv of semicolons": table("path;class\nfiles/x~;b\n\nfiles/y~;a\nfiles/z~;b\n"),
+    "tsv": table("files/x~\tb\nfiles/y~\ta\nfiles/z~\tb\n", "labels.tsv"),
+    "csv with splits": table("file,label,split\nfiles/x~,b,test\nfiles/y~,a,test\nfiles/z~,b,test\nfiles/w~,a,train\n"),
+    "empty folders beside": empty_folders_beside,
+    "hidden files beside": hidden_files_beside,
+}
+EXPECTED = {(0, "b"), (1, "a"), (2, "b")}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_labelled_clouds(tmp_path: Path, layout: str) -> None:
+    found = load_labelled(LAYOUTS[layout](tmp_path / "my set", cloud), "test")
+    pairs = {(int(c[0, 0]), found.class_names[k]) for c, k in zip(found.clouds, found.labels, strict=True)}
+    assert pairs == EXPECTED
+    assert found.class_names == ("a", "b")
+    assert found.name == ("labels" if "sv" in layout else "my set")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_labelled_images(tmp_path: Path, layout: str) -> None:
+    found = load_labelled_images(LAYOUTS[layout](tmp_path / "my set", image))
+    pairs = {(int(found.pixels(i)[0, 0, 0]), found.class_names[k]) for i, k in enumerate(found.labels)}
+    assert (pairs, found.class_names) == (EXPECTED, ("a", "b"))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_labelled_videos(tmp_path: Path, layout: str) -> None:
+    def video(path: Path, value: int) -> Path:
+        path = path.with_name(path.name + ".mp4")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(value))
+        return path
+
+    found = find_labelled_files(LAYOUTS[layout](tmp_path / "my set", video), "test", is_video_name, "video")
+    pairs = {(int(p.read_text()), found.class_names[k]) for p, k in zip(found.paths, found.labels, strict=True)}
+    assert (pairs, found.class_names) == (EXPECTED, ("a", "b"))
+
+
+def test_videos_carry_their_label_and_a_codecs_number_of_it(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2", reason="writing a video needs OpenCV, of the extra `video`")
+    for name, value in (("Night Stand", 40), ("bed", 200)):
+        (tmp_path / "v" / name).mkdir(parents=True)
+        writer = cv2.VideoWriter(str(tmp_path / "v" / name / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 32))
+        for _ in range(3):
+            writer.write(np.full((32, 32, 3), value, np.uint8))
+        writer.release()
+    clips = labelled_videos(tmp_path / "v", 2)
+    assert (clips.name, clips.class_names, len(clips)) == ("v", ("Night Stand", "bed"), 2)
+    named = clips.with_classes(("table", "bed", "night_stand"), "a codec")
+    seen = {(round(float(c.frames.mean()), -1), c.label, len(c)) for c in (named.clip(0), named.clip(1))}
+    assert seen == {(40, 2, 2), (200, 1, 2)}
+
+
+@pytest.mark.parametrize("layout", ["class/test", "test/class", "csv with splits"])
+def test_train_is_apart(tmp_path: Path, layout: str) -> None:
+    found = load_labelled(LAYOUTS[layout](tmp_path / "s", cloud), "train")
+    assert [(int(c[0, 0]), found.class_names[k]) for c, k in zip(found.clouds, found.labels, strict=True)] == [(3, "a")]
+
+
+@pytest.mark.parametrize(
+    ("write", "split", "match"),
+    [
+        (lambda r: classes(r, cloud), "train", "split train, got 3 of test alone: put those of train into CLASS/train"),
+        (lambda r: (cloud(r / "noname", 1), r)[1], "test", "CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or LABEL-001"),
+        (lambda r: table("files/none~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
+        (lambda r: table("files/x~\n")(r, cloud), "test", "row 1: expected a file and a label, got 'files/x.npy'"),
+        (lambda r: table("file,label,split\nfiles/x~,b,dev\n")(r, cloud), "test", "row 2: .* train or test, got 'dev'"),
+        (lambda r: table("\n")(r, cloud), "test", "or a .csv of file and label, got none"),
+        (lambda r: table("Größe\n", encoding="latin-1")(r, cloud), "test", "expected a table of file and label"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, write: Callable[[Path], Path], split: Any, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        load_labelled(write(tmp_path / "s"), split)
+
+
+def test_nobodys_ten_classes_are_modelnet10(tmp_path: Path) -> None:
+    """A set is called by its folder; ModelNet10 is what has its classes, all with meshes, and its name."""
+    off = "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
+
+    def written(root: Path, names: Any, empty: tuple[str, ...] = ()) -> Path:
+        for name in names:
+            (root / name / "test").mkdir(parents=True)
+            if name not in empty:
+                (root / name / "test" / f"{name}_1.off").write_text(off)
+        return root
+
+    eight = sorted(MODELNET10)[:8]
+    padded = load_labelled(written(tmp_path / "factory", MODELNET10, tuple(MODELNET10 - {*eight})), "test")
+    assert (padded.name, padded.class_names) == ("factory", tuple(eight))
+    assert load_labelled(written(tmp_path / "ten", [f"part{i}" for i in range(10)]), "test").name == "ten"
+    assert load_labelled(written(tmp_path / "mine", MODELNET10), "test").name == "mine"
+    assert load_labelled(written(tmp_path / "ModelNet10", MODELNET10), "test").name == "ModelNet10"
+
+
+def test_classes_are_found_by_name_and_a_subset_will_do() -> None:
+    known = ("bathtub", "bed", "night_stand", "sofa")
+    assert placed([0, 1, 1], ["Night Stand", "SOFA"], known, "mine", "codec").tolist() == [2, 3, 3]
+    assert placed([1], ["lamp", "night-stand"], known, "mine", "codec").tolist() == [2]  # no lamp among the labels
+    assert placed([1, 0], ["b", "a"], ("class 0", "class 1"), "mine", "codec").tolist() == [1, 0]  # a codec of numbers
+    with pytest.raises(
+        InputError, match=r"knows: bathtub, .*; got bathtup \(did you mean bathtub\?\): rename or leave"
+    ):
+        placed([0, 1], ["bathtup", "bed"], known, "mine", "codec")
+    with pytest.raises(InputError, match="got a, b, c"):
+        placed([0, 1, 2], ["a", "b", "c"], ("class 0", "class 1"), "mine", "codec")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sizes"),
+    [
+        ({"points": np.ones((2, 5, 3), np.int16), "scale": np.float32(0.5)}, [5, 5]),
+        ({"points": np.full((2, 5, 3), 0.5, np.float64)}, [5, 5]),
+        ({"points": np.ones((7, 3), np.int16), "scale": np.float32(0.5), "offsets": np.array([0, 3, 7])}, [3, 4]),
+        ({"points": np.full((7, 3), 0.5, np.float32), "offsets": np.array([0, 3, 7])}, [3, 4]),
+    ],
+)
+def test_packed_clouds(tmp_path: Path, arrays: dict[str, Any], sizes: list[int]) -> None:
+    """`scale` multiplies integers, `offsets` cut clouds of several sizes; all are test without `is_test`."""
+    np.savez(tmp_path / "p.npz", labels=np.array([1, 0]), class_names=np.array(["a", "b"]), **arrays)
+    found = load_labelled(tmp_path / "p.npz", "test")
+    assert [len(c) for c in found.clouds] == sizes
+    assert (found.points == 0.5).all()
+    assert [found.class_names[k] for k in found.labels] == ["b", "a"]
