@@ -22,7 +22,7 @@ TIMED_FORMATS = ("matroska", "mov", "avi", "flv", "asf", "ivf", "wtv", "nut")
 UNKNOWN = -1
 MAX_BOXES = 100_000
 """That are looked at; a longer file is taken for whole."""
-RIFF_FORMS = (b"AVI ", b"AVIX")
+RIFF_FORMS = (b"AVI ", b"AVIX", b"WEBP")
 BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx", b"styp", b"uuid", b"mfra", b"pnot")
 ASF_HEAD = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
 ASF_FILE = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65"

@@ -17,6 +17,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.data.natural_order import natural_key
+from isthmus.data.video.ending import missing_bytes
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
 
@@ -24,6 +25,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 PATTERN = re.compile(r"%(?:0([0-9]{1,2}))?d")
 MOVING_FORMATS = ("GIF", "WEBP", "PNG")
+TAIL_BYTES = 4096
 MIN_FRAME_MS, USUAL_FRAME_MS = 20, 100
 """Browsers show frames of less than the one for the other."""
 
@@ -86,6 +88,8 @@ class MovingImageVideo(Closing):
             frame_s = index / self._wanted_fps if self._wanted_fps else time_s
             yield SourceFrame(Image(sized(pixels, self._size)), index, frame_s)
             time_s += self._frame_ms() / 1000
+        if not _has_its_end(Path(self.name)):
+            raise InputError(f"{self.name}: expected a whole image, got {self._count} frames; it is cut")
 
     def _frame_ms(self) -> float:
         """How long the present frame is shown."""
@@ -113,6 +117,17 @@ def sized(pixels: UInt8, size: tuple[int, int] | None) -> UInt8:
         return pixels
     frame = import_av().VideoFrame.from_ndarray(pixels, "rgb24")
     return np.asarray(frame.reformat(size[1], size[0], interpolation="AREA").to_ndarray(), np.uint8)
+
+
+def _has_its_end(path: Path) -> bool:
+    """Whether what ends a GIF or PNG is there, or all that a WebP speaks of."""
+    with path.open("rb") as file:
+        begin = file.read(4)
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        tail = file.read()
+    if begin == b"GIF8":
+        return tail.rstrip(b"\0\r\n ").endswith(b";")
+    return b"IEND" in tail if begin == b"\x89PNG" else missing_bytes(path) <= 0
 
 
 def _numbered(pattern: Path) -> dict[int, Path]:

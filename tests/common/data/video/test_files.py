@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,24 @@ def test_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     assert frames[0].image.pixels.shape == (10, 15, 3)
     assert frames[0].image.pixels[0, 0].tolist() == [0, 0, 200]
     assert frames[0].time_s <= frames[1].time_s <= frames[2].time_s
+
+
+def test_a_camera_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gave is given; then its thread is left alone, as nothing can wake it."""
+    wakes = threading.Event()
+
+    class Stalling(FakeCapture):
+        def read(self) -> tuple[bool, Any]:
+            if self.left == 1:
+                wakes.wait(10)
+            return super().read()
+
+    monkeypatch.setattr("cv2.VideoCapture", Stalling)
+    found: list[int] = []
+    with open_video("camera:0", wait_s=0.2) as video, pytest.raises(InputError, match=r"nothing for 0\.2 seconds"):
+        found.extend(frame.index for frame in video)
+    assert found == [0, 1]
+    wakes.set()
 
 
 @pytest.mark.parametrize("package", ["av", "cv2"])
