@@ -77,7 +77,7 @@ def test_results_say_the_commands() -> None:
                 assert " ".join(shlex.split(provenance.command)) == measurement.typed, Path(name)
 
 
-OF_BEFORE = {"motion", "open_question_1", "open_question_2", "determinism_video", "image_kodak", "house"}
+OF_BEFORE = {"motion", "open_question_1", "open_question_2", "house"}
 """Not measured since files say their circumstances: hours of training come first."""
 
 
