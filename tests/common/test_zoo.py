@@ -11,7 +11,8 @@ from support.paths import ROOT
 
 from isthmus.common import zoo as zoos
 from isthmus.common.errors import InputError
-from isthmus.common.zoo import ZOO_VARIABLE, codec_folders, find_codec, find_zoo, find_zoos, natural_order, one_of
+from isthmus.common.natural_order import natural_key
+from isthmus.common.zoo import ZOO_VARIABLE, codec_folders, find_codec, find_zoo, find_zoos, one_of
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_no_codecs_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_natural_order() -> None:
     names = ["a-q10", "a-q2", "b", "a-p1024-q1", "a-p256-q2", "a"]
-    assert sorted(names, key=natural_order) == ["a", "a-p256-q2", "a-p1024-q1", "a-q2", "a-q10", "b"]
+    assert sorted(names, key=natural_key) == ["a", "a-p256-q2", "a-p1024-q1", "a-q2", "a-q10", "b"]
 
 
 def test_the_nearest_names_come_first() -> None:

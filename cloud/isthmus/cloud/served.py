@@ -14,9 +14,10 @@ from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError, UnknownCodecError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.natural_order import natural_key
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import TASKS
-from isthmus.common.zoo import MAX_SAID_NAME, codec_folders, natural_order, one_of
+from isthmus.common.zoo import MAX_SAID_NAME, codec_folders, one_of
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -57,7 +58,7 @@ class Zoo:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the codecs, in natural order."""
-        return tuple(sorted(self._manifests, key=natural_order))
+        return tuple(sorted(self._manifests, key=natural_key))
 
     @property
     def signals(self) -> frozenset[str]:

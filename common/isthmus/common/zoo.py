@@ -14,6 +14,7 @@ from pathlib import Path
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.fields import MANIFEST_FILE, check_codec_name
+from isthmus.common.natural_order import natural_key
 
 ZOO_VARIABLE = "ISTHMUS_ZOO"
 
@@ -67,7 +68,7 @@ def codec_folders(zoos: Path | Sequence[Path]) -> tuple[Path, ...]:
     for zoo in [zoos] if isinstance(zoos, Path) else zoos:
         for manifest in zoo.glob(f"*/{MANIFEST_FILE}"):
             found.setdefault(manifest.parent.name, manifest.parent)
-    return tuple(found[name] for name in sorted(found, key=natural_order))
+    return tuple(found[name] for name in sorted(found, key=natural_key))
 
 
 def find_codec(name: str | Path, zoo: ZooFolders = None) -> Path:
@@ -86,7 +87,7 @@ def find_codec(name: str | Path, zoo: ZooFolders = None) -> Path:
     if text not in known:
         if len(text) <= MAX_SAID_NAME and (Path(text) / MANIFEST_FILE).is_file():
             raise InputError(f"codec {text!r}: expected a name, got that of a folder here: say .{os.sep}{text}")
-        if family := sorted((n for n in known if re.fullmatch(re.escape(text) + r"-q\d+", n)), key=natural_order):
+        if family := sorted((n for n in known if re.fullmatch(re.escape(text) + r"-q\d+", n)), key=natural_key):
             raise InputError(
                 f"codec {text!r}: expected one codec, got the name of a family of {len(family)}: name one of "
                 f"{', '.join(family)}"
@@ -104,8 +105,3 @@ def one_of(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name[:MAX_SAID_NAME], names, n=MAX_NEAREST, cutoff=0.0)
     return f"one of the {len(names)}, such as {', '.join(near) or 'none'}"
-
-
-def natural_order(name: str) -> list[str | int]:
-    """A key to sort names by: numbers in them by their value, so that q2 comes before q10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

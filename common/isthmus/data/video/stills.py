@@ -14,9 +14,9 @@ import numpy.typing as npt
 import PIL.Image
 
 from isthmus.common.errors import InputError
+from isthmus.common.natural_order import natural_key
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.data.image.files import image_paths, read_image
-from isthmus.data.natural_order import natural_key
 from isthmus.data.video.ending import missing_bytes
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps

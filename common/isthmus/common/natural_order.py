@@ -14,7 +14,7 @@ def natural_key(path: str | Path) -> tuple[object, ...]:
     Where only zeros before a number differ ("1", "01"), the name itself decides, so that the order never wavers.
     """
     parts = tuple(
-        tuple((0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in NUMBERS.split(part) if piece)
+        tuple((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in NUMBERS.split(part) if piece)
         for part in Path(path).parts
     )
     return parts, str(path)

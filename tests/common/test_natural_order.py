@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.data.natural_order import natural_key
+from isthmus.common.natural_order import natural_key
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ from isthmus.data.natural_order import natural_key
         ["a2b1", "a2b10", "a10b1"],
         ["7", "7a", "b"],
         ["01", "1", "2"],
+        ["2", "\u00b2"],
         ["x99999999999999999999", "x100000000000000000000"],
     ],
 )
