@@ -15,7 +15,6 @@ travel; the absolute figures do not.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -108,11 +107,7 @@ def measure(codec: Path, zoo: Path, points: int, seconds: float, command: str) -
                 "grpc_echo_messages_per_s": round(echo_rate, 1),
                 "encoder_alone_clouds_per_s": round(encode_rate, 1),
             },
-            "conditions": {
-                "cpu_count": os.cpu_count(),
-                "load_average_1_min": round(os.getloadavg()[0], 2),
-                "edge_and_cloud": "two processes of one machine, loopback",
-            },
+            "conditions": {"edge_and_cloud": "two processes of one machine, loopback"},
         },
     )
 

@@ -62,13 +62,18 @@ class Circumstances:
         return asdict(self)
 
 
-@functools.cache
-def load_before() -> float | None:
-    """The load of the minute before this was first asked, which a command does before it works; None if unknown."""
+def load() -> float | None:
+    """Processes that wanted a core in the last minute, their mean; None where the system does not say."""
     try:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):
         return None
+
+
+@functools.cache
+def load_before() -> float | None:
+    """The load when this was first asked, which a command does before it works."""
+    return load()
 
 
 @functools.cache

@@ -135,7 +135,7 @@ def test_a_command_finds_its_data_and_its_script(plan: Plan) -> None:
 
 def test_times_wait_for_a_quiet_machine(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = iter((3.0, 0.6, 0.1))
-    monkeypatch.setattr(run, "_load", lambda: next(loads))
+    monkeypatch.setattr(run, "load", lambda: next(loads))
     monkeypatch.setattr(time, "sleep", lambda _: None)
     told: list[str] = []
     assert run_measurement(plan, writing("one", is_timed=True), told.append).failure == ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isthmus.common.circumstances import CHANGED, UNKNOWN, code_commit
+from isthmus.common.circumstances import CHANGED, UNKNOWN, Circumstances, code_commit, load
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, read_results, write_results
 from isthmus.data.beside import VARIABLE, data_beside
@@ -142,16 +142,9 @@ def _run(plan: Plan, command: Sequence[str], log: Path) -> str:
 def _wait_until_quiet(tell: Callable[[str], None]) -> None:
     """Until hardly anything else runs, or it is clear that something always does; the results file says the load."""
     end_s = time.monotonic() + MAX_WAIT_S
-    while time.monotonic() < end_s and (load := _load()) > QUIET_LOAD:
-        tell(f"waits for a quiet machine: the load is {load:.1f}")
+    while time.monotonic() < end_s and (busy := load() or 0.0) > QUIET_LOAD:
+        tell(f"waits for a quiet machine: the load is {busy:.1f}")
         time.sleep(5)
-
-
-def _load() -> float:
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return 0.0
 
 
 def _note(plan: Plan, measurement: Measurement, seconds: float) -> None:
@@ -160,18 +153,17 @@ def _note(plan: Plan, measurement: Measurement, seconds: float) -> None:
         kept = read_results(plan.out / f"{RESULTS_NAME}.json").detail["measurements"]
     except (InputError, KeyError):
         kept = []
-    provenance = Provenance.of("isthmus measure all", "as each measurement says", 0)
-    if provenance.circumstances is None:
-        raise AssertionError("expected circumstances")
+    here = Circumstances.here()
     row: dict[str, Any] = {
         "name": measurement.name,
         "command": measurement.typed,
         "writes": list(measurement.writes),
-        "date": provenance.circumstances.date,
-        "commit": provenance.circumstances.commit,
+        "date": here.date,
+        "commit": here.commit,
         "minutes": round(seconds / 60, 1),
     }
     rows = [old for old in kept if old["name"] != measurement.name] + [row]
     summary = {"all.measurements": len(rows), "all.minutes": sum(each["minutes"] for each in rows)}
+    provenance = Provenance.of("isthmus measure all", "as each measurement says", 0)
     write_results(plan.out, Results(RESULTS_NAME, provenance, summary, {"measurements": rows}))
     gather_summary(plan.out)
