@@ -73,7 +73,10 @@ def frames_behind(frames: int, fps: int, container: str, codec: str) -> list[int
     def write() -> None:
         av = import_av()
         options = {"tune": "zerolatency", "preset": "ultrafast"} if codec == "libx264" else {}
-        with av.open(_Into(writing), "w", format=container, options={"flush_packets": "1"}) as film:
+        with (
+            io.FileIO(writing, "w") as into,
+            av.open(into, "w", format=container, options={"flush_packets": "1"}) as film,
+        ):
             stream: Any = film.add_stream(codec, rate=fps, options=options)
             stream.height, stream.width = HEIGHT, WIDTH
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -83,7 +86,6 @@ def frames_behind(frames: int, fps: int, container: str, codec: str) -> list[int
                 film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
                 newest[0] = index
             film.mux(stream.encode(None))
-        os.close(writing)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -91,20 +93,6 @@ def frames_behind(frames: int, fps: int, container: str, codec: str) -> list[int
         found = [newest[0] - frame.index for frame in video]
     writer.join()
     return [max(0, each) for each in found[WARM_UP_FRAMES:]]
-
-
-class _Into(io.RawIOBase):
-    """What PyAV writes, into a pipe."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        return os.write(self._descriptor, data)
 
 
 if __name__ == "__main__":

@@ -36,46 +36,19 @@ def image(path: Path, value: int) -> Path:
     return path
 
 
-def classes(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("b/x", "a/y", "b/z")):
-        write(root / name, i)
-    return root
+def files(*names: str) -> Callable[[Path, Write], Path]:
+    """Writes files of those names, of the values 0, 1, 2 and so on."""
+
+    def written(root: Path, write: Write) -> Path:
+        for i, name in enumerate(names):
+            write(root / name, i)
+        return root
+
+    return written
 
 
-def deep_classes(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("b/monday/x", "a/y", "b/tuesday/z")):
-        write(root / name, i)
-    return root
-
-
-def class_then_split(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("b/test/x", "a/test/y", "b/test/z", "a/train/w")):
-        write(root / name, i)
-    return root
-
-
-def split_then_class(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("test/b/x", "test/a/y", "test/b/z", "train/a/w")):
-        write(root / name, i)
-    return root
-
-
-def validation_then_class(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("val/b/x", "val/a/y", "val/b/z", "train/a/w")):
-        write(root / name, i)
-    return root
-
-
-def flat(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("b-001", "a-002", "b-10")):
-        write(root / name, i)
-    return root
-
-
-def flat_underscores(root: Path, write: Write) -> Path:
-    for i, name in enumerate(("b_1", "a_002", "b_0010")):
-        write(root / name, i)
-    return root
+classes = files("b/x", "a/y", "b/z")
+class_then_split = files("b/test/x", "a/test/y", "b/test/z", "a/train/w")
 
 
 def table(text: str, name: str = "labels.csv", encoding: str = "utf-8") -> Callable[[Path, Write], Path]:
@@ -101,12 +74,12 @@ def hidden_files_beside(root: Path, write: Write) -> Path:
 
 LAYOUTS: dict[str, Callable[[Path, Write], Path]] = {
     "folders of classes": classes,
-    "folders within classes": deep_classes,
+    "folders within classes": files("b/monday/x", "a/y", "b/tuesday/z"),
     "class/test": class_then_split,
-    "test/class": split_then_class,
-    "val/class": validation_then_class,
-    "flat, hyphens": flat,
-    "flat, underscores": flat_underscores,
+    "test/class": files("test/b/x", "test/a/y", "test/b/z", "train/a/w"),
+    "val/class": files("val/b/x", "val/a/y", "val/b/z", "train/a/w"),
+    "flat, hyphens": files("b-001", "a-002", "b-10"),
+    "flat, underscores": files("b_1", "a_002", "b_0010"),
     "csv without heads": table("files/x~,b\nfiles/y~,a\nfiles/z~,b\n"),
     "csv with heads the other way round": table("label,id,file\nb,1,files/x~\na,2,files/y~\nb,3,files/z~\n"),
     "csv with a byte order mark": table("file,label\nfiles/x~,b\nfiles/y~,a\nfiles/z~,b\n", encoding="utf-8-sig"),

@@ -1,7 +1,8 @@
-"""Inputs that came to nothing, told in their place; and the bar over a long list of inputs."""
+"""Inputs that came to nothing, told in their place; notes on those that were read; the bar over a long list of them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,12 @@ def input_names(
             yield from map(str, paths_of([given]))
         except InputError as error:
             yield Failure(given, error)
+
+
+def tell_notes(name: str, notes: Iterable[str]) -> None:
+    """On standard error, what a person may want to know of how an input was read."""
+    for note in notes:
+        print(f"note: {name}: {note}", file=sys.stderr)
 
 
 def progress_bar(count: int) -> Progress:

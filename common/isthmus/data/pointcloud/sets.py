@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from isthmus.common.errors import InputError
@@ -79,22 +79,15 @@ def load_labelled_files(
 ) -> LabelledClouds:
     """Cloud files of any format, in the layouts of `isthmus.data.labelled_files`; meshes are sampled as ModelNet's."""
     found = find_labelled_files(Path(path), split, is_point_cloud_name, "point cloud")
-    clouds: list[Float32] = []
-    for file, label in zip(found.paths, found.labels, strict=True):
-        mesh_seed = zlib.crc32(f"{seed}/{found.class_names[label]}/{split}/{file.name}".encode())
-        clouds.append(read_point_cloud(file, points=points, seed=mesh_seed).points)
-        if progress is not None:
-            progress(len(clouds), len(found))
+    places = [f"{found.class_names[label]}/{split}" for label in found.labels]
+    clouds = _read(found.paths, places, points, seed, progress)
     return LabelledClouds.from_clouds(clouds, found.labels, found.class_names, found.name)
 
 
 def load_modelnet_off(
     root: str | Path, split: Split, *, points: int = 2048, seed: int = 0, progress: Progress | None = None
 ) -> LabelledClouds:
-    """ModelNet10 or 40 as distributed: `root/class/split/*.off`, each mesh sampled on its surface.
-
-    The seed of a mesh comes from its path, so a cloud does not depend on which others are there.
-    """
+    """ModelNet10 or 40 as distributed: `root/class/split/*.off`, each mesh sampled on its surface."""
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder of classes, got none there")
@@ -103,10 +96,23 @@ def load_modelnet_off(
     files = [(label, p) for label, name in enumerate(names) for p in sorted((root / name / split).glob("*.off"))]
     if not files:
         raise InputError(f"{root}: expected meshes {root / 'CLASS' / split / '*.off'}, got none")
+    places = [f"{names[label]}/{split}" for label, _ in files]
+    clouds = _read([path for _, path in files], places, points, seed, progress)
+    return LabelledClouds.from_clouds(clouds, [label for label, _ in files], names, set_name(root, names))
+
+
+def _read(
+    paths: Sequence[Path], places: Sequence[str], points: int, seed: int, progress: Progress | None
+) -> list[Float32]:
+    """The clouds of some files.
+
+    The seed of a mesh comes from where it is in the set, `class/split`, and its name: so a cloud does not depend on
+    which others are there.
+    """
     clouds: list[Float32] = []
-    for label, path in files:
-        mesh_seed = zlib.crc32(f"{seed}/{names[label]}/{split}/{path.name}".encode())
+    for path, place in zip(paths, places, strict=True):
+        mesh_seed = zlib.crc32(f"{seed}/{place}/{path.name}".encode())
         clouds.append(read_point_cloud(path, points=points, seed=mesh_seed).points)
         if progress is not None:
-            progress(len(clouds), len(files))
-    return LabelledClouds.from_clouds(clouds, [label for label, _ in files], names, set_name(root, names))
+            progress(len(clouds), len(paths))
+    return clouds

@@ -24,7 +24,7 @@ from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names
+from isthmus.edge.failures import Failure, input_names, tell_notes
 from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
 from isthmus.edge.job import Job, Packed, failure_row, sending
@@ -114,8 +114,7 @@ class _Coding:
     def read(self, name: str) -> Image:
         """The image of a file; "-" is standard input. What was left out of it is said."""
         image = read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
-        for note in image.notes:
-            print(f"note: {name}: {note}", file=sys.stderr)
+        tell_notes(name, image.notes)
         return image
 
     def encode(self, image: Image) -> tuple[int, Coded[CodedImage]]:

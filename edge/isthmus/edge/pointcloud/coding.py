@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from isthmus.common.signals import PointCloud
 from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud, to_z_up
 from isthmus.data.pointcloud.normalize import choose_points
@@ -46,8 +48,8 @@ def read(
         return
     cloud = given if isinstance(given, PointCloud) else PointCloud.of(given)
     if options.up == "y":
-        x, y, z = cloud.origin
-        cloud = replace(cloud, points=to_z_up(cloud.points, "y"), origin=(x, -z, y))
+        x, y, z = to_z_up(np.array([cloud.origin]), "y")[0].tolist()
+        cloud = replace(cloud, points=to_z_up(cloud.points, "y"), origin=(x, y, z))
     yield _thinned(cloud, options, encoder)
 
 

@@ -6,7 +6,6 @@ the stream ends the run.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from isthmus.common.tasks import Labels, Task
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names
+from isthmus.edge.failures import Failure, input_names, tell_notes
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_thinned
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
@@ -92,8 +91,7 @@ def _read(name: str, job: Job, options: PointCloudOptions, encoder: PointCloudEn
     """The cloud of a file; what is to be said of it is said to people here, to programs in its row."""
     cloud = read_thinned(name, job.format, options, encoder)
     if not job.as_json:
-        for note in cloud.notes:
-            print(f"note: {name}: {note}", file=sys.stderr)
+        tell_notes(name, cloud.notes)
     return cloud
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 from PIL import ImageCms
+from support.picture_cases import TURNS
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import MAX_PIXELS, Image
@@ -65,17 +66,7 @@ def test_formats(tmp_path: Path, format: str, options: dict[str, Any], tolerance
 def test_orientation(format: str, orientation: int) -> None:  # noqa: A002
     """The file holds the scene as the camera was held; what comes out is the scene upright."""
     pixels = scene()
-    turns = {
-        1: lambda p: p,
-        2: lambda p: p[:, ::-1],
-        3: lambda p: p[::-1, ::-1],
-        4: lambda p: p[::-1],
-        5: lambda p: p.transpose(1, 0, 2),
-        6: lambda p: np.rot90(p, 1),
-        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
-        8: lambda p: np.rot90(p, 3),
-    }
-    stored = np.ascontiguousarray(turns[orientation](pixels))
+    stored = np.ascontiguousarray(TURNS[orientation](pixels))
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if format == "WEBP" else {"quality": 98, "subsampling": 0} if format == "JPEG" else {}
