@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import onnx
+from onnx.external_data_helper import load_external_data_for_model
 
 from isthmus.common.errors import InputError
 
@@ -44,7 +45,8 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, str]:
         if head[place : place + len(mark)].lower() == mark.lower():
             raise InputError(f"{path}: expected an ONNX graph, got {kind}")
     try:
-        model = onnx.load(path)
+        model = onnx.load_from_string(data)
+        load_external_data_for_model(model, str(path.parent))
     except Exception as error:  # the parser of protobuf raises what it likes, and onnx of weights beside the file
         raise InputError(f"{path}: expected an ONNX graph, cannot read it: {error}") from error
     if not model.graph.node:

@@ -87,7 +87,7 @@ class ContainerVideo(Closing):
                 timeout=opening.wait_s or None,
             )
         except (av.FFmpegError, ValueError) as error:
-            cut = self._cut()
+            cut = _cut(self._missing())
             self._close_file()
             raise InputError(f"{self.name}: expected a video that FFmpeg reads: {_said(error)}{cut}") from error
         try:
@@ -193,8 +193,9 @@ class ContainerVideo(Closing):
         return SourceFrame(Image(pixels), index, time_s, kept)
 
     def _check_end(self, seen: _Seen) -> None:
-        count, cut = seen.frames, self._cut()
-        if not cut and (self._opening.file is None or missing_bytes(self._opening.file) == UNKNOWN):
+        count, missing = seen.frames, self._missing()
+        cut = _cut(missing)
+        if missing == UNKNOWN:
             promised_s = (self._container.duration or 0) / 1e6
             if is_cut_in_time(self._container.format.name, promised_s, seen.end_s, self.fps):
                 cut = f"; it is cut: it ends at {seen.end_s:.2f} of {promised_s:.2f} seconds"
@@ -209,10 +210,14 @@ class ContainerVideo(Closing):
         if cut:
             raise InputError(f"{self.name}: expected a whole video, got {count} frames{cut}")
 
-    def _cut(self) -> str:
-        """What a file misses by its own account, in words."""
-        missing = missing_bytes(self._opening.file) if self._opening.file is not None else 0
-        return f"; it is cut: {missing} bytes that it speaks of are not there" if missing > 0 else ""
+    def _missing(self) -> int:
+        """Bytes that a file misses by its own account; `UNKNOWN` where it gives none, or is no file."""
+        return UNKNOWN if self._opening.file is None else missing_bytes(self._opening.file)
+
+
+def _cut(missing: int) -> str:
+    """In words."""
+    return f"; it is cut: {missing} bytes that it speaks of are not there" if missing > 0 else ""
 
 
 def _said(error: BaseException) -> str:

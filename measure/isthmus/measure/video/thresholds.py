@@ -145,10 +145,11 @@ def thresholds_table(search: ThresholdSearch) -> Table:
         "edge ms",
     )
     front = pareto_front(np.array([(t.bits_a_frame, t.agreement_percent) for t in search.trials])).tolist()
-    shown = [t for t in search.trials if t is search.chosen or [t.bits_a_frame, t.agreement_percent] in front]
+    chosen = search.chosen
+    shown = [t for t in search.trials if t is chosen or [t.bits_a_frame, t.agreement_percent] in front]
     rows = tuple(
         (
-            "all intra" if t is search.intra else "chosen" if t is search.chosen else "tried",
+            "all intra" if t is search.intra else "chosen" if t is chosen else "tried",
             *(f"{t.values[name]:g}" if t.values else "–" for name in GRID),
             number(t.bits_a_frame, 1),
             number(t.agreement_percent, 2),
