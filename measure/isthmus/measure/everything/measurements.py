@@ -93,6 +93,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _benchmark("edge", writes="edge"),
     _benchmark("image", writes="image_edge"),
     _benchmark("wire", writes="wire"),
+    _benchmark("pipe", writes="pipe"),
     _measure("pointcloud", "pointcloud", writes="pointcloud_p1024"),
     _measure("pointcloud-256", "pointcloud", "--codecs", "pc-*-p256-q*", "--points", "256", writes="pointcloud_p256"),
     _measure(
