@@ -7,9 +7,8 @@ from pathlib import Path
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.tables import VideoTables
 from support import tiny_codec, tiny_image_codec, tiny_video_codec
 
 POINTS = "tiny-q1"
@@ -31,4 +30,4 @@ def write_zoo(zoo: Path, names: Iterable[str] = (POINTS,)) -> Path:
 def open_video_coder(codec: Path) -> VideoCoder:
     """The coder of a codec's folder."""
     folder = load_codec_folder(codec, kind=VideoManifest)
-    return VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
+    return VideoCoder(folder.manifest, open_tables(folder.file(ENTROPY_FILE), folder.manifest))

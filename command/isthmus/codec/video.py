@@ -12,12 +12,11 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import PacketError, RemoteError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField
-from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import FINE_BITS
 
 
@@ -28,22 +27,32 @@ def codec_rows(folder: CodecFolder[VideoManifest]) -> Rows:
     size = f"{manifest.frame_width} x {manifest.frame_height} pixels, others are resized" if is_fixed else "any size"
     grid = f", {manifest.latent_width} x {manifest.latent_height} of them" if is_fixed else ""
     stride, side, units = manifest.stride, manifest.block_latents, 1 << manifest.motion_fraction_bits
-    tables = VideoTables.load(folder.file(ENTROPY_FILE), manifest)
+    tables = open_tables(folder.file(ENTROPY_FILE), manifest)
     models = (("intra", tables.intra), ("motion", tables.motion), ("residual", tables.residual))
     return [
         ("classes", classes_said(manifest.class_names, MAX_CLASS_NAMES)),
         ("frames", size),
         ("latents", f"{manifest.latent_channels} channels, one for each {stride} x {stride}{grid}"),
-        ("symbols of y", f"{manifest.symbol_min} to {manifest.symbol_max}"),
+        ("symbols of y", _symbols_said(manifest)),
         ("motion", f"a vector for each {side} x {side} latents, in units of 1/{units} latent"),
         *((f"tables: {name}", f"{model.tables.count} tables, {len(model.taps)} taps") for name, model in models),
     ]
 
 
-def packet_summary(packet: Packet) -> str:
+def _symbols_said(manifest: VideoManifest) -> str:
+    bounds = f"{manifest.symbol_min} to {manifest.symbol_max}"
+    tile = manifest.tile_latents
+    return (
+        f"latents {bounds}, coded by their transform over up to {tile} x {tile}, in steps of the frame"
+        if tile
+        else bounds
+    )
+
+
+def packet_summary(packet: Packet, *, names_step: bool = False) -> str:
     """A video packet's side in words, and the bits of its sections; nothing is decoded."""
     try:
-        said = _side(packet)
+        said = _side(packet, names_step=names_step)
     except PacketError as error:
         return f"damaged: {error}"
     names = ("side", "y") if packet.type is PacketType.INTRA else ("motion", "residual")
@@ -55,10 +64,11 @@ def packet_summary(packet: Packet) -> str:
 
 def stream_summaries(folder: CodecFolder[VideoManifest]) -> Callable[[Packet], str]:
     """What says of each packet of a stream, in order, what it is and what its blocks are; they are decoded for that."""
-    decoder = VideoDecoder(_coder(folder))
+    coder = _coder(folder)
+    decoder = VideoDecoder(coder)
 
     def summary(packet: Packet) -> str:
-        said = packet_summary(packet)
+        said = packet_summary(packet, names_step=coder.names_step)
         try:
             field = decoder.decode(packet.to_bytes()).field
         except RemoteError as error:
@@ -74,7 +84,7 @@ def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> Rows:
     Raises:
         RemoteError: an intra packet that this codec's encoder does not write.
     """
-    frame = ("frame", packet_summary(packet))
+    frame = ("frame", packet_summary(packet, names_step=bool(folder.manifest.tile_latents)))
     if packet.type is PacketType.PREDICTED:
         return [frame, ("latents", "predicted: only a decoder that holds the reference can tell")]
     state = _coder(folder).decode(packet, ()).state.values
@@ -85,16 +95,21 @@ def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> Rows:
 
 def _coder(folder: CodecFolder[VideoManifest]) -> VideoCoder:
     loaded = load_codec_folder(folder.path, needed=(ENTROPY_FILE,), kind=VideoManifest)
-    return VideoCoder(loaded.manifest, VideoTables.load(loaded.file(ENTROPY_FILE), loaded.manifest))
+    return VideoCoder(loaded.manifest, open_tables(loaded.file(ENTROPY_FILE), loaded.manifest))
 
 
-def _side(packet: Packet) -> str:
+def _side(packet: Packet, *, names_step: bool) -> str:
     """PacketError if the first section does not begin as a frame's does."""
     if packet.type is PacketType.INTRA:
-        key = KeyHead.from_bytes(packet.sections[0])
-        return f"frame {key.serial}, {key.width} x {key.height} latents"
-    head, _ = MotionHead.from_bytes(packet.sections[0])
-    return f"frame {head.serial} from {head.reference_serial}{', smooth motion' if head.is_smooth else ''}"
+        key = KeyHead.from_bytes(packet.sections[0], names_step=names_step)
+        return f"frame {key.serial}, {key.width} x {key.height} latents{_step_said(key.step)}"
+    head, _ = MotionHead.from_bytes(packet.sections[0], names_step=names_step)
+    smooth = ", smooth motion" if head.is_smooth else ""
+    return f"frame {head.serial} from {head.reference_serial}{smooth}{_step_said(head.step)}"
+
+
+def _step_said(step: int | None) -> str:
+    return "" if step is None else f", step {step}"
 
 
 def _blocks(field: MotionField, manifest: VideoManifest) -> str:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from isthmus.common.video.manifest import VideoManifest
     from isthmus.split.plan import Plan
 
-PLAN_COUNT, SPLIT_COUNT = 16, 64
+PLAN_COUNT, SPLIT_COUNT = 16, 200
+LEVEL_BITS = 6
+"""Of a quantiser of a network trained for a step, which takes its bounds from the images."""
 MORE_BITS = 8
 """Where no cut of fewer bits agrees with the whole network."""
 
@@ -70,7 +72,7 @@ def _plan(model: Path, images: Path, given: Given) -> None:
             sized_for(reading.network, pictures),
             pictures,
             reading.preprocessing,
-            replace(link, bits=cut.bits),
+            replace(link, bits=cut.bits or link.bits),
             lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
         )
     said = frames_said(frames, reading)
@@ -88,7 +90,7 @@ def _plan(model: Path, images: Path, given: Given) -> None:
 def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
     """What to type after a plan: the best cut, or the plan of more bits where none is good; "" where none can be."""
     if plan.best:
-        wanted = {"at": plan.best, "bits": plan.options.bits}
+        wanted: dict[str, object] = {"at": plan.best}
     elif plan.options.bits < MORE_BITS:
         wanted = {"plan": True, "bits": MORE_BITS}
     else:
@@ -113,19 +115,26 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     from isthmus.measure.split.edge_encoder import EDGE_ENCODER
     from isthmus.split.codec_writer import SplitOptions, write_split_codec
     from isthmus.split.pictures import load_pictures
+    from isthmus.split.stepped_writer import write_stepped_codec
 
     cut, frames, target = given.of(CutOptions), given.of(FrameOptions), given.of(FolderOptions)
     class_names = class_names_of(target.classes)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count), (cut.at,))
     network, count = reading.network, cut.count or SPLIT_COUNT
     folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
-    command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count} --bits {cut.bits}"
-    command += _told(cut, "step") + _told(frames_said(frames, reading), *rules_of(FrameOptions)) + _told(cut, "seed")
-    options = SplitOptions(cut.at, cut.bits, cut.step, reading.preprocessing, class_names, cut.seed, command)
+    command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count}"
+    command += (
+        _told(cut, "bits")
+        + _told(cut, "step")
+        + _told(frames_said(frames, reading), *rules_of(FrameOptions))
+        + _told(cut, "seed")
+    )
+    write = write_split_codec if cut.bits or cut.step else write_stepped_codec
+    options = SplitOptions(
+        cut.at, cut.bits or LEVEL_BITS, cut.step, reading.preprocessing, class_names, cut.seed, command
+    )
     with Console(stderr=True).status("splitting") as status:
-        manifest = write_split_codec(
-            network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update
-        )
+        manifest = write(network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update)
     _tell(manifest, folder, as_json=given.of(OutputOptions).json)
 
 
@@ -147,6 +156,7 @@ def _tell(manifest: VideoManifest, folder: Path, *, as_json: bool) -> None:
 
 
 def default_name(model: str, tensor: str, bits: int, step: float) -> str:
-    """``video-<model>-<tensor>-b<bits>``, as a codec may be called."""
+    """``video-<model>-<tensor>``, with `-b<bits>` for a quantiser of bits, as a codec may be called."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in f"{model} {tensor}".lower()).split()
-    return "-".join(["video", *words, "step" if step else f"b{bits}"])[-64:].strip("-")
+    ends = ["step"] if step else [f"b{bits}"] if bits else []
+    return "-".join(["video", *words, *ends])[-64:].strip("-")

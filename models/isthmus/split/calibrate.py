@@ -157,7 +157,8 @@ def played_tables(
     """
     codec = load_codec_folder(folder, kind=VideoManifest)
     manifest = codec.manifest
-    coder = VideoCoder(manifest, VideoTables.load(codec.file(ENTROPY_FILE), manifest))
+    tables = VideoTables.load(codec.file(ENTROPY_FILE), manifest)
+    coder = VideoCoder(manifest, tables)
     encoder, decoder = encoders.open_encoder(folder, CHOICES), VideoDecoder(coder)
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"the encoder's own choices in {len(frames)} clips of {PLAYED_FRAMES} frames")
@@ -181,9 +182,9 @@ def played_tables(
             before = decoded.state
     progress(f"tables of motion and of residuals, {len(predicted) - len(first)} frames of the encoder's with them")
     # Clips without a predicted frame leave nothing to learn from: what there was stays.
-    motion = learn_motion(messages) if messages else coder.tables.motion
+    motion = learn_motion(messages) if messages else tables.motion
     most = max(1, MOST_SYMBOLS // (predicted[0].residual.size * 2))
-    return VideoTables(coder.tables.intra, motion, residual_tables(predicted[-most:]))
+    return VideoTables(tables.intra, motion, residual_tables(predicted[-most:]))
 
 
 def residual_tables(predicted: Sequence[PredictedFrame]) -> ContextModel:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.common.video.manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
 from isthmus.common.video.tables import VideoTables
 from isthmus.runtime.frame_size import padded
-from isthmus.split.calibrate import first_tables, played_tables
-from isthmus.split.cuts import find_cut
+from isthmus.split.calibrate import PredictedFrame, first_tables, played_tables
+from isthmus.split.cuts import Cut, find_cut
 from isthmus.split.encoder import EncoderSource
 from isthmus.split.graphs import batch_of, open_model
 from isthmus.split.halves import Halves, Preprocessing, cut_halves, takes_any_size
@@ -69,17 +69,40 @@ class SplitOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibrated:
-    """A cut with its quantiser, before tables.
+    """A cut that is quantised, before tables.
 
     Attributes:
         halves: graphs.
-        quantiser: inside of both.
-        clipped_percent: of the calibration images' latents.
+        symbol_min, symbol_max: bounds of y.
+        tile_latents: of a codec whose frames choose their step; 0 of others.
+        facts: what `split.json` tells of the quantiser.
     """
 
     halves: Halves
-    quantiser: Quantiser
-    clipped_percent: float
+    symbol_min: int
+    symbol_max: int
+    tile_latents: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tables(Protocol):
+    """Those of a codec."""
+
+    def save(self, path: str | Path) -> None:
+        """Writes the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learning:
+    """How the tables of a calibrated cut are learned.
+
+    Attributes:
+        first: from a manifest and pictures, by what is said while it is done.
+        played: from a codec's folder with those tables, by what its encoder does.
+    """
+
+    first: Callable[[VideoManifest, Pictures], Tables]
+    played: Callable[[Path, Pictures], Tables]
 
 
 def sized_for(network: Network, pictures: Pictures, stride: int = SMALL_SIDE) -> Network:
@@ -90,27 +113,45 @@ def sized_for(network: Network, pictures: Pictures, stride: int = SMALL_SIDE) ->
     return network.sized(height, width)
 
 
-def calibrate_cut(network: Network, pictures: Pictures, options: SplitOptions) -> Calibrated:
-    """Cut and quantise.
+def open_cut(network: Network, pictures: Pictures, tensor: str) -> tuple[Network, Cut, bool]:
+    """(the network for one size of frames, its cut, whether its halves take any size).
 
     Raises:
-        InputError: no such cut, bits out of range, or a network that takes any size but does not keep to its stride.
+        InputError: no such cut, or a network that takes any size but does not keep to its stride.
     """
     sized = sized_for(network, pictures)
-    cut = find_cut(sized, options.tensor)
+    cut = find_cut(sized, tensor)
     free = takes_any_size(network, cut)
     if not free and not network.is_sized:
         raise InputError(
             f"{network.name}: at {cut.tensor}, sides of frames that are multiples of its stride of {cut.stride} do not "
             "make whole latents: name one size of frames, for example --size 224x224"
         )
+    return sized, cut, free
+
+
+def calibrate_cut(network: Network, pictures: Pictures, options: SplitOptions) -> Calibrated:
+    """Cut and quantise, each channel in its own steps.
+
+    Raises:
+        InputError: as `open_cut`, or bits out of range.
+    """
+    sized, cut, free = open_cut(network, pictures, options.tensor)
     plain = cut_halves(sized, cut, options.preprocessing, unquantised(cut), free=free)
     latents = latents_before(plain, pictures)
     quantiser = calibrate_steps(latents, options.bits, options.seed)
     if options.step:
         quantiser = scaled_steps(latents, options.step)
     halves = cut_halves(sized, cut, options.preprocessing, quantiser, free=free)
-    return Calibrated(halves, quantiser, _clipped_percent(latents, quantiser))
+    facts = {
+        "bits": options.bits,
+        "symbol_min": quantiser.symbol_min,
+        "symbol_max": quantiser.symbol_max,
+        "clipped_percent": round(_clipped_percent(latents, quantiser), 4),
+        "step_min": float(quantiser.steps.min()),
+        "step_max": float(quantiser.steps.max()),
+    }
+    return Calibrated(halves, quantiser.symbol_min, quantiser.symbol_max, facts=facts)
 
 
 def latents_before(plain: Halves, pictures: Pictures) -> list[Float32]:
@@ -143,14 +184,40 @@ def write_split_codec(
         InputError: see `calibrate_cut`; or class names that are not one a logit, or a folder that is there already.
         ManifestError: a name that no codec may have.
     """
-    if folder.exists():
-        raise InputError(f"{folder}: expected a name that is free, something is there; name the codec otherwise")
+    refuse_taken(folder)
     progress(f"cut {network.name} at {options.tensor}")
     calibrated = calibrate_cut(network, pictures, options)
+    edge, seed = open_model(calibrated.halves.edge), options.seed
+    first: list[PredictedFrame] = []
+
+    def begin(manifest: VideoManifest, shown: Pictures) -> VideoTables:
+        tables, predicted = first_tables(manifest, edge, shown, encoders, seed, progress)
+        first.extend(predicted)
+        return tables
+
+    learning = Learning(begin, lambda made, shown: played_tables(made, shown, encoders, first, seed, progress))
+    return write_calibrated(network, pictures, options, folder, calibrated, learning)
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises InputError where something lies at a codec's place."""
+    if folder.exists():
+        raise InputError(f"{folder}: expected a name that is free, something is there; name the codec otherwise")
+
+
+def write_calibrated(
+    network: Network,
+    pictures: Pictures,
+    options: SplitOptions,
+    folder: Path,
+    calibrated: Calibrated,
+    learning: Learning,
+) -> VideoManifest:
+    """Learn the tables of a calibrated cut and write its codec. Arguments and errors as of `write_split_codec`."""
     halves = calibrated.halves
     manifest = codec_manifest(folder.name, calibrated, options.class_names, PROVISIONAL)
     shown = pictures.sized(halves.frame_height, halves.frame_width)
-    tables, first = first_tables(manifest, open_model(halves.edge), shown, encoders, options.seed, progress)
+    tables = learning.first(manifest, shown)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: a codec half written is never seen under its name.
     with tempfile.TemporaryDirectory(prefix=".split-", dir=folder.parent) as aside:
@@ -159,7 +226,7 @@ def write_split_codec(
         for name, graph in (("edge.onnx", halves.edge), ("cloud.onnx", halves.cloud)):
             (made / name).write_bytes(graph.SerializeToString(deterministic=True))
         _seal(made, tables, calibrated, options.class_names)
-        tables = played_tables(made, shown, encoders, first, options.seed, progress)
+        tables = learning.played(made, shown)
         manifest = _seal(made, tables, calibrated, options.class_names)
         history = _history(network, pictures, options, calibrated) | {"manifest_sha256": manifest.identity.hex()}
         (made / SPLIT_FILE).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -167,7 +234,7 @@ def write_split_codec(
     return manifest
 
 
-def _seal(folder: Path, tables: VideoTables, calibrated: Calibrated, class_names: tuple[str, ...]) -> VideoManifest:
+def _seal(folder: Path, tables: Tables, calibrated: Calibrated, class_names: tuple[str, ...]) -> VideoManifest:
     """Tables and the manifest over all files."""
     tables.save(folder / ENTROPY_FILE)
     weights = tuple((name, file_sha256(folder / name)) for name in ("cloud.onnx", "edge.onnx", ENTROPY_FILE))
@@ -180,7 +247,7 @@ def codec_manifest(
     name: str, calibrated: Calibrated, class_names: tuple[str, ...], weights: tuple[tuple[str, str], ...]
 ) -> VideoManifest:
     """The manifest of a calibrated cut. InputError if the class names are not one a logit."""
-    halves, quantiser = calibrated.halves, calibrated.quantiser
+    halves = calibrated.halves
     classes = class_names or tuple(f"class {i}" for i in range(halves.classes))
     if len(classes) != halves.classes:
         raise InputError(f"expected {halves.classes} class names, one a logit, got {len(classes)}")
@@ -191,7 +258,7 @@ def codec_manifest(
         weights=weights,
         class_names=classes,
         stride=stride,
-        latent_channels=halves.cut.shape[0],
+        latent_channels=halves.latent_channels,
         frame_height=halves.frame_height,
         frame_width=halves.frame_width,
         latent_height=halves.latent_height,
@@ -199,26 +266,20 @@ def codec_manifest(
         block_latents=block,
         # Vectors of whole pixels: what rounding leaves is a sixteenth of a latent at stride 8.
         motion_fraction_bits=min(MAX_MOTION_FRACTION_BITS, round(np.log2(stride))),
-        symbol_min=quantiser.symbol_min,
-        symbol_max=quantiser.symbol_max,
+        symbol_min=calibrated.symbol_min,
+        symbol_max=calibrated.symbol_max,
+        tile_latents=calibrated.tile_latents,
     )
 
 
 def _history(network: Network, pictures: Pictures, options: SplitOptions, calibrated: Calibrated) -> dict[str, Any]:
-    cut, quantiser = calibrated.halves.cut, calibrated.quantiser
+    cut = calibrated.halves.cut
     return {
         "command": options.command,
         "source": {"name": network.name, "sha256": network.sha256},
         "cut": {"tensor": cut.tensor, "stride": cut.stride, "shape": list(cut.shape)},
         "macs": {"edge": cut.edge_macs, "cloud": cut.cloud_macs, "frame": _frame_of(calibrated, network, pictures)},
-        "quantiser": {
-            "bits": options.bits,
-            "symbol_min": quantiser.symbol_min,
-            "symbol_max": quantiser.symbol_max,
-            "clipped_percent": round(calibrated.clipped_percent, 4),
-            "step_min": float(quantiser.steps.min()),
-            "step_max": float(quantiser.steps.max()),
-        },
+        "quantiser": dict(calibrated.facts),
         "calibration": {"data": pictures.name, "sha256": pictures.sha256, "images": len(pictures)},
         "preprocessing": asdict(options.preprocessing),
         **({"head": network.head} if network.head else {}),

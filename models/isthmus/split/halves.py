@@ -2,6 +2,8 @@
 
 edge.onnx    frame (RGB, 0 to 255) ─ order, scale, mean ─ nodes before the cut ─ 1 / step, centre ─► y
 cloud.onnx   y_hat ─ step, centre ─ nodes after the cut ─► logits
+
+Instead of a step and a centre a channel there may be a map to components and back, as 1 x 1 convolutions.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from isthmus.common.errors import InputError
+from isthmus.split.components import Components
 from isthmus.split.cuts import Cut, fills_any_grid
 from isthmus.split.network import ANY, Network, part
 from isthmus.split.quantiser import Float32, Quantiser
@@ -67,6 +71,7 @@ class Halves:
         cut: where.
         frame_height, frame_width: 0 and 0 where any multiple of the stride will do.
         latent_height, latent_width: the same.
+        latent_channels: M.
         classes: number of logits.
     """
 
@@ -77,6 +82,7 @@ class Halves:
     frame_width: int
     latent_height: int
     latent_width: int
+    latent_channels: int
     classes: int
 
 
@@ -93,29 +99,33 @@ def takes_any_size(network: Network, cut: Cut) -> bool:
         return False
 
 
-def cut_halves(sized: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser, *, free: bool) -> Halves:
+def cut_halves(
+    sized: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser | Components, *, free: bool
+) -> Halves:
     """Both halves.
 
     Args:
         sized: the network for one size of frames.
         cut: of that.
         preprocessing: baked into the edge half.
-        quantiser: baked into both.
+        quantiser: baked into both; or components, whose units y comes in.
         free: whether the halves are to take any size (see `takes_any_size`).
 
     Raises:
         InputError: the quantiser is not of the cut's channels, or the logits are no list of numbers.
     """
     channels = cut.shape[0]
-    if len(quantiser.steps) != channels:
-        raise InputError(f"{cut.tensor}: expected {channels} steps, one a channel, got {len(quantiser.steps)}")
+    taken = len(quantiser.mean if isinstance(quantiser, Components) else quantiser.steps)
+    if taken != channels:
+        raise InputError(f"{cut.tensor}: expected {channels} steps, one a channel, got {taken}")
     output = sized.shape(sized.output_name)
     classes = class_count(sized)
     edge = _edge(sized, cut, preprocessing, quantiser, free=free)
     cloud = _cloud(sized, cut, quantiser, classes, len(output), free=free)
     height, width = (0, 0) if free else (sized.height, sized.width)
     grid = (0, 0) if free else cut.shape[1:]
-    return Halves(edge, cloud, cut, height, width, *grid, classes)
+    made = quantiser.count if isinstance(quantiser, Components) else channels
+    return Halves(edge, cloud, cut, height, width, *grid, made, classes)
 
 
 def class_count(sized: Network) -> int:
@@ -137,7 +147,7 @@ def class_count(sized: Network) -> int:
 
 
 def _edge(
-    network: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser, *, free: bool
+    network: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser | Components, *, free: bool
 ) -> onnx.ModelProto:
     model = _prefixed(part(network, network.input_name, cut.tensor, "edge", free=free))
     before, constants = [], []
@@ -149,23 +159,36 @@ def _edge(
     h = _affine(before, constants, h, preprocessing.gain, preprocessing.shift, "pixels")
     before.append(helper.make_node("Identity", [h], [PREFIX + network.input_name]))
     after: list[onnx.NodeProto] = []
-    h = _affine(after, constants, PREFIX + cut.tensor, quantiser.gains, quantiser.shifts, "steps")
+    channels = cut.shape[0]
+    if isinstance(quantiser, Components):
+        shift = -quantiser.analysis @ quantiser.mean
+        h = _mixed(after, constants, PREFIX + cut.tensor, quantiser.analysis, shift, "components")
+        channels = quantiser.count
+    else:
+        h = _affine(after, constants, PREFIX + cut.tensor, quantiser.gains, quantiser.shifts, "steps")
     after.append(helper.make_node("Identity", [h], ["y"]))
     frame: list[int | str] = [1, 3, "frame_rows", "frame_columns"] if free else [1, 3, network.height, network.width]
-    grid: list[int | str] = [1, cut.shape[0], *(("y_rows", "y_columns") if free else cut.shape[1:])]
+    grid: list[int | str] = [1, channels, *(("y_rows", "y_columns") if free else cut.shape[1:])]
     return _finished(model, before, after, constants, ("frame", frame), ("y", grid))
 
 
-def _cloud(network: Network, cut: Cut, quantiser: Quantiser, classes: int, rank: int, *, free: bool) -> onnx.ModelProto:
+def _cloud(
+    network: Network, cut: Cut, quantiser: Quantiser | Components, classes: int, rank: int, *, free: bool
+) -> onnx.ModelProto:
     model = _prefixed(part(network, cut.tensor, network.output_name, "cloud", free=free))
     before: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []
-    h = _affine(before, constants, "y_hat", quantiser.steps, quantiser.centres, "latents")
+    channels = cut.shape[0]
+    if isinstance(quantiser, Components):
+        h = _mixed(before, constants, "y_hat", quantiser.synthesis, quantiser.mean, "latents")
+        channels = quantiser.count
+    else:
+        h = _affine(before, constants, "y_hat", quantiser.steps, quantiser.centres, "latents")
     before.append(helper.make_node("Identity", [h], [PREFIX + cut.tensor]))
     last = helper.make_node("Identity" if rank == 2 else "Flatten", [PREFIX + network.output_name], ["logits"])
     if rank == 1:
         last.attribute.append(helper.make_attribute("axis", 0))
-    grid: list[int | str] = [1, cut.shape[0], *(("y_hat_rows", "y_hat_columns") if free else cut.shape[1:])]
+    grid: list[int | str] = [1, channels, *(("y_hat_rows", "y_hat_columns") if free else cut.shape[1:])]
     return _finished(model, before, [last], constants, ("y_hat", grid), ("logits", [1, classes]))
 
 
@@ -180,6 +203,23 @@ def _affine(
             nodes.append(helper.make_node(operator, [h, constant], [made]))
             h = made
     return h
+
+
+def _mixed(
+    nodes: list[onnx.NodeProto],
+    constants: list[onnx.TensorProto],
+    h: str,
+    matrix: npt.NDArray[np.float64],
+    shift: npt.NDArray[np.float64],
+    name: str,
+) -> str:
+    """`matrix @ h + shift` at each place: a 1 x 1 convolution with a matrix `[to, from]`."""
+    weights = matrix.astype(np.float32)[:, :, None, None]
+    constants.append(numpy_helper.from_array(weights, f"{name}/weights"))
+    constants.append(numpy_helper.from_array(shift.astype(np.float32), f"{name}/shift"))
+    made = f"{name}/made"
+    nodes.append(helper.make_node("Conv", [h, f"{name}/weights", f"{name}/shift"], [made], kernel_shape=[1, 1]))
+    return made
 
 
 def _prefixed(model: onnx.ModelProto) -> onnx.ModelProto:

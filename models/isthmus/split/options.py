@@ -21,8 +21,8 @@ class CutOptions:
     Attributes:
         at: tensor to cut at, "" for none.
         plan: whether to measure all cuts instead.
-        bits: of the quantiser.
-        step: of the quantiser, of a network trained for one; 0 to calibrate a step a channel.
+        bits: of a quantiser with a step for each channel; 0 for components in one step that each frame chooses.
+        step: of the quantiser, of a network trained for one; 0 for none.
         count: of the images that are taken; 0 for as many as usual.
         seed: of everything that is drawn.
     """
@@ -30,11 +30,16 @@ class CutOptions:
     panel: ClassVar[str] = "The cut"
     at: str = option("", "Tensor to cut at; --plan lists them.", metavar="TENSOR")
     plan: bool = option(False, "List the cuts with what each costs; write nothing.")
-    bits: int = option(6, "Bits of the quantiser.", least=2, most=8)
-    step: float = option(
-        0.0, "One step for all latents, of a network trained for it.", least=0, automatic="calibrated, one a channel"
+    bits: int = option(
+        0, "Bits of a quantiser of its own for each channel.", least=2, most=8, automatic="steps that frames choose"
     )
-    count: int = option(0, "Images taken, evenly spread.", least=0, automatic="64, or 16 for --plan")
+    step: float = option(
+        0.0,
+        "One fixed step for all latents, of a network trained for it.",
+        least=0,
+        automatic="steps that frames choose",
+    )
+    count: int = option(0, "Images taken, evenly spread.", least=0, automatic="200, or 16 for --plan")
     seed: int = option(0, "Seed of everything that is drawn.")
 
 

@@ -222,6 +222,7 @@ def test_the_trace_of_given_channels_is_what_the_model_does() -> None:
     assert frame.residual is not None
     given, mask = residual_context(coder.predict(key, frame.field), frame.field, coder.manifest.block_latents)
     model, r = coder.tables.residual, frame.residual
+    assert isinstance(model, ContextModel)
     tables = model.table_indices(r, given, mask)
     assert trace(model, np.concatenate([given, r]), r, mask, tables) == traced("given")
 

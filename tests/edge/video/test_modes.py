@@ -41,7 +41,7 @@ def frames(draw: st.DrawFn) -> tuple[Int32, Int32, int]:
 @pytest.mark.parametrize("block", [1, 2, 3, 8])
 def test_what_is_predicted_rightly_is_left_alone(block: int) -> None:
     y = latents()
-    modes, residual = choose_modes(y, y << FINE_BITS, POLICY, block)
+    modes, residual = choose_modes(y << FINE_BITS, y << FINE_BITS, POLICY, block)
     assert modes.shape == (-(-5 // block), -(-7 // block))
     assert not modes.any()
     assert residual.shape == y.shape
@@ -52,7 +52,7 @@ def test_only_the_block_that_is_wrong_is_sent() -> None:
     y = latents(height=6, width=6)
     predicted = y << FINE_BITS
     predicted[:, 4, 5] += 2 * STEP
-    modes, residual = choose_modes(y, predicted, POLICY, 2)
+    modes, residual = choose_modes(y << FINE_BITS, predicted, POLICY, 2)
     assert np.argwhere(modes).tolist() == [[2, 2]]
     assert modes[2, 2] == BlockMode.RESIDUAL
     assert residual[:, 4, 5].tolist() == [-2, -2, -2]
@@ -66,7 +66,7 @@ def test_a_block_that_is_cheaper_anew_is_sent_anew() -> None:
     y[0, 0, 0] = 1
     predicted = y << FINE_BITS
     predicted[:, :2, :2] = 30 * STEP
-    modes, residual = choose_modes(y, predicted, POLICY, 2)
+    modes, residual = choose_modes(y << FINE_BITS, predicted, POLICY, 2)
     assert modes.tolist() == [[BlockMode.INTRA, 0], [0, 0]]
     assert np.array_equal(residual[:, :2, :2], y[:, :2, :2])
 
@@ -74,7 +74,7 @@ def test_a_block_that_is_cheaper_anew_is_sent_anew() -> None:
 @given(frames())
 def test_what_is_sent_leads_to_the_latents(frame: tuple[Int32, Int32, int]) -> None:
     y, predicted, block = frame
-    modes, residual = choose_modes(y, predicted, POLICY, block)
+    modes, residual = choose_modes(y << FINE_BITS, predicted, POLICY, block)
     assert modes.dtype == residual.dtype == np.int32
     assert set(np.unique(modes)) <= set(BlockMode)
     everywhere = of_latents(modes, y, block)
@@ -88,7 +88,7 @@ def test_what_is_sent_leads_to_the_latents(frame: tuple[Int32, Int32, int]) -> N
 @given(frames(), st.sampled_from([0.5, 0.625, 0.75, 1.0]))
 def test_what_is_left_lies_in_the_dead_zone(frame: tuple[Int32, Int32, int], deadzone: float) -> None:
     y, predicted, block = frame
-    modes, residual = choose_modes(y, predicted, VideoPolicy(deadzone=deadzone), block)
+    modes, residual = choose_modes(y << FINE_BITS, predicted, VideoPolicy(deadzone=deadzone), block)
     is_residual = of_latents(modes, y, block) == BlockMode.RESIDUAL
     error = (y << FINE_BITS) - predicted
     left = error - (residual << FINE_BITS)
@@ -99,7 +99,7 @@ def test_what_is_left_lies_in_the_dead_zone(frame: tuple[Int32, Int32, int], dea
 @given(frames())
 def test_a_policy_that_minds_no_error_sends_nothing(frame: tuple[Int32, Int32, int]) -> None:
     y, predicted, block = frame
-    modes, residual = choose_modes(y, predicted, VideoPolicy(latent_error=1e9), block)
+    modes, residual = choose_modes(y << FINE_BITS, predicted, VideoPolicy(latent_error=1e9), block)
     assert not modes.any()
     assert not residual.any()
 
@@ -108,6 +108,6 @@ def test_a_policy_that_minds_no_error_sends_nothing(frame: tuple[Int32, Int32, i
 def test_inputs_are_left_as_they_were(frame: tuple[Int32, Int32, int]) -> None:
     y, predicted, block = frame
     before = y.copy(), predicted.copy()
-    choose_modes(y, predicted, POLICY, block)
+    choose_modes(y << FINE_BITS, predicted, POLICY, block)
     assert np.array_equal(before[0], y)
     assert np.array_equal(before[1], predicted)

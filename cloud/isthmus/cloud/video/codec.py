@@ -23,11 +23,11 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import IsthmusError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
-from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder
+from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder, open_tables
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
-from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
+from isthmus.common.video.tables import MOTION_CHANNELS
 from isthmus.runtime.engine import End, open_half
 
 _log = logging.getLogger("isthmus.cloud")
@@ -53,7 +53,7 @@ class VideoCodec:
         self.manifest: VideoManifest = codec.manifest
         self._bench = bench
         self.limits = _bounded(bench, codec.manifest)
-        self._coder = VideoCoder(self.manifest, VideoTables.load(codec.file(ENTROPY_FILE), self.manifest))
+        self._coder = VideoCoder(self.manifest, open_tables(codec.file(ENTROPY_FILE), self.manifest))
         ends = (
             End("y_hat", "float", self.manifest.latent_channels),
             End("logits", "float", len(self.manifest.class_names), axis=-1),

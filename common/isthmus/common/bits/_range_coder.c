@@ -713,6 +713,229 @@ static PyObject *Coder_context_tables(PyObject *self, PyObject *const *args, Py_
     return result;
 }
 
+/* ---- expectations: see expectation.py, which explains how it works ---- */
+
+typedef struct {
+    const int32_t *taps;       /* [taps][4]: channels back (-1: the sum), dy, dx, weight */
+    const int32_t *edges;      /* of the classes by what is expected, rising */
+    const int32_t *thresholds; /* of the classes by how much more there is, rising */
+    Py_ssize_t tap_count, edge_count, threshold_count;
+    int32_t inertia;
+} Expectation;
+
+#define EXPECTED_BITS 10 /* what is expected comes in units of 2**-10 */
+#define RATIO_BITS 6     /* and thresholds in units of 2**-6 */
+#define MOST_EXPECTED (LARGEST << EXPECTED_BITS)
+#define MOST_BACK 16
+#define MOST_TAPS 64
+
+/* Magnitudes found and expected of each place, clipped, zero around; and their sums over the channels coded before. */
+typedef struct {
+    int32_t *found, *expected;         /* [channels][h + 2 REACH][w + 2 REACH] */
+    int32_t *found_sum, *expected_sum; /* [h + 2 REACH][w + 2 REACH] */
+    Py_ssize_t stride, area, first;
+} Ground;
+
+static int open_ground(Ground *g, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width) {
+    *g = (Ground){.stride = width + 2 * REACH};
+    g->area = (height + 2 * REACH) * g->stride;
+    g->first = REACH * g->stride + REACH;
+    g->found = calloc((size_t)(2 * (channels + 1) * g->area), sizeof(int32_t));
+    if (!g->found) return NO_MEMORY;
+    g->expected = g->found + channels * g->area;
+    g->found_sum = g->expected + channels * g->area;
+    g->expected_sum = g->found_sum + g->area;
+    return FINE;
+}
+
+/* The table of the latent at a cell of a channel. */
+static int32_t expected_table(const Expectation *x, const Ground *g, Py_ssize_t channel, Py_ssize_t cell,
+                              int32_t expected) {
+    int64_t found = 0, known = 0;
+    for (Py_ssize_t k = 0; k < x->tap_count; k++) {
+        const int32_t *tap = x->taps + 4 * k;
+        if (tap[0] > channel) continue;
+        Py_ssize_t at = cell + tap[1] * g->stride + tap[2];
+        const int32_t *plane = tap[0] < 0 ? g->found_sum : g->found + (channel - tap[0]) * g->area;
+        const int32_t *other = tap[0] < 0 ? g->expected_sum : g->expected + (channel - tap[0]) * g->area;
+        found += (int64_t)tap[3] * plane[at];
+        known += (int64_t)tap[3] * other[at];
+    }
+    found = ((found << EXPECTED_BITS) + x->inertia) << RATIO_BITS;
+    known += x->inertia;
+    int32_t class = 0, ratio = 0;
+    while (class < x->edge_count && expected >= x->edges[class]) class++;
+    while (ratio < x->threshold_count && found >= x->thresholds[ratio] * known) ratio++;
+    return class * (int32_t)(x->threshold_count + 1) + ratio;
+}
+
+/* Codes values with an encoder, or fills them in from a decoder, or with neither writes down each one's table. */
+static int walk_expected(const Expectation *x, const Coder *c, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width,
+                         const char *expected, const uint8_t *mask, Encoder *e, Decoder *d, int32_t *values,
+                         int32_t *tables, Py_ssize_t *at) {
+    Ground g;
+    int kind = open_ground(&g, channels, height, width);
+    Py_ssize_t size = height * width;
+    for (Py_ssize_t k = 0; !kind && k < channels; k++) {
+        int32_t *found = g.found + k * g.area, *known = g.expected + k * g.area;
+        for (Py_ssize_t y = 0; !kind && y < height; y++)
+            for (Py_ssize_t i = 0; i < width; i++) {
+                Py_ssize_t place = k * size + y * width + i, cell = g.first + y * g.stride + i;
+                if (mask && !mask[y * width + i]) {
+                    if (d) values[place] = 0;
+                    continue;
+                }
+                int32_t here = load_int32(expected, place), table = expected_table(x, &g, k, cell, here);
+                if (e) kind = put(e, c, c->tables + table, values[place]);
+                else if (d) kind = get(d, c, table, values + place);
+                else tables[place] = table;
+                if (kind) {
+                    *at = place;
+                    break;
+                }
+                found[cell] = magnitude_of(values[place]);
+                known[cell] = here < 0 ? 0 : here > MOST_EXPECTED ? MOST_EXPECTED : here;
+            }
+        for (Py_ssize_t i = 0; i < g.area; i++) {
+            g.found_sum[i] += found[i];
+            g.expected_sum[i] += known[i];
+        }
+    }
+    free(g.found);
+    return kind;
+}
+
+/* What a call works on: (taps, edges, thresholds, inertia, values or data, expected, mask, channels, height, width) */
+typedef struct {
+    Expectation x;
+    Py_buffer views[6]; /* taps, edges, thresholds, values or data, expected, mask */
+    Py_ssize_t channels, height, width;
+} ExpectedJob;
+
+static void close_expected(ExpectedJob *job) {
+    for (int k = 0; k < 6; k++)
+        if (job->views[k].obj) PyBuffer_Release(&job->views[k]);
+}
+
+/* Whether each tap reaches only what is coded before, and no sum can leave 64 bits. */
+static int expectation_is_sound(const Expectation *x) {
+    if (x->inertia < 1 || x->inertia > 1 << 24) return 0;
+    if (x->tap_count > MOST_TAPS || x->edge_count > MOST_CLASSES - 1 || x->threshold_count > MOST_CLASSES - 1) return 0;
+    for (Py_ssize_t k = 0; k < x->tap_count; k++) {
+        const int32_t *tap = x->taps + 4 * k;
+        if (tap[0] < SUM_CHANNEL || tap[0] > MOST_BACK || tap[3] < 1 || tap[3] > 255) return 0;
+        if (tap[1] < -REACH || tap[1] > REACH || tap[2] < -REACH || tap[2] > REACH) return 0;
+        if (!tap[0] && (tap[1] > 0 || (!tap[1] && tap[2] >= 0))) return 0;
+    }
+    for (Py_ssize_t k = 0; k < x->threshold_count; k++)
+        if (x->thresholds[k] < 1 || x->thresholds[k] > 1 << 16) return 0;
+    return 1;
+}
+
+static int open_expected(ExpectedJob *job, const Coder *c, PyObject *args, int is_encoding) {
+    PyObject *objects[6];
+    int inertia;
+    *job = (ExpectedJob){0};
+    if (!PyArg_ParseTuple(args, "OOOiOOOnnn", &objects[0], &objects[1], &objects[2], &inertia, &objects[3],
+                          &objects[4], &objects[5], &job->channels, &job->height, &job->width))
+        return -1;
+    static const char *names[] = {"taps", "edges", "thresholds", "values", "expected", "mask"};
+    for (int k = 0; k < 6; k++) {
+        int is_numbers = k < 3 || k == 4 || (k == 3 && is_encoding);
+        if (k == 5 && objects[k] == Py_None) continue;
+        if (is_numbers ? open_numbers(objects[k], &job->views[k], names[k])
+                       : PyObject_GetBuffer(objects[k], &job->views[k], PyBUF_SIMPLE) < 0)
+            goto bad;
+    }
+    job->x = (Expectation){job->views[0].buf, job->views[1].buf, job->views[2].buf, job->views[0].len / 16,
+                           job->views[1].len / 4, job->views[2].len / 4, inertia};
+    int fits = job->channels >= 1 && job->channels <= MOST_CHANNELS && job->height >= 1 && job->height < 1 << 20 &&
+               job->width >= 1 && job->width < 1 << 20 &&
+               job->height * job->width < PY_SSIZE_T_MAX / 256 / (job->channels + 1);
+    Py_ssize_t size = fits ? job->height * job->width : 0, count = fits ? job->channels * size : 0;
+    if (!fits || job->views[0].len % 16 || job->views[4].len != 4 * count ||
+        (is_encoding && job->views[3].len != 4 * count) || (job->views[5].obj && job->views[5].len != size))
+        PyErr_SetString(PyExc_ValueError, "values, expected, mask: their counts do not fit channels, height and width");
+    else if (!expectation_is_sound(&job->x))
+        PyErr_SetString(PyExc_ValueError, "expectation: expected taps that reach only what is coded before");
+    else if ((job->x.edge_count + 1) * (job->x.threshold_count + 1) > c->table_count)
+        PyErr_SetString(PyExc_ValueError, "expectation: names a table that the coder does not have");
+    else return 0;
+bad:
+    close_expected(job);
+    return -1;
+}
+
+/* encode_expected(...): the section, and the bytes and range before its end */
+static PyObject *Coder_encode_expected(PyObject *self, PyObject *args) {
+    Coder *c = (Coder *)self;
+    Py_ssize_t at = 0;
+    ExpectedJob job;
+    if (open_expected(&job, c, args, 1)) return NULL;
+    Encoder e = {.range = WINDOW};
+    e.out = e.small;
+    e.capacity = sizeof e.small;
+    PyThreadState *thread = PyEval_SaveThread();
+    int kind = walk_expected(&job.x, c, job.channels, job.height, job.width, job.views[4].buf, job.views[5].buf, &e,
+                             NULL, job.views[3].buf, NULL, &at);
+    Py_ssize_t settled_bytes = e.size;
+    uint64_t range = e.range;
+    if (!kind) finish(&e);
+    PyEval_RestoreThread(thread);
+    PyObject *result = kind ? failure(kind, at)
+                            : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes,
+                                            (unsigned long long)range);
+    if (e.out != e.small) free(e.out);
+    close_expected(&job);
+    return result;
+}
+
+/* decode_expected(...): the values, int32 in native order */
+static PyObject *Coder_decode_expected(PyObject *self, PyObject *args) {
+    Coder *c = (Coder *)self;
+    Py_ssize_t at = 0;
+    ExpectedJob job;
+    if (make_buckets(c)) return PyErr_NoMemory();
+    if (open_expected(&job, c, args, 0)) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, 4 * job.channels * job.height * job.width);
+    if (!result) goto done;
+    int32_t *out = (int32_t *)(void *)PyBytes_AsString(result);
+    PyThreadState *thread = PyEval_SaveThread();
+    Decoder d;
+    start(&d, job.views[3].buf, job.views[3].len);
+    int kind = walk_expected(&job.x, c, job.channels, job.height, job.width, job.views[4].buf, job.views[5].buf, NULL,
+                             &d, out, NULL, &at);
+    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = job.views[3].len;
+    PyEval_RestoreThread(thread);
+    if (kind) {
+        Py_DECREF(result);
+        result = failure(kind, at);
+    }
+done:
+    close_expected(&job);
+    return result;
+}
+
+/* expected_tables(...): the table of each value, for measuring and learning */
+static PyObject *Coder_expected_tables(PyObject *self, PyObject *args) {
+    Coder *c = (Coder *)self;
+    Py_ssize_t at = 0;
+    ExpectedJob job;
+    if (open_expected(&job, c, args, 1)) return NULL;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, job.views[3].len);
+    if (result) {
+        memset(PyBytes_AsString(result), 0, (size_t)job.views[3].len);
+        int kind = walk_expected(&job.x, c, job.channels, job.height, job.width, job.views[4].buf, job.views[5].buf,
+                                 NULL, NULL, job.views[3].buf, (int32_t *)(void *)PyBytes_AsString(result), &at);
+        if (kind) {
+            Py_DECREF(result);
+            result = failure(kind, at);
+        }
+    }
+    close_expected(&job);
+    return result;
+}
+
 static void Context_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     free(((Context *)self)->memory);
@@ -898,6 +1121,12 @@ static PyMethodDef coder_methods[] = {
      "decode_context(context, data, height, width[, given, mask])"},
     {"context_tables", (PyCFunction)(void (*)(void))Coder_context_tables, METH_FASTCALL,
      "context_tables(context, values, height, width[, given, mask])"},
+    {"encode_expected", Coder_encode_expected, METH_VARARGS,
+     "encode_expected(taps, edges, thresholds, inertia, values, expected, mask, channels, height, width)"},
+    {"decode_expected", Coder_decode_expected, METH_VARARGS,
+     "decode_expected(taps, edges, thresholds, inertia, data, expected, mask, channels, height, width)"},
+    {"expected_tables", Coder_expected_tables, METH_VARARGS,
+     "expected_tables(taps, edges, thresholds, inertia, values, expected, mask, channels, height, width)"},
     {0},
 };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from isthmus.common.errors import LimitExceededError, ManifestError, UnsupportedVersionError
@@ -83,8 +84,12 @@ def check_weights(weights: tuple[tuple[str, str], ...]) -> None:
         )
 
 
-def check_fields(fields: object, expected: dict[str, type], where: str) -> None:
-    """Raises ManifestError unless `fields` is a JSON object of exactly these fields and types."""
+def check_fields(
+    fields: object, expected: dict[str, type], where: str, optional: Mapping[str, type] | None = None
+) -> None:
+    """Raises ManifestError unless `fields` is a JSON object of these fields and types, and maybe some optional ones."""
+    if isinstance(fields, dict) and optional:
+        expected = expected | {name: kind for name, kind in optional.items() if name in fields}
     if not isinstance(fields, dict) or set(fields) != set(expected):
         got = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise ManifestError(f"{where}: expected the fields {sorted(expected)}, got {got}")

@@ -86,7 +86,7 @@ def read_manifest(data: bytes, kind: type[Any] = Manifest) -> Any:
         "tasks": list,
         "weights": dict,
     }
-    check_fields(fields, common | found.json_fields(), "manifest")
+    check_fields(fields, common | found.json_fields(), "manifest", found.optional_json_fields())
     assert isinstance(fields, dict)  # for the type checker
     expect(all(type(entry) is str for entry in fields["tasks"]), "tasks: expected a list of strings")
     shared = {name: fields[name] for name in ("bitstream_version", "checksum_size_bytes", "name")}

@@ -94,6 +94,11 @@ class Manifest(ABC):
         """The fields of this signal in the JSON, and the type of each."""
 
     @classmethod
+    def optional_json_fields(cls) -> dict[str, type]:
+        """Those of them that a manifest may be without, and the type of each."""
+        return {}
+
+    @classmethod
     @abstractmethod
     def from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> Self:
         """A manifest of this signal.

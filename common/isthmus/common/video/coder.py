@@ -5,6 +5,9 @@ key        y ──────────────────────�
 predicted  state, field, residual ────────────► motion | [residual]       state' = clip(warp + 16 residual)
 ```
 
+That is of codecs without tiles (`levels`). In those with tiles (`stepped`) a frame says its step: 16 becomes that, and
+a key frame's symbols are of the transform of y.
+
 A *state* is what both sides hold of a frame (`state`). The edge makes the very state that the cloud
 will have, so that no error grows unseen; the packet's checksum is over it. All is integers (`warp`).
 Implements BITSTREAM.md §6.3 and §9.
@@ -13,6 +16,7 @@ Implements BITSTREAM.md §6.3 and §9.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +29,13 @@ from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
 from isthmus.common.video.frames import CodedFrame, DecodedFrame
 from isthmus.common.video.heads import KeyHead, MotionHead
+from isthmus.common.video.levels import LevelCoding
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
-from isthmus.common.video.residual import residual_context
 from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState, check_serial, find_reference
+from isthmus.common.video.stepped import SteppedCoding
+from isthmus.common.video.stepped_tables import SteppedTables
 from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp
 
@@ -41,6 +47,11 @@ MAX_PLACES = 1 << 20
 """Most latents of a frame in one channel, h * w."""
 
 
+def open_tables(path: str | Path, manifest: VideoManifest) -> VideoTables | SteppedTables:
+    """The tables in the file of a codec. ManifestError if it is missing, or they are not those of such a codec."""
+    return (SteppedTables if manifest.tile_latents else VideoTables).load(path, manifest)
+
+
 class VideoCoder:
     """Codes the frames of one codec. Holds nothing between frames, so threads may share it.
 
@@ -48,25 +59,46 @@ class VideoCoder:
         ManifestError: the tables are not those that the manifest speaks of.
     """
 
-    def __init__(self, manifest: VideoManifest, tables: VideoTables) -> None:
+    def __init__(self, manifest: VideoManifest, tables: VideoTables | SteppedTables) -> None:
         if tables.channels != manifest.latent_channels:
             raise ManifestError(
                 f"{manifest.name}: expected tables of {manifest.latent_channels} channels, got {tables.channels}"
             )
+        if isinstance(tables, SteppedTables) != bool(manifest.tile_latents):
+            raise ManifestError(f"{manifest.name}: expected tables of a codec with tiles where it has them, got others")
         self.manifest, self.tables = manifest, tables
         self._low, self._high = manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
-        self._most_residual = manifest.symbol_max - manifest.symbol_min
+        self._coding: LevelCoding | SteppedCoding = (
+            SteppedCoding(manifest, tables) if isinstance(tables, SteppedTables) else LevelCoding(manifest, tables)
+        )
+
+    @property
+    def names_step(self) -> bool:
+        """Whether its packets say which step they are in."""
+        return self._coding.names_step
+
+    def fine_step(self, step: int) -> int:
+        """A step in 1/16 of a unit. InputError for one that the codec does not have."""
+        return self._coding.fine_step(step)
 
     def block_grid(self, height: int, width: int) -> tuple[int, int]:
         """Motion blocks down and right of a grid of latents."""
         return block_grid(height, width, self.manifest.block_latents)
 
-    def encode_intra(self, y: Int32, serial: int, *, checksum_size_bytes: int | None = None) -> CodedFrame:
-        """A key frame.
+    def encode_latents(self, fine: Int32, serial: int, step: int = 0) -> CodedFrame:
+        """A key frame of latents in 1/16 of a unit, int32 `[M, h, w]`, rounded to a step. Raises as `encode_intra`."""
+        self._check_grid(fine.shape)
+        return self.encode_intra(self._coding.symbols(fine, step), serial, step)
+
+    def encode_intra(
+        self, y: Int32, serial: int, step: int = 0, *, checksum_size_bytes: int | None = None
+    ) -> CodedFrame:
+        """A key frame of symbols.
 
         Args:
-            y: int32 `[M, h, w]` within the manifest's symbols.
+            y: int32 `[M, h, w]`: latents within the manifest's symbols; in a codec with tiles their transform in steps.
             serial: 0 to 255.
+            step: of a codec with tiles, 0 to 95.
             checksum_size_bytes: 0, 2 or 4; None for the codec's own.
 
         Raises:
@@ -74,16 +106,16 @@ class VideoCoder:
         """
         height, width = self._check_grid(y.shape)
         y = checked(y, (self.manifest.latent_channels, height, width), "y")
-        if not self._is_within(y, self.manifest.symbol_min, self.manifest.symbol_max):
-            raise InputError(
-                f"y: expected {self.manifest.symbol_min} to {self.manifest.symbol_max}, got {y.min()} to {y.max()}"
-            )
         check_serial(serial)
-        section, bits = self.tables.intra.encode_measured(y)
-        head = KeyHead(serial, height, width).to_bytes()
-        packet = Packet(PacketType.INTRA, (head, section), self._checksum(y, checksum_size_bytes))
+        self._coding.fine_step(step)
+        section, bits = self._coding.encode_key(y, step)
+        head = KeyHead(serial, height, width, step if self.names_step else None).to_bytes()
+        values = self._coding.latents(y, step)
+        checksum = self._checksum(self._coding.checked_by(y, values), checksum_size_bytes)
+        packet = Packet(PacketType.INTRA, (head, section), checksum)
+        values.flags.writeable = False
         return CodedFrame(
-            packet, LatentState.of_key(y, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
+            packet, LatentState(values, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
         )
 
     def predict(self, reference: LatentState, field: MotionField) -> Int32:
@@ -109,6 +141,7 @@ class VideoCoder:
         field: MotionField,
         residual: Int32 | tuple[()],
         serial: int,
+        step: int = 0,
         *,
         checksum_size_bytes: int | None = None,
     ) -> CodedFrame:
@@ -119,6 +152,7 @@ class VideoCoder:
             field: modes and vectors.
             residual: int32 `[M, h, w]` in steps, 0 in blocks that are only predicted; empty for 0 everywhere.
             serial: 0 to 255.
+            step: of the residual, in a codec with tiles: 0 to 95.
             checksum_size_bytes: 0, 2 or 4; None for the codec's own.
 
         Raises:
@@ -131,19 +165,18 @@ class VideoCoder:
             if len(residual) == 0
             else checked(np.asarray(residual), predicted.shape, "residual")
         )
-        if not self._is_within(r, -self._most_residual, self._most_residual):
-            raise InputError(f"residual: expected values within {self._most_residual}, got {r.min()} to {r.max()}")
-        head = MotionHead(serial, reference.serial, field.is_smooth).to_bytes()
+        fine_step, has_residual = self._coding.fine_step(step), bool(field.modes.any())
+        named_step = step if self.names_step and has_residual else None
+        head = MotionHead(serial, reference.serial, field.is_smooth, named_step).to_bytes()
         message, bits = self.tables.motion.encode_measured(field.message())
         sections = [head + message]
-        if field.modes.any():
-            known = residual_context(predicted, field, self.manifest.block_latents)
-            section, residual_bits = self.tables.residual.encode_measured(r, *known)
+        if has_residual:
+            section, residual_bits = self._coding.encode_residual(r, predicted, field, step)
             sections.append(section)
             bits += residual_bits
         elif r.any():
             raise InputError("residual: expected 0 everywhere, all blocks are only predicted")
-        state = self._next(predicted, r, serial)
+        state = self._next(predicted, r, serial, fine_step)
         packet = Packet(PacketType.PREDICTED, tuple(sections), self._checksum(state.values, checksum_size_bytes))
         return CodedFrame(
             packet,
@@ -181,8 +214,8 @@ class VideoCoder:
 
     def _decode_intra(self, packet: Packet, limits: Limits) -> DecodedFrame:
         manifest = self.manifest
-        head = KeyHead.from_bytes(packet.sections[0])
-        height, width = head.height, head.width
+        head = KeyHead.from_bytes(packet.sections[0], names_step=self.names_step)
+        height, width, step = head.height, head.width, head.step or 0
         fixed = (manifest.latent_height, manifest.latent_width)
         if any(fixed) and (height, width) != fixed:
             raise PacketError(f"section 0: expected latents {fixed[0]} x {fixed[1]}, got {height} x {width}")
@@ -191,24 +224,23 @@ class VideoCoder:
         if excess := self._excess(height, width):
             raise LimitExceededError(f"section 0: {excess}")
         with named("section 1, y"):
-            y = self.tables.intra.decode(packet.sections[1], height, width)
-            if not self._is_within(y, manifest.symbol_min, manifest.symbol_max):
-                raise PacketError(
-                    f"expected symbols from {manifest.symbol_min} to {manifest.symbol_max}, got {y.min()} to {y.max()}"
-                )
+            y = self._coding.decode_key(packet.sections[1], height, width, step)
+        values = self._coding.latents(y, step)
         if packet.checksum:
-            packet.verify_crc32(crc32(y))
+            packet.verify_crc32(crc32(self._coding.checked_by(y, values)))
+        values.flags.writeable = False
         return DecodedFrame(
-            LatentState.of_key(y, head.serial),
+            LatentState(values, head.serial),
             is_key=True,
             field=None,
-            residual=None,
+            symbols=y,
+            step=step,
             reference_serial=None,
             symbol_count=count,
         )
 
     def _decode_predicted(self, packet: Packet, references: Sequence[LatentState], limits: Limits) -> DecodedFrame:
-        head, motion = MotionHead.from_bytes(packet.sections[0])
+        head, motion = MotionHead.from_bytes(packet.sections[0], names_step=self.names_step)
         reference = find_reference(references, head.reference_serial)
         shape = self._check_reference(reference)
         grid = self.block_grid(*shape[1:])
@@ -226,33 +258,32 @@ class VideoCoder:
             raise PacketError(
                 f"descriptor at byte 0: expected {1 + has_residual} sections with {blocks}, got {len(packet.sections)}"
             )
+        if self.names_step and (head.step is not None) != has_residual:
+            raise PacketError("section 0: expected a step if and only if a block has a residual")
         predicted = self.predict(reference, field)
-        residual = None
+        residual, step = None, head.step or 0
         if has_residual:
             with named("section 1, residual"):
-                given, mask = residual_context(predicted, field, self.manifest.block_latents)
-                residual = self.tables.residual.decode(packet.sections[1], *shape[1:], given, mask)
-                if not self._is_within(residual, -self._most_residual, self._most_residual):
-                    raise PacketError(
-                        f"expected values within {self._most_residual}, got {residual.min()} to {residual.max()}"
-                    )
-                count += shape[0] * int(mask.sum())
-        state = self._next(predicted, residual, head.serial)
+                residual = self._coding.decode_residual(packet.sections[1], predicted, field, step)
+                coded = spread(field.modes != BlockMode.PREDICTED, *shape[1:], self.manifest.block_latents)
+                count += shape[0] * int(coded.sum())
+        state = self._next(predicted, residual, head.serial, self._coding.fine_step(step))
         if packet.checksum:
             packet.verify_crc32(state.crc32())
         return DecodedFrame(
             state,
             is_key=False,
             field=field,
-            residual=residual,
+            symbols=residual,
+            step=step,
             reference_serial=head.reference_serial,
             symbol_count=count,
         )
 
-    def _next(self, predicted: Int32, residual: Int32 | None, serial: int) -> LatentState:
+    def _next(self, predicted: Int32, residual: Int32 | None, serial: int, fine_step: int) -> LatentState:
         """The state of a predicted frame; takes the prediction's memory."""
         if residual is not None:
-            predicted += residual << FINE_BITS
+            predicted += residual * np.int32(fine_step)
             np.clip(predicted, self._low, self._high, out=predicted)
         predicted.flags.writeable = False
         return LatentState(predicted, serial)
@@ -287,7 +318,3 @@ class VideoCoder:
         if channels != self.manifest.latent_channels:
             raise InputError(f"reference: expected {self.manifest.latent_channels} channels, got {channels}")
         return channels, height, width
-
-    @staticmethod
-    def _is_within(values: Int32, low: int, high: int) -> bool:
-        return bool(int(values.min()) >= low and int(values.max()) <= high)

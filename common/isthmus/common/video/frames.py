@@ -44,7 +44,8 @@ class DecodedFrame:
         state: of the frame.
         is_key: whether it refers to nothing but itself.
         field: its motion, None for a key frame.
-        residual: int32 `[M, h, w]`, None where none was sent.
+        symbols: int32 `[M, h, w]`: of a key frame, or the residual of a predicted one; None where none was sent.
+        step: that they are in; 0 in codecs without tiles.
         reference_serial: of the state it was predicted from, None for a key frame.
         symbol_count: of all that was coded.
     """
@@ -52,6 +53,12 @@ class DecodedFrame:
     state: LatentState
     is_key: bool
     field: MotionField | None
-    residual: Int32 | None
+    symbols: Int32 | None
+    step: int
     reference_serial: int | None
     symbol_count: int
+
+    @property
+    def residual(self) -> Int32 | None:
+        """Of a predicted frame, int32 `[M, h, w]` in steps; None where none was sent."""
+        return None if self.is_key else self.symbols

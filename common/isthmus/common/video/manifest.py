@@ -13,6 +13,8 @@ from isthmus.common.signals import MAX_SIDE
 MAX_BLOCK_LATENTS = 16
 MAX_MOTION_FRACTION_BITS = 4
 SYMBOL_LOW, SYMBOL_HIGH, MAX_SYMBOL_VALUES = -128, 255, 256
+MAX_TILE_LATENTS = 16
+TILE_FIELD = "tile_latents"
 VIDEO_TASK = "motion-compensated-inference"
 
 
@@ -29,6 +31,8 @@ class VideoManifest(Manifest):
         block_latents: latents of a motion block along a side (B), a power of two.
         motion_fraction_bits: vectors are in units of 2^-f latents.
         symbol_min, symbol_max: what y is clipped to; at most 256 values, 0 among them.
+        tile_latents: most latents along a side of a tile of the transform (T), 1 to 16: packets name their step; 0 in
+            codecs without tiles, whose manifests do not have the field.
     """
 
     signal: ClassVar[str] = "video"
@@ -44,6 +48,7 @@ class VideoManifest(Manifest):
     motion_fraction_bits: int = 2
     symbol_min: int = -128
     symbol_max: int = 127
+    tile_latents: int = 0
     checksum_size_bytes: int = 2
     tasks: tuple[str, ...] = (VIDEO_TASK,)
 
@@ -83,18 +88,28 @@ class VideoManifest(Manifest):
             f"symbol_max: expected at most {MAX_SYMBOL_VALUES} values, got {self.symbol_min} to {self.symbol_max}",
         )
 
+        expect_integer(self.tile_latents, 0, MAX_TILE_LATENTS, "tile_latents")
+
     @classmethod
     def json_fields(cls) -> dict[str, type]:
         return {"class_names": list} | dict.fromkeys(_NUMBERS, int)
 
     @classmethod
+    def optional_json_fields(cls) -> dict[str, type]:
+        return {TILE_FIELD: int}
+
+    @classmethod
     def from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> VideoManifest:
         expect(all(type(entry) is str for entry in fields["class_names"]), "class_names: expected a list of strings")
         numbers = {name: fields[name] for name in _NUMBERS}
+        if TILE_FIELD in fields:
+            expect_integer(fields[TILE_FIELD], 1, MAX_TILE_LATENTS, TILE_FIELD)
+            numbers[TILE_FIELD] = fields[TILE_FIELD]
         return cls(class_names=tuple(fields["class_names"]), **numbers, **shared)
 
     def _to_json(self) -> dict[str, Any]:
-        return {"class_names": list(self.class_names)} | {name: getattr(self, name) for name in _NUMBERS}
+        tiles = {TILE_FIELD: self.tile_latents} if self.tile_latents else {}
+        return {"class_names": list(self.class_names)} | {name: getattr(self, name) for name in _NUMBERS} | tiles
 
 
 _NUMBERS = (

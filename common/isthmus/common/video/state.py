@@ -46,13 +46,6 @@ class LatentState:
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
 
-    @classmethod
-    def of_key(cls, y: Int32, serial: int) -> LatentState:
-        """Of a key frame's latents in steps, int32 `[M, h, w]`."""
-        values = y << FINE_BITS
-        values.flags.writeable = False
-        return cls(values, serial)
-
     @property
     def y_hat(self) -> NDArray[np.float32]:
         """The latents in steps, float32 `[M, h, w]`, exact: what the cloud's network takes."""

@@ -1,4 +1,4 @@
-"""The tables of a video codec: three context models in `entropy.npz`. Implements BITSTREAM.md §8.5."""
+"""The tables of a video codec without tiles: three context models in `entropy.npz`. Implements BITSTREAM.md §8.5."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import (
     CONTEXT_ARRAYS,
@@ -27,6 +28,14 @@ MOTION_CHANNELS = 3
 """Modes, and the differences of vectors down and right."""
 PREFIXES = ("intra_", "motion_", "residual_")
 ARRAYS = tuple(prefix + name for prefix in PREFIXES for name in (*TABLE_ARRAYS, *CONTEXT_ARRAYS))
+
+
+def check_tables(name: str, tables: CdfTables) -> None:
+    """Raises InputError unless tables are such as a file of a video codec may hold."""
+    if not tables.has_escape or tables.precision_bits != PRECISION_BITS:
+        raise InputError(f"{name}: expected tables with escapes, of precision {PRECISION_BITS}")
+    if max(abs(int(tables.offsets.min())), int(tables.offsets.max())) > MAX_OFFSET:
+        raise InputError(f"{name}: expected offsets from {-MAX_OFFSET} to {MAX_OFFSET}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +67,7 @@ class VideoTables:
                     f"{name}: expected {shape[0]} channels and {shape[1]} given ones, got {model.channels} and "
                     f"{model.given}"
                 )
-            tables = model.tables
-            if not tables.has_escape or tables.precision_bits != PRECISION_BITS:
-                raise InputError(f"{name}: expected tables with escapes, of precision {PRECISION_BITS}")
-            if max(abs(int(tables.offsets.min())), int(tables.offsets.max())) > MAX_OFFSET:
-                raise InputError(f"{name}: expected offsets from {-MAX_OFFSET} to {MAX_OFFSET}")
+            check_tables(name, model.tables)
 
     @property
     def channels(self) -> int:

@@ -25,12 +25,13 @@ from isthmus.common.coded import Coded, Timing
 from isthmus.common.errors import InputError, ManifestError
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import VideoFrame
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.state import SERIALS, LatentState
-from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.step import STEP_COUNT, UNIT_STEP
+from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.codec_vectors import CodecVectors
 from isthmus.data.video.libraries import import_cv2
 from isthmus.data.video.source import SourceFrame
@@ -39,6 +40,7 @@ from isthmus.edge.video.damage import block_damage
 from isthmus.edge.video.modes import choose_modes
 from isthmus.edge.video.motion_search import MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.rate import within_bytes
 from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.frame_size import fitted
 
@@ -111,7 +113,7 @@ class VideoEncoder:
         self.manifest: VideoManifest = folder.manifest
         self.policy = policy or VideoPolicy()
         self._cv2 = import_cv2()
-        self._coder = VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
+        self._coder = VideoCoder(folder.manifest, open_tables(folder.file(ENTROPY_FILE), folder.manifest))
         self._search = MotionSearch(folder.manifest, self.policy.motion_lambda)
         ends = End("frame", "float", 3), End("y", "float", folder.manifest.latent_channels)
         self._network = open_half(folder, EDGE_HALF, ends, threads, engine)
@@ -145,7 +147,14 @@ class VideoEncoder:
         return coded
 
     def latents(self, frame: VideoFrame) -> Int32:
-        """y of a frame, rounded and clipped to the codec's symbols, int32 `[M, h, w]`."""
+        """Latents of a frame in whole units, int32 `[M, h, w]`: y, in a codec without tiles. Raises as `encode`."""
+        return (self.fine_latents(frame) + UNIT_STEP // 2) >> FINE_BITS
+
+    def fine_latents(self, frame: VideoFrame) -> Int32:
+        """Latents of a frame in 1/16 of a unit, clipped to the codec's symbols, int32 `[M, h, w]`.
+
+        Of a codec without tiles they are whole units already.
+        """
         manifest = self.manifest
         pixels = fitted(manifest, frame.image.pixels)
         planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
@@ -158,7 +167,13 @@ class VideoEncoder:
             )
         if not np.isfinite(y).all():
             raise InputError("expected finite latents, the network gave others")
-        return np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max).astype(np.int32)
+        if self._coder.names_step:
+            y *= np.float32(UNIT_STEP)
+            return np.clip(np.rint(y), UNIT_STEP * manifest.symbol_min, UNIT_STEP * manifest.symbol_max).astype(
+                np.int32
+            )
+        units = np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max)
+        return units.astype(np.int32) << FINE_BITS
 
     def _known_cause(self, size: tuple[int, int]) -> str:
         """Why this frame must be a key frame before anybody has looked at it; "" if nothing says so."""
@@ -177,11 +192,19 @@ class VideoEncoder:
         start_s = time.perf_counter()
         canvas = self._canvas(frame) if self.policy.mode != "intra" else None
         seen_s = time.perf_counter()
-        y = self.latents(frame)
+        y = self.fine_latents(frame)
         analysed_s = time.perf_counter()
-        return self._finish_key(
-            self._coder.encode_intra(y, self._serial), canvas, cause, 0.0, (start_s, seen_s, analysed_s)
+        return self._finish_key(self._key_of(y), canvas, cause, 0.0, (start_s, seen_s, analysed_s))
+
+    def _key_of(self, y: Int32) -> CodedFrame:
+        """The key frame of latents, at the policy's step or the finest that is small enough."""
+        return within_bytes(
+            lambda step: self._coder.encode_latents(y, self._serial, step), self._steps(), self.policy.max_bytes
         )
+
+    def _steps(self) -> range:
+        """Those that a frame may take, the wanted one first."""
+        return range(self.policy.step, STEP_COUNT) if self._coder.names_step else range(1)
 
     def _finish_key(
         self, coded: CodedFrame, canvas: UInt8 | None, cause: str, damage: float, at_s: tuple[float, float, float]
@@ -205,10 +228,11 @@ class VideoEncoder:
         seen_s = time.perf_counter()
         is_cut = damage - self._latest.damage > policy.cut_damage
         if is_cut or damage > policy.key_damage:
-            y = self.latents(frame)
+            y = self.fine_latents(frame)
             analysed_s = time.perf_counter()
-            coded = self._coder.encode_intra(y, self._serial)
-            return self._finish_key(coded, canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s))
+            return self._finish_key(
+                self._key_of(y), canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s)
+            )
         if policy.mode == "auto" and float(damages.max()) > policy.residual_damage:
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
@@ -225,14 +249,22 @@ class VideoEncoder:
         at_s: tuple[float, float],
     ) -> Coded[FrameDetail]:
         """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
-        y = self.latents(frame)
+        y = self.fine_latents(frame)
         predicted = self._coder.predict(reference, field)
-        modes, residual = choose_modes(y, predicted, self.policy, self.manifest.block_latents)
         analysed_s = time.perf_counter()
-        coded_field = field.with_modes(modes)
-        coded = self._coder.encode_predicted(reference, coded_field, residual if modes.any() else (), self._serial)
-        if modes.any():
-            key = self._coder.encode_intra(y, self._serial)
+        coded_field = field
+
+        def at(step: int) -> CodedFrame:
+            nonlocal coded_field
+            fine_step = self._coder.fine_step(step)
+            modes, residual = choose_modes(y, predicted, self.policy, self.manifest.block_latents, fine_step)
+            coded_field = field.with_modes(modes)
+            used = residual if modes.any() else ()
+            return self._coder.encode_predicted(reference, coded_field, used, self._serial, step if modes.any() else 0)
+
+        coded = within_bytes(at, self._steps(), self.policy.max_bytes)
+        if coded_field.modes.any():
+            key = self._key_of(y)
             if coded.packet_bits > self.policy.key_share * key.packet_bits:
                 return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.

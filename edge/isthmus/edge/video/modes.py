@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.video.motion_field import BlockMode, spread
-from isthmus.common.video.warp import FINE_BITS
+from isthmus.common.video.step import UNIT_STEP
 from isthmus.edge.video.policy import VideoPolicy
 
 Int32 = npt.NDArray[np.int32]
@@ -16,29 +16,33 @@ MIN_ENERGY = 0.1
 """Mean square of latents in steps: where they are nearly all 0, a small error shall not count as a large share."""
 
 
-def choose_modes(y: Int32, predicted: Int32, policy: VideoPolicy, block: int) -> tuple[Int32, Int32]:
+def choose_modes(
+    y: Int32, predicted: Int32, policy: VideoPolicy, block: int, fine_step: int = UNIT_STEP
+) -> tuple[Int32, Int32]:
     """Modes of the blocks and the residual that goes with them, by the latents' true errors and by bits.
 
     Args:
-        y: int32 `[M, h, w]`, the frame's latents in steps.
-        predicted: int32 `[M, h, w]`, what they are predicted as, in 1/16 of a step.
+        y: int32 `[M, h, w]`, the frame's latents in 1/16 of a unit.
+        predicted: int32 `[M, h, w]`, what they are predicted as, the same.
         policy: how large an error is sent, and from where on a value is.
         block: side of a block in latents.
+        fine_step: of the residual, in 1/16 of a unit.
 
     Returns:
         Modes int32 `[bh, bw]`, and the residual in steps, int32 `[M, h, w]`: 0 in blocks that are only predicted.
     """
     _, height, width = y.shape
-    error = (y << FINE_BITS) - predicted
+    error = y - predicted
     magnitude = np.abs(error)
     # Smaller than the dead zone is 0; above it the nearest step, or the one below where that is nearly as near.
-    residual = (magnitude + round((1 - policy.deadzone) * (1 << FINE_BITS))) >> FINE_BITS
+    residual = (magnitude + round((1 - policy.deadzone) * fine_step)) // fine_step
+    anew = (np.abs(y) + fine_step // 2) // fine_step
     sizes = _block_sums(residual.sum(0), block)
-    residual_bits, intra_bits = (_block_sums(_rough_bits(values), block) for values in (residual, np.abs(y)))
+    residual_bits, intra_bits = (_block_sums(_rough_bits(values), block) for values in (residual, anew))
     # Means over blocks, the last ones of a row or column being smaller.
     count = _block_sums(np.ones((height, width), np.int32), block) * len(y)
     squares = np.square(error, dtype=np.float32).sum(0)
-    energy = max(float(np.square(y, dtype=np.float32).mean()), MIN_ENERGY) * (1 << FINE_BITS) ** 2
+    energy = max(float(np.square(y, dtype=np.float32).mean()), MIN_ENERGY * fine_step**2)
     is_due = (_block_sums(squares, block) / count > policy.latent_error**2 * energy) & (sizes > 0)
     modes = np.where(is_due, np.where(intra_bits < residual_bits, BlockMode.INTRA, BlockMode.RESIDUAL), 0)
     modes = modes.astype(np.int32)
@@ -49,7 +53,7 @@ def choose_modes(y: Int32, predicted: Int32, policy: VideoPolicy, block: int) ->
     residual *= everywhere == BlockMode.RESIDUAL
     is_intra = everywhere == BlockMode.INTRA
     if is_intra.any():
-        residual[:, is_intra] = y[:, is_intra]
+        residual[:, is_intra] = np.copysign(anew[:, is_intra], y[:, is_intra]).astype(np.int32)
     return modes, residual
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from isthmus.common.errors import InputError
 from isthmus.common.video.state import SERIALS
+from isthmus.common.video.step import DEFAULT_STEP, fine_step
 from isthmus.edge.video.motion_search import DEFAULT_LAMBDA
 
 MODES = ("auto", "intra", "motion")
@@ -38,6 +39,9 @@ class VideoPolicy:
         deadzone: smallest error of a latent that is sent, in steps of the quantiser, 0.5 to 1: more saves bits.
         key_share: a frame with residuals becomes a key frame where it would take this share of a key frame's bits.
         motion_lambda: grey levels of mean error that a bit of motion must save.
+        step: of the quantiser, in codecs that let each frame choose: 0 to 95, eight to an octave, 32 the codec's own.
+        max_bytes: of a packet, in such codecs: frames take the finest step from `step` on that keeps to it, or the
+            coarsest; 0 for no bound.
         uses_vectors: whether the motion vectors that a video carries are taken, where it does, instead of a search:
             faster, and as good as its encoder's search was.
 
@@ -55,6 +59,8 @@ class VideoPolicy:
     deadzone: float = 0.5
     key_share: float = 0.85
     motion_lambda: float = DEFAULT_LAMBDA
+    step: int = DEFAULT_STEP
+    max_bytes: int = 0
     uses_vectors: bool = False
 
     def __post_init__(self) -> None:
@@ -68,5 +74,8 @@ class VideoPolicy:
             value = getattr(self, name)
             if not value >= 0:
                 raise InputError(f"{name}: expected 0 or more, got {value}")
+        fine_step(self.step)
+        if self.max_bytes < 0:
+            raise InputError(f"max_bytes: expected 0 or more, got {self.max_bytes}")
         if not 0.5 <= self.deadzone <= 1:
             raise InputError(f"deadzone: expected 0.5 to 1 steps, got {self.deadzone}")

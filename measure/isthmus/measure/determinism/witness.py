@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy.typing as npt
 
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.expectation import ExpectationModel
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, CodecFolder
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
-from isthmus.common.video.tables import VideoTables
 from isthmus.edge.result import FrameResult
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
@@ -40,6 +41,16 @@ class PythonContext(ContextModel):
     ) -> Int32:
         """As of the base: latents ``[channels, height, width]``."""
         return self.decode_reference(section, height, width, *self._known(given, mask, (height, width)))
+
+
+class PythonExpectation(ExpectationModel):
+    """A model of expectations that codes by its specification in Python alone."""
+
+    __slots__ = ()
+
+    def decode(self, section: bytes, expected: Int32, mask: npt.NDArray[np.bool_] | None = None) -> Int32:
+        """As of the base: latents ``[M, h, w]``."""
+        return self.decode_reference(section, *self._known(expected, mask, expected.shape))
 
 
 class NumpyVideoEncoder(VideoEncoder):
@@ -76,9 +87,9 @@ class Replay:
     """
 
     def __init__(self, folder: CodecFolder[VideoManifest], limit: int) -> None:
-        tables = VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest)
-        in_python = VideoTables(*(_in_python(model) for model in (tables.intra, tables.motion, tables.residual)))
-        self._coder = VideoCoder(folder.manifest, in_python)
+        tables = open_tables(folder.file(ENTROPY_FILE), folder.manifest)
+        models: dict[str, Any] = {n: _in_python(getattr(tables, n)) for n in ("intra", "motion", "residual")}
+        self._coder = VideoCoder(folder.manifest, replace(tables, **models))
         self._classify = open_reference(folder.file(CLOUD_FILE))
         self._limit = limit
         self.replayed = self.state_mismatches = self.relabelled = self.label_mismatches = 0
@@ -95,6 +106,8 @@ class Replay:
         self.label_mismatches += int(logits.argmax()) != result.value.top().class_index
 
 
-def _in_python(model: ContextModel) -> PythonContext:
+def _in_python(model: ContextModel | ExpectationModel) -> PythonContext | PythonExpectation:
+    if isinstance(model, ExpectationModel):
+        return PythonExpectation(model.tables, model.taps, model.edges, model.thresholds, model.inertia)
     arrays = (model.order, model.first_tap, model.taps, model.first_threshold, model.thresholds, model.first_table)
     return PythonContext(model.tables, *arrays, model.given)

@@ -10,13 +10,11 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.frames import CodedFrame, DecodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, spread
 from isthmus.common.video.state import LatentState
-from isthmus.common.video.tables import VideoTables
-from isthmus.common.video.warp import FINE_BITS
 from isthmus.measure.fuzz.trial import FUZZ_LIMITS, FuzzTarget
 
 VIDEO = "video"
@@ -29,7 +27,7 @@ FOLLOWERS = 3  # predicted frames after each key frame
 def codec_target(folder: Path) -> FuzzTarget:
     """The decoder of a codec, and packets of random latents: no network has a part in it."""
     codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
-    return video_target(VideoCoder(codec.manifest, VideoTables.load(codec.file(ENTROPY_FILE), codec.manifest)))
+    return video_target(VideoCoder(codec.manifest, open_tables(codec.file(ENTROPY_FILE), codec.manifest)))
 
 
 def video_target(coder: VideoCoder) -> FuzzTarget:
@@ -54,11 +52,14 @@ def video_target(coder: VideoCoder) -> FuzzTarget:
     def encode(frame: DecodedFrame, packet: Packet) -> bytes:
         size_bytes, serial = len(packet.checksum), frame.state.serial
         if frame.field is None:
-            y = frame.state.values >> FINE_BITS
-            return coder.encode_intra(y, serial, checksum_size_bytes=size_bytes).packet.to_bytes()
+            assert frame.symbols is not None
+            key = coder.encode_intra(frame.symbols, serial, frame.step, checksum_size_bytes=size_bytes)
+            return key.packet.to_bytes()
         (reference,) = (state for state in references if state.serial == frame.reference_serial)
         residual = frame.residual if frame.residual is not None else ()
-        coded = coder.encode_predicted(reference, frame.field, residual, serial, checksum_size_bytes=size_bytes)
+        coded = coder.encode_predicted(
+            reference, frame.field, residual, serial, frame.step, checksum_size_bytes=size_bytes
+        )
         return coded.packet.to_bytes()
 
     return FuzzTarget(coder.manifest.name, VIDEO, tuple(packets), decode, encode)
@@ -68,7 +69,8 @@ def _key(coder: VideoCoder, grid: tuple[int, int], seed: int, size_bytes: int) -
     manifest, random = coder.manifest, np.random.default_rng((seed, *grid))
     noise = np.rint(random.laplace(size=(manifest.latent_channels, *grid)) * 2)
     y = noise.clip(manifest.symbol_min, manifest.symbol_max).astype(np.int32)
-    return coder.encode_intra(y, seed, checksum_size_bytes=size_bytes)
+    step = 7 * seed if coder.names_step else 0
+    return coder.encode_intra(y, seed, step, checksum_size_bytes=size_bytes)
 
 
 def _follower(coder: VideoCoder, reference: LatentState, seed: int, size_bytes: int) -> CodedFrame:
@@ -81,4 +83,5 @@ def _follower(coder: VideoCoder, reference: LatentState, seed: int, size_bytes: 
     field = MotionField(modes.astype(np.int32), vectors, bool(random.integers(2)))
     is_coded = spread(modes != BlockMode.PREDICTED, height, width, coder.manifest.block_latents)
     residual = (np.rint(random.laplace(size=shape)).astype(np.int32) * is_coded).astype(np.int32)
-    return coder.encode_predicted(reference, field, residual, 100 + seed, checksum_size_bytes=size_bytes)
+    step = seed if coder.names_step and modes.any() else 0
+    return coder.encode_predicted(reference, field, residual, 100 + seed, step, checksum_size_bytes=size_bytes)

@@ -175,7 +175,9 @@ def _measure(
     quantiser = calibrate_steps(seen, bits)
     halves = cut_halves(network, cut, options.preprocessing, quantiser, free=False)
     cloud = open_model(halves.cloud)
-    manifest = codec_manifest("video-split", Calibrated(halves, quantiser, 0.0), (), PROVISIONAL)
+    manifest = codec_manifest(
+        "video-split", Calibrated(halves, quantiser.symbol_min, quantiser.symbol_max), (), PROVISIONAL
+    )
     coder = VideoCoder(manifest, key_tables(intra_tables([quantiser.quantise(x) for x in seen])))
     packet_bits, found = 0, []
     for index, x in enumerate(tested):

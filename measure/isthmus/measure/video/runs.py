@@ -17,10 +17,9 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.tables import VideoTables
 from isthmus.data.video.clips import Clip
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
@@ -105,7 +104,7 @@ class LatentSender:
         codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest = codec.manifest
         self._encoder = VideoEncoder(folder, policy)
-        self._coder = VideoCoder(codec.manifest, VideoTables.load(codec.file(ENTROPY_FILE), codec.manifest))
+        self._coder = VideoCoder(codec.manifest, open_tables(codec.file(ENTROPY_FILE), codec.manifest))
         self._warm: set[tuple[int, ...]] = set()
 
     def frames(self, clip: Clip) -> list[VideoFrame]:
