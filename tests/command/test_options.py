@@ -14,13 +14,12 @@ from typer.testing import CliRunner, Result
 from isthmus.command.frame import command_frame
 from isthmus.command.main import Commands, app
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS
-from isthmus.common.catalog import SIGNALS
+from isthmus.command.signal_options import SIGNAL_KINDS
 from isthmus.common.image.side import Adaptation
 from isthmus.common.options import option, rules_of
 from isthmus.edge.image.options import ADAPTATIONS, ImageOptions
 from isthmus.edge.pointcloud.options import PointCloudOptions
-from isthmus.edge.video.options import MODES, VideoOptions
+from isthmus.edge.video.options import MODES, StillOptions, VideoOptions
 from isthmus.edge.video.policy import MODES as POLICY_MODES
 from isthmus.edge.video.policy import VideoPolicy
 
@@ -138,7 +137,6 @@ def test_version() -> None:
 
 
 def test_options_agree_with_what_they_set() -> None:
-    assert set(SIGNAL_OPTIONS) == set(SIGNALS)
     assert tuple(Adaptation) == ADAPTATIONS
     assert MODES == POLICY_MODES
     options, policy = VideoOptions(), VideoPolicy()
@@ -156,4 +154,4 @@ def test_every_field_is_an_option_and_flags_have_one_meaning() -> None:
         for name, rule in rules_of(kind).items():
             for flag in rule.flags or ("--" + name.replace("_", "-"),):
                 assert seen.setdefault(flag, name) == name
-    assert {PointCloudOptions, ImageOptions, VideoOptions} == set(SIGNAL_KINDS)
+    assert {PointCloudOptions, ImageOptions, VideoOptions, StillOptions} == set(SIGNAL_KINDS)
