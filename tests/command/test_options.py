@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pytest
 import typer
+from support import tiny_codec
 from typer.testing import CliRunner, Result
 
 from isthmus.command.frame import command_frame
@@ -155,3 +158,14 @@ def test_every_field_is_an_option_and_flags_have_one_meaning() -> None:
             for flag in rule.flags or ("--" + name.replace("_", "-"),):
                 assert seen.setdefault(flag, name) == name
     assert {PointCloudOptions, ImageOptions, VideoOptions, StillOptions} == set(SIGNAL_KINDS)
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    """What all commands import before they know what they will do."""
+    heavy = ("numpy", "onnxruntime", "grpc", "google.protobuf", "PIL", "torch", "cv2", "onnx")
+    program = f"import sys, isthmus.command.main; print([name for name in {heavy!r} if name in sys.modules])"
+    environment = tiny_codec.child_environment()
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, timeout=60
+    )
+    assert found.stdout == "[]\n"
