@@ -27,7 +27,7 @@ MAX_COEFFICIENT = 1 << 24
 
 @cache
 def basis(length: int) -> Int64:
-    """Row u is the cosine of frequency u at `length` places, orthonormal, in 1/8192, int64 `[length, length]`."""
+    """Row u: the cosine of frequency u at `length` places, orthonormal, in 1/8192; int64 `[length, length]`."""
     rows = [
         [
             round(
