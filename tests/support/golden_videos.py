@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from isthmus.common.manifest.folder import read_manifest
-from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.coder import VideoCoder, open_tables
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.tables import VideoTables
 from support.golden_images import CODECS
 
 
@@ -13,4 +12,4 @@ def golden_video_coder(name: str, replace: tuple[str, str] = ("", "")) -> VideoC
     """The coder of a golden codec, whose manifest may be edited first."""
     text = (CODECS / f"{name}.json").read_text(encoding="utf-8")
     manifest = read_manifest(text.replace(*replace).encode() if replace[0] else text.encode(), VideoManifest)
-    return VideoCoder(manifest, VideoTables.load(CODECS / f"{name}.npz", manifest))
+    return VideoCoder(manifest, open_tables(CODECS / f"{name}.npz", manifest))

@@ -154,6 +154,13 @@ def _hard_sigmoid(torch: Any, attributes: dict[str, Any], inputs: list[Any]) -> 
     return torch.clamp(alpha * inputs[0] + beta, 0, 1)
 
 
+def _cast(torch: Any, attributes: dict[str, Any], inputs: list[Any]) -> Any:
+    """All floats are float32 here: half precision is how constants are stored."""
+    if attributes["to"] in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
+        return inputs[0].to(torch.float32)
+    return inputs[0].to(torch.int64)
+
+
 def _plain(name: str) -> Callable[[Any, dict[str, Any], list[Any]], Any]:
     """A function of torch's, of tensors alone."""
     return lambda torch, _attributes, inputs: getattr(torch, name)(*inputs)
@@ -162,6 +169,7 @@ def _plain(name: str) -> Callable[[Any, dict[str, Any], list[Any]], Any]:
 OPERATORS: Mapping[str, Callable[[Any, dict[str, Any], list[Any]], Any]] = {
     "Add": _plain("add"),
     "BatchNormalization": _batch_norm,
+    "Cast": _cast,
     "Clip": _clip,
     "Concat": lambda torch, a, i: torch.cat(i, a["axis"]),
     "Conv": _conv,

@@ -17,10 +17,11 @@ from support.golden_videos import golden_video_coder
 from support.paths import ROOT
 
 from isthmus.common import errors
-from isthmus.common.bits import context, range_coder
+from isthmus.common.bits import context, expectation, range_coder
 from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import MAX_FILE_CELLS
+from isthmus.common.bits.expectation import ExpectationModel
 from isthmus.common.bits.integer_softmax import synthesized_tables
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import MAX_CHANNELS, MAX_TABLE_CELLS, MAX_TABLES, Prior
@@ -38,14 +39,16 @@ from isthmus.common.manifest.fields import MAX_MANIFEST_SIZE_BYTES
 from isthmus.common.manifest.folder import read_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import MAX_PIXELS
-from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES
+from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, open_tables
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.residual import residual_context
 from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState
-from isthmus.common.video.tables import VideoTables
+from isthmus.common.video.step import fine_step
+from isthmus.common.video.stepped_tables import SteppedTables
+from isthmus.common.video.tiles import basis
 from isthmus.common.video.warp import tap_weights
 
 Int32 = npt.NDArray[np.int32]
@@ -137,9 +140,17 @@ def test_the_trace_is_what_the_coder_does() -> None:
 
 def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
     pages = [block.encode() for block in blocks("manifest")]
-    names = ("golden-tree", "golden-escape", "golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video")
+    names = (
+        "golden-tree",
+        "golden-escape",
+        "golden-image-q1",
+        "golden-hyper-q1",
+        "golden-context-q1",
+        "golden-video",
+        "golden-tiles",
+    )
     assert pages == [golden_manifest(name) for name in names]
-    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest], strict=True):
+    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest] * 2, strict=True):
         manifest = read_manifest(data)
         assert type(manifest) is kind
         assert manifest.to_bytes() == data
@@ -147,7 +158,7 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
 
 def test_the_tables_of_the_page_are_the_golden_ones() -> None:
     pages = [json.loads(block) for block in blocks("tables")]
-    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video")
+    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video", "golden-tiles")
     assert pages == [golden_arrays(name) for name in names]
 
 
@@ -241,7 +252,8 @@ def test_video_examples() -> None:
         if words[1] == "key":
             height, width = map(int, words[2].split()[0].split("x"))
             y = np.array(numbers["y"], np.int32).reshape(-1, height, width)
-            again = coder.encode_intra(y, frame.state.serial, checksum_size_bytes=len(packet.checksum))
+            assert [frame.step] == numbers.get("step", [0])
+            again = coder.encode_intra(y, frame.state.serial, frame.step, checksum_size_bytes=len(packet.checksum))
         else:
             reference = states[numbers["reference"][0]]
             grid = coder.block_grid(*reference.values.shape[1:])
@@ -249,11 +261,54 @@ def test_video_examples() -> None:
             field = MotionField(np.array(numbers["modes"]).reshape(grid), vectors, " smooth " in f" {words[2]} ")
             r = np.array(numbers["residual"], np.int32).reshape(reference.values.shape) if numbers["residual"] else ()
             again = coder.encode_predicted(
-                reference, field, r, frame.state.serial, checksum_size_bytes=len(packet.checksum)
+                reference, field, r, frame.state.serial, frame.step, checksum_size_bytes=len(packet.checksum)
             )
         assert again.packet.to_bytes().hex(" ") == data
         assert (again.state.values == frame.state.values).all()
         states[frame.state.serial] = frame.state
+
+
+def test_the_trace_of_expectations_is_what_the_model_does() -> None:
+    coder = golden_video_coder("golden-tiles")
+    packet = next(data for left, data in examples("video") if left.startswith("golden-tiles"))
+    frame = coder.decode(Packet.from_bytes(bytes.fromhex(packet)), ())
+    assert frame.symbols is not None
+    model, y = coder.tables.intra, frame.symbols
+    assert isinstance(model, ExpectationModel)
+    assert isinstance(coder.tables, SteppedTables)
+    # Rows and columns of a tile of 3 x 2: bands 0, 0, 1 down and 0, 1 across.
+    scales = coder.tables.intra_scales[:, [0, 0, 1]][:, :, [0, 1, 0, 1]]
+    expected = coder.tables.expected[np.clip(scales - frame.step + 128, 0, 255)]
+    assert expectation_trace(model, y, expected) == traced("expectation")
+
+
+def expectation_trace(model: ExpectationModel, y: Int32, expected: Int32) -> list[list[int]]:
+    """Channel, row, column, symbol, expected, found, known and table of every latent, worked out apart."""
+    tables = model.table_indices(y, expected)
+    found, known = np.minimum(np.abs(y.astype(np.int64)), 15), np.minimum(expected.astype(np.int64), 15 * 1024)
+    lines = []
+    for c, r, k in np.ndindex(*y.shape):
+        sums = [0, 0]
+        for back, down, right, weight in model.taps.tolist():
+            at = (r + down, k + right)
+            if back <= c and 0 <= at[0] < y.shape[1] and 0 <= at[1] < y.shape[2]:
+                for n, plane in enumerate((found, known)):
+                    source = plane[:c].sum(0) if back == -1 else plane[c - back]
+                    sums[n] += weight * int(source[at])
+        cell = (c, r, k)
+        lines.append([c, r, k, int(y[cell]), int(expected[cell]), *sums, int(tables[cell])])
+    return lines
+
+
+@pytest.mark.parametrize(("step", "size"), examples("step"))
+def test_step_examples(step: str, size: str) -> None:
+    assert fine_step(int(step)) == int(size)
+
+
+@pytest.mark.parametrize(("left", "row"), examples("basis"))
+def test_basis_examples(left: str, row: str) -> None:
+    length, frequency = map(int, left.split())
+    assert basis(length)[frequency].tolist() == [int(value) for value in row.split()]
 
 
 @pytest.mark.parametrize(("phase", "weights"), examples("taps"))
@@ -328,15 +383,15 @@ def malformed_tables(case: dict[str, Any]) -> bytes:
 def in_python(*, is_reference: bool) -> Iterator[None]:
     """With the coders that are compiled, or with their references in Python."""
     with ExitStack() as stack:
-        for module in (range_coder, context) if is_reference else ():
+        for module in (range_coder, context, expectation) if is_reference else ():
             stack.enter_context(patch.object(module, "compiled", None))
         yield
 
 
 def read_tables(case: dict[str, Any], folder: Path) -> None:
     (folder / "entropy.npz").write_bytes(malformed_tables(case))
-    if case.get("codec") == "golden-video":
-        VideoTables.load(folder / "entropy.npz", golden_video_coder("golden-video").manifest)
+    if case.get("codec") in ("golden-video", "golden-tiles"):
+        open_tables(folder / "entropy.npz", golden_video_coder(case["codec"]).manifest)
     else:
         ImageTables.load(folder / "entropy.npz")
 

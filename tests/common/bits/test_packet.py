@@ -71,7 +71,8 @@ def check_video(expected: dict[str, Any], packet: Packet) -> None:
         frame = decoder.decode(packet.to_bytes())
         y = np.array(video["y"], np.int32).reshape(-1, video["height"], video["width"])
         assert (frame.is_key, frame.field, frame.residual) == (True, None, None)
-        again = coder.encode_intra(y, video["serial"], checksum_size_bytes=checksum_size_bytes)
+        assert frame.step == video.get("step", 0)
+        again = coder.encode_intra(y, video["serial"], frame.step, checksum_size_bytes=checksum_size_bytes)
     else:
         reference = decoder.decode(bytes.fromhex(video["reference"])).state
         frame = decoder.decode(packet.to_bytes())
@@ -79,6 +80,7 @@ def check_video(expected: dict[str, Any], packet: Packet) -> None:
         assert frame.field.is_smooth == video["smooth"]
         assert frame.field.modes.ravel().tolist() == video["modes"]
         assert frame.field.vectors.ravel().tolist() == video["vectors"]
+        assert frame.step == video.get("step", 0)
         residual = frame.residual if frame.residual is not None else np.empty(0, np.int32)
         assert residual.ravel().tolist() == video["residual"]
         again = coder.encode_predicted(
@@ -86,6 +88,7 @@ def check_video(expected: dict[str, Any], packet: Packet) -> None:
             frame.field,
             residual if residual.size else (),
             video["serial"],
+            frame.step,
             checksum_size_bytes=checksum_size_bytes,
         )
     assert frame.state.serial == video["serial"]
