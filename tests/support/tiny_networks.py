@@ -68,6 +68,46 @@ def uneven_model() -> onnx.ModelProto:
     return _model(nodes, weights)
 
 
+def residual_model() -> onnx.ModelProto:
+    """A block as of EfficientNet-Lite, with its skip, squeezes of other families beside, and constants in halves."""
+    random = np.random.default_rng(3)
+
+    def floats(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array((random.normal(size=shape) * 0.3).astype(np.float32), name)
+
+    half = numpy_helper.from_array(random.normal(size=(4, 4, 1, 1)).astype(np.float16), "half")
+    weights = [
+        floats("depth", 4, 1, 3, 3), floats("shift", 4), half, floats("last", 5, 4), floats("b", 5),
+        *(numpy_helper.from_array(np.abs(random.normal(size=4)).astype(np.float32) + 0.5, n) for n in ("s", "m", "v")),
+        numpy_helper.from_array(np.float32(0), "low"), numpy_helper.from_array(np.float32(6), "high"),
+        numpy_helper.from_array(np.array([0, -1], np.int64), "flat_shape"),
+        numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
+    ]  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "depth", "shift"], ["a"], group=4, strides=[2, 2], auto_pad="SAME_UPPER"),
+        helper.make_node("BatchNormalization", ["a", "s", "shift", "m", "v"], ["n"]),
+        helper.make_node("Clip", ["n", "low", "high"], ["c"]),
+        helper.make_node("Cast", ["half"], ["w"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["c", "w"], ["d"], pads=[0, 0, 0, 0]),
+        helper.make_node("HardSigmoid", ["d"], ["g"]),
+        helper.make_node("Mul", ["d", "g"], ["e"]),
+        helper.make_node("Add", ["e", "c"], ["f"]),
+        helper.make_node("ReduceMean", ["f"], ["mean"], axes=[2, 3], keepdims=1),
+        helper.make_node("Sigmoid", ["mean"], ["squeezed"]),
+        helper.make_node("Mul", ["f", "squeezed"], ["h"]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["pool"]),
+        helper.make_node("Reshape", ["pool", "flat_shape"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "last", "b"], ["logits"], transB=1),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", [1, 4, 9, 7]), ("logits", [1, 5]))
+    ]
+    graph = helper.make_graph(nodes, "residual", ends[:1], ends[1:], weights[:-1])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def segmenter_model() -> onnx.ModelProto:
     """A convolution that answers with a plane of numbers for each class: no classifier."""
     weights = [numpy_helper.from_array(np.ones((4, c, 1, 1), np.float32), f"w{c}") for c in (3, 4)]

@@ -145,7 +145,9 @@ def _step_for(
 ) -> tuple[float, float]:
     """(the step at which the answers move by `TARGET_NATS`, by how much they do at it)."""
     coefficients = [_transformed(components, x) for x in tried]
-    low, high = 1e-6, float(max(np.abs(c).max() for c in coefficients))
+    # To a network that hardly minds, images are still told apart: the largest coefficient is two steps.
+    high = max(float(np.abs(c).max()) for c in coefficients) / 2
+    low = 1e-6 * high
     step, nats = high, 0.0
     for done in range(TRIES):
         progress(f"step, try {done + 1} of {TRIES}")

@@ -7,7 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from isthmus.common.errors import InputError
 from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import VideoSource
 from isthmus.edge.video.encoder import VideoEncoder
@@ -16,9 +18,26 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO
 
 
+OWN_QUALITY, MOST_QUALITY = 5, 9
+STEPS_A_QUALITY = 4
+
+
 def policy_of(options: VideoOptions) -> VideoPolicy:
     """What an encoder decides by, as asked for. InputError for a value out of range."""
-    return VideoPolicy(mode=options.mode, key_interval=options.key_interval, uses_vectors=options.vectors)
+    return VideoPolicy(
+        mode=options.mode,
+        key_interval=options.key_interval,
+        uses_vectors=options.vectors,
+        step=step_of(options.quality) if options.quality else DEFAULT_STEP,
+        max_bytes=options.max_bytes,
+    )
+
+
+def step_of(quality: float) -> int:
+    """The step of a quality from 1 to 9. InputError for none."""
+    if not 1 <= quality <= MOST_QUALITY:
+        raise InputError(f"quality: expected 1 to {MOST_QUALITY}, got {quality:g}")
+    return DEFAULT_STEP + round(STEPS_A_QUALITY * (OWN_QUALITY - quality))
 
 
 def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) -> VideoEncoder:

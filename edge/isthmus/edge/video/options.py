@@ -39,6 +39,8 @@ class VideoOptions:
         video: whether what is named are videos whatever their names; a folder of images is one then.
         mode: what frames may be, one of `MODES`.
         key_interval: frames from one key frame to the next at most.
+        quality: of a codec whose frames choose their step: 5 its own, half an octave of the step a number; 0 for that.
+        max_bytes: of a frame's packet, in such codecs; 0 for no bound.
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
@@ -53,6 +55,16 @@ class VideoOptions:
         "auto", "What frames may be: auto, intra (key frames only) or motion (no residuals).", choices=MODES
     )
     key_interval: int = option(KEY_INTERVAL, "Frames from one key frame to the next at most.", least=1, most=255)
+    quality: float = option(
+        0.0,
+        "Quality, 1 to 9: each number halves the square of the step. Codecs that `isthmus split` makes without --bits.",
+        least=0,
+        most=9,
+        automatic="5, the codec's own",
+    )
+    max_bytes: int = option(
+        0, "Bytes of a frame at most, by coarser steps; the same codecs.", least=0, automatic="no bound"
+    )
     vectors: bool = option(False, "Take the motion vectors that the file carries; no search.")
     realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
     source_wait: float = option(
