@@ -36,7 +36,8 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.models.video.squeezenet_graph import squeezenet_model
 from isthmus.split.calibrate import intra_tables, predict_frame, static_tables
-from isthmus.split.codec_writer import SPLIT_FILE, SplitOptions, calibrate_cut, write_split_codec
+from isthmus.split.codec_folder import SPLIT_FILE, SplitOptions
+from isthmus.split.codec_writer import calibrate_cut, write_split_codec
 from isthmus.split.cuts import find_cuts
 from isthmus.split.encoder import Choices
 from isthmus.split.halves import Preprocessing

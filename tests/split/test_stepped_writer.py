@@ -21,7 +21,7 @@ from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.split import stepped_writer
-from isthmus.split.codec_writer import SPLIT_FILE, SplitOptions
+from isthmus.split.codec_folder import SPLIT_FILE, SplitOptions
 from isthmus.split.cuts import find_cuts
 from isthmus.split.network import load_network
 from isthmus.split.pictures import Pictures

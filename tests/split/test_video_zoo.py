@@ -21,7 +21,7 @@ from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.models.video.classifier import SplitShape
 from isthmus.split import video_zoo
-from isthmus.split.codec_writer import SPLIT_FILE
+from isthmus.split.codec_folder import SPLIT_FILE
 from isthmus.split.pictures import Pictures
 from isthmus.training.image.photos import Photos
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from isthmus.common.manifest.folder import read_manifest
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from support.golden_images import CODECS
 

@@ -79,7 +79,7 @@ def residual_model() -> onnx.ModelProto:
     weights = [
         floats("depth", 4, 1, 3, 3), floats("shift", 4), half, floats("last", 5, 4), floats("b", 5),
         *(numpy_helper.from_array(np.abs(random.normal(size=4)).astype(np.float32) + 0.5, n) for n in ("s", "m", "v")),
-        numpy_helper.from_array(np.float32(0), "low"), numpy_helper.from_array(np.float32(6), "high"),
+        *(numpy_helper.from_array(np.array(v, np.float32), n) for v, n in ((0, "low"), (6, "high"))),
         numpy_helper.from_array(np.array([0, -1], np.int64), "flat_shape"),
         numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
     ]  # fmt: skip

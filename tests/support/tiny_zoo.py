@@ -7,7 +7,8 @@ from pathlib import Path
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from support import tiny_codec, tiny_image_codec, tiny_video_codec
 

@@ -27,7 +27,7 @@ from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.models.image.transforms import STRIDE
 from isthmus.models.pointcloud.pointnet import CONFIGS
-from isthmus.split.codec_writer import SPLIT_FILE
+from isthmus.split.codec_folder import SPLIT_FILE
 from isthmus.split.video_zoo import FAMILY, FIRST_ROUND, SECOND_ROUND, STEPS
 from isthmus.training.image import transforms
 from isthmus.training.image.transforms import ROUND_STEPS, ImageEffort

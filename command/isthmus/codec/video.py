@@ -12,7 +12,8 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import PacketError, RemoteError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest

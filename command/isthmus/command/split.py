@@ -59,7 +59,7 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
     from rich.console import Console
 
-    from isthmus.split.codec_writer import sized_for
+    from isthmus.split.codec_folder import sized_for
     from isthmus.split.pictures import load_pictures
     from isthmus.split.plan import plan_cuts
     from isthmus.split.plan_table import plan_json, plan_table
@@ -113,7 +113,8 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     from rich.console import Console
 
     from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-    from isthmus.split.codec_writer import SplitOptions, write_split_codec
+    from isthmus.split.codec_folder import SplitOptions
+    from isthmus.split.codec_writer import write_split_codec
     from isthmus.split.pictures import load_pictures
     from isthmus.split.stepped_writer import write_stepped_codec
 

@@ -57,7 +57,7 @@ def reading_of(
         pictures: so many images, which may be taken to find out what nobody said.
         tensors: to be cut at, looked for before anything that takes long.
     """
-    from isthmus.split.codec_writer import sized_for
+    from isthmus.split.codec_folder import sized_for
     from isthmus.split.conventions import MOST_IMAGES
     from isthmus.split.cuts import find_cut
     from isthmus.split.reading import read_with

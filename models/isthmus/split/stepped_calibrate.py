@@ -16,7 +16,8 @@ from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread

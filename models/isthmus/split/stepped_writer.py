@@ -15,7 +15,7 @@ import numpy as np
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.step import DEFAULT_STEP, UNIT_STEP, fine_step
 from isthmus.common.video.tiles import MAX_TILE, forward, inverse
-from isthmus.split.codec_writer import (
+from isthmus.split.codec_folder import (
     Calibrated,
     Learning,
     SplitOptions,

@@ -15,7 +15,8 @@ from isthmus.common.manifest.fields import MANIFEST_FILE
 from isthmus.data.image.labelled import LabelledImages
 from isthmus.models.video.classifier import SplitShape
 from isthmus.models.video.classifier_graph import LATENTS, split_graph
-from isthmus.split.codec_writer import SplitOptions, write_split_codec
+from isthmus.split.codec_folder import SplitOptions
+from isthmus.split.codec_writer import write_split_codec
 from isthmus.split.encoder import EncoderSource
 from isthmus.split.network import Network, read_network
 from isthmus.split.pictures import Pictures

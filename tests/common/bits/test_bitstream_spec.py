@@ -39,8 +39,9 @@ from isthmus.common.manifest.fields import MAX_MANIFEST_SIZE_BYTES
 from isthmus.common.manifest.folder import read_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 from isthmus.common.signals import MAX_PIXELS
-from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, open_tables
+from isthmus.common.video.codec_tables import open_tables
 from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.grid import MAX_BLOCKS, MAX_PLACES
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.residual import residual_context

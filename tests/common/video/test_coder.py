@@ -25,9 +25,10 @@ from isthmus.common.errors import (
     SymbolMismatchError,
 )
 from isthmus.common.limits import Limits
-from isthmus.common.video.coder import MAX_BLOCKS, MAX_PLACES, VideoCoder
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.frames import CodedFrame
+from isthmus.common.video.grid import MAX_BLOCKS, MAX_PLACES
 from isthmus.common.video.motion_field import MAX_VECTOR, BlockMode, MotionField, phases, spread
 from isthmus.common.video.residual import residual_context
 from isthmus.common.video.state import LatentState, References

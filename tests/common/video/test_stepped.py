@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import tiny_stepped_coder, tiny_video_coder
+from support import tiny_image_coder, tiny_video_coder
 from support.tiny_stepped_coder import coder, latents, tables
 
 from isthmus.common.bits import context, expectation
@@ -16,7 +16,8 @@ from isthmus.common.bits.cdf import quantize_pmf
 from isthmus.common.bits.expectation import ExpectationModel
 from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError, ManifestError, PacketError, SymbolMismatchError
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.step import STEP_COUNT, fine_step
 from isthmus.common.video.stepped_tables import SteppedTables
@@ -158,7 +159,7 @@ def test_tables_come_back(tmp_path: Path) -> None:
         ({"residual_scales": np.zeros((2, 4), np.int32)}, "residual_scales: expected"),
         ({"expected": np.arange(256)[::-1].astype(np.int32)}, "never fall"),
         ({"expected": np.arange(255, dtype=np.int32)}, "expected 256 numbers"),
-        ({"motion": tiny_stepped_coder.tiny_image_coder.context_model(4)}, "motion: expected 3 channels"),
+        ({"motion": tiny_image_coder.context_model(4)}, "motion: expected 3 channels"),
     ],
 )
 def test_rules_of_tables(change: dict[str, object], message: str) -> None:

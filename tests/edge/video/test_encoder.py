@@ -23,7 +23,8 @@ from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode
 from isthmus.data.video.files import open_video
-from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 
 PATIENT = VideoPolicy(key_interval=64)

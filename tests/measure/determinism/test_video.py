@@ -26,7 +26,7 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.edge.client import CloudClient
-from isthmus.edge.video.encoder import FrameDetail
+from isthmus.edge.video.detail import FrameDetail
 from isthmus.measure.determinism.crossing import WINDOW, Crossing, Rates, Tally, spoiled
 from isthmus.measure.determinism.options import VideoCases
 from isthmus.measure.determinism.video import CASES, VideoCase, _shares, moving_frames, video_determinism

@@ -23,8 +23,10 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import IsthmusError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
-from isthmus.common.video.coder import MAX_BLOCKS, VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.grid import MAX_BLOCKS
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import MOTION_CHANNELS

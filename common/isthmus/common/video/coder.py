@@ -16,7 +16,6 @@ Implements BITSTREAM.md §6.3 and §9.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from isthmus.common.image.sections import checked, named
 from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
 from isthmus.common.video.frames import CodedFrame, DecodedFrame
+from isthmus.common.video.grid import excess
 from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.levels import LevelCoding
 from isthmus.common.video.manifest import VideoManifest
@@ -40,16 +40,6 @@ from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
 from isthmus.common.video.warp import FINE_BITS, warp
 
 Int32 = NDArray[np.int32]
-
-MAX_BLOCKS = 1 << 16
-"""Most motion blocks of a frame."""
-MAX_PLACES = 1 << 20
-"""Most latents of a frame in one channel, h * w."""
-
-
-def open_tables(path: str | Path, manifest: VideoManifest) -> VideoTables | SteppedTables:
-    """The tables in the file of a codec. ManifestError if it is missing, or they are not those of such a codec."""
-    return (SteppedTables if manifest.tile_latents else VideoTables).load(path, manifest)
 
 
 class VideoCoder:
@@ -221,8 +211,8 @@ class VideoCoder:
             raise PacketError(f"section 0: expected latents {fixed[0]} x {fixed[1]}, got {height} x {width}")
         count = manifest.latent_channels * height * width
         limits.check_symbol_count(count)
-        if excess := self._excess(height, width):
-            raise LimitExceededError(f"section 0: {excess}")
+        if too_large := excess(height, width, self.manifest.block_latents):
+            raise LimitExceededError(f"section 0: {too_large}")
         with named("section 1, y"):
             y = self._coding.decode_key(packet.sections[1], height, width, step)
         values = self._coding.latents(y, step)
@@ -302,16 +292,9 @@ class VideoCoder:
         ):
             grid = f"{fixed[0]}, {fixed[1]}" if any(fixed) else "h, w"
             raise InputError(f"y: expected int32 [{manifest.latent_channels}, {grid}], got {list(shape)}")
-        if excess := self._excess(*shape[1:]):
-            raise InputError(f"y: {excess}")
+        if too_large := excess(shape[1], shape[2], self.manifest.block_latents):
+            raise InputError(f"y: {too_large}")
         return shape[1], shape[2]
-
-    def _excess(self, height: int, width: int) -> str:
-        """How a grid is too large; empty if it is not."""
-        down, right = self.block_grid(height, width)
-        if height * width > MAX_PLACES:
-            return f"expected at most {MAX_PLACES} latents in a channel, got {height} x {width}"
-        return f"expected at most {MAX_BLOCKS} motion blocks, got {down} x {right}" * (down * right > MAX_BLOCKS)
 
     def _check_reference(self, reference: LatentState) -> tuple[int, int, int]:
         channels, height, width = reference.values.shape

@@ -13,12 +13,11 @@ from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import VideoSource
 from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.options import VideoOptions
+from isthmus.edge.video.options import MOST_QUALITY, VideoOptions
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO
 
-
-OWN_QUALITY, MOST_QUALITY = 5, 9
+OWN_QUALITY = 5
 STEPS_A_QUALITY = 4
 
 
@@ -28,16 +27,16 @@ def policy_of(options: VideoOptions) -> VideoPolicy:
         mode=options.mode,
         key_interval=options.key_interval,
         uses_vectors=options.vectors,
-        step=step_of(options.quality) if options.quality else DEFAULT_STEP,
+        step=step_of(options.quality),
         max_bytes=options.max_bytes,
     )
 
 
-def step_of(quality: float) -> int:
-    """The step of a quality from 1 to 9. InputError for none."""
-    if not 1 <= quality <= MOST_QUALITY:
-        raise InputError(f"quality: expected 1 to {MOST_QUALITY}, got {quality:g}")
-    return DEFAULT_STEP + round(STEPS_A_QUALITY * (OWN_QUALITY - quality))
+def step_of(quality: int) -> int:
+    """The step of a quality from 1 to 9; the codec's own of 0. InputError for another."""
+    if not 0 <= quality <= MOST_QUALITY:
+        raise InputError(f"quality: expected 1 to {MOST_QUALITY}, got {quality}")
+    return DEFAULT_STEP + STEPS_A_QUALITY * (OWN_QUALITY - (quality or OWN_QUALITY))
 
 
 def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) -> VideoEncoder:

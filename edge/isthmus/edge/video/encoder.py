@@ -21,22 +21,24 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.coded import Coded, Timing
+from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, ManifestError
 from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import VideoFrame
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.state import SERIALS, LatentState
-from isthmus.common.video.step import STEP_COUNT, UNIT_STEP
+from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT, UNIT_STEP
 from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.codec_vectors import CodecVectors
 from isthmus.data.video.libraries import import_cv2
 from isthmus.data.video.source import SourceFrame
 from isthmus.edge.video.canvas import CanvasShape
 from isthmus.edge.video.damage import block_damage
+from isthmus.edge.video.detail import FrameDetail, encoded
 from isthmus.edge.video.modes import choose_modes
 from isthmus.edge.video.motion_search import MotionSearch
 from isthmus.edge.video.policy import VideoPolicy
@@ -47,35 +49,6 @@ from isthmus.runtime.frame_size import fitted
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameDetail:
-    """How a coded frame came to be.
-
-    Attributes:
-        state: that the packet leads to on both sides.
-        is_key: whether it refers to nothing but itself.
-        motion_bits, residual_bits: of the sections of a predicted frame; both 0 for a key frame.
-        field: its motion and the modes of its blocks; None for a key frame.
-        cause: why it is a key frame: first, forced, mode, size, interval, cut, drift or rate; "" if it is none.
-        damage: mean over its blocks, a share of the contrast, before any residual; 0 where none was estimated.
-        network_runs: whether the edge's network ran.
-    """
-
-    state: LatentState
-    is_key: bool
-    motion_bits: int
-    residual_bits: int
-    field: MotionField | None
-    cause: str
-    damage: float
-    network_runs: bool
-
-    @property
-    def kind(self) -> str:
-        """In a word: "key", "motion", or "residual" for motion with a residual."""
-        return "key" if self.is_key else "residual" if self.residual_bits else "motion"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +86,11 @@ class VideoEncoder:
         self.manifest: VideoManifest = folder.manifest
         self.policy = policy or VideoPolicy()
         self._coder = VideoCoder(folder.manifest, open_tables(folder.file(ENTROPY_FILE), folder.manifest))
+        if not self._coder.names_step and (self.policy.step != DEFAULT_STEP or self.policy.max_bytes):
+            raise InputError(
+                f"expected no quality and no bound of bytes, codec {self.manifest.name} has one step only; its "
+                "qualities are codecs of their own, --codec NAME-q1 for example; `isthmus inspect` lists them"
+            )
         # Of key frames alone no motion is searched, so OpenCV may be missing.
         self._search = None if self.policy.mode == "intra" else MotionSearch(folder.manifest, self.policy.motion_lambda)
         ends = End("frame", "float", 3), End("y", "float", folder.manifest.latent_channels)
@@ -211,7 +189,7 @@ class VideoEncoder:
     ) -> Coded[FrameDetail]:
         held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
         self._latest = self._key = held
-        return _encoded(coded, None, cause, damage, at_s, network_runs=True)
+        return encoded(coded, None, cause, damage, at_s, network_runs=True)
 
     def _frame(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """A frame that may be predicted."""
@@ -237,7 +215,7 @@ class VideoEncoder:
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
         self._latest = _Held(coded.state, motion.warped, damage)
-        return _encoded(coded, motion.field, "", damage, (start_s, seen_s, seen_s), network_runs=False)
+        return encoded(coded, motion.field, "", damage, (start_s, seen_s, seen_s), network_runs=False)
 
     def _corrected(
         self,
@@ -269,7 +247,7 @@ class VideoEncoder:
                 return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
-        return _encoded(coded, coded_field, "", damage, (*at_s, analysed_s), network_runs=True)
+        return encoded(coded, coded_field, "", damage, (*at_s, analysed_s), network_runs=True)
 
     def _vectors(self, frame: VideoFrame) -> CodecVectors | None:
         """The video's own vectors, where they lead from what the reference stands for."""
@@ -295,25 +273,3 @@ class VideoEncoder:
         if size[0] and luma.shape[::-1] != size:
             luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
         return self._searching.canvas(luma)
-
-
-def _encoded(
-    coded: CodedFrame,
-    field: MotionField | None,
-    cause: str,
-    damage: float,
-    at_s: tuple[float, float, float],
-    *,
-    network_runs: bool,
-) -> Coded[FrameDetail]:
-    start_s, seen_s, analysed_s = at_s
-    # Canvas, search and damage; the network, and what is made of its latents; prediction and entropy coding.
-    steps = (
-        ("motion", seen_s - start_s),
-        ("analysis", analysed_s - seen_s),
-        ("entropy_encode", time.perf_counter() - analysed_s),
-    )
-    detail = FrameDetail(
-        coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, field, cause, damage, network_runs
-    )
-    return Coded(coded.packet, Timing(steps), detail, lambda: np.array([coded.estimated_bits]))

@@ -32,7 +32,8 @@ from isthmus.edge.report import Column, Report, Row, error_fields, open_report, 
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.edge.video.coding import open_asked, open_encoder
-from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.summary import VideoCounts
 

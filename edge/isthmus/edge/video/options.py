@@ -11,6 +11,9 @@ from isthmus.common.video.signal import SOURCE_WAIT_S
 # Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
 MODES = ("auto", "intra", "motion")
 KEY_INTERVAL = 12
+MOST_QUALITY = 9
+_QUALITY = "1 to 9, where frames choose their step."
+_MAX_BYTES = "Bytes of a frame at most, by coarser steps."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class StillOptions:
 
     Attributes:
         top_k: labels for each image.
+        quality, max_bytes: as of `VideoOptions`.
     """
 
     panel: ClassVar[str] = "Labelled images"
@@ -29,6 +33,8 @@ class StillOptions:
         least=1,
         elsewhere="images get labels with --task classify",
     )
+    quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
+    max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class VideoOptions:
         video: whether what is named are videos whatever their names; a folder of images is one then.
         mode: what frames may be, one of `MODES`.
         key_interval: frames from one key frame to the next at most.
-        quality: of a codec whose frames choose their step: 5 its own, half an octave of the step a number; 0 for that.
+        quality: of a codec whose frames choose their step, 1 to 9, each half an octave finer than the one before it, 5
+            the codec's own; 0 for that.
         max_bytes: of a frame's packet, in such codecs; 0 for no bound.
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
@@ -55,16 +62,8 @@ class VideoOptions:
         "auto", "What frames may be: auto, intra (key frames only) or motion (no residuals).", choices=MODES
     )
     key_interval: int = option(KEY_INTERVAL, "Frames from one key frame to the next at most.", least=1, most=255)
-    quality: float = option(
-        0.0,
-        "Quality, 1 to 9: each number halves the square of the step. Codecs that `isthmus split` makes without --bits.",
-        least=0,
-        most=9,
-        automatic="5, the codec's own",
-    )
-    max_bytes: int = option(
-        0, "Bytes of a frame at most, by coarser steps; the same codecs.", least=0, automatic="no bound"
-    )
+    quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
+    max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")
     vectors: bool = option(False, "Take the motion vectors that the file carries; no search.")
     realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
     source_wait: float = option(

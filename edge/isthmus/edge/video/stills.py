@@ -20,7 +20,10 @@ from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.failures import Failure, input_names, tell_notes
 from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
 from isthmus.edge.report import Column
-from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.coding import step_of
+from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.options import StillOptions
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO
 
@@ -30,8 +33,10 @@ COLUMNS = (Column("bits", is_number=True), Column("% of file", is_number=True))
 class StillEncoder:
     """A codec of videos as an encoder of images. Raises as `VideoEncoder`; OpenCV is not needed."""
 
-    def __init__(self, folder: str | Path, engine: str = AUTO) -> None:
-        self._encoder = VideoEncoder(folder, VideoPolicy(mode="intra"), engine=engine)
+    def __init__(self, folder: str | Path, engine: str = AUTO, options: StillOptions | None = None) -> None:
+        asked = options or StillOptions()
+        policy = VideoPolicy(mode="intra", step=step_of(asked.quality), max_bytes=asked.max_bytes)
+        self._encoder = VideoEncoder(folder, policy, engine=engine)
         self.manifest: VideoManifest = self._encoder.manifest
 
     def encode(self, image: Image) -> Coded[FrameDetail]:
@@ -46,7 +51,7 @@ def run(job: Job) -> int:
         InputError: no such codec, or an address that is none.
         IsthmusError: what kept the stream from opening, or ended it.
     """
-    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine, _asked(job))
 
     def tell(name: str, image: Image, coded: Coded[Any]) -> Told:
         fields: dict[str, object] = {"codec": encoder.manifest.name, "notes": list(image.notes)}
@@ -64,8 +69,13 @@ def run(job: Job) -> int:
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one an image. InputError: no such codec."""
-    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine, _asked(job))
     return pack_files(encoder, input_names(job.inputs, image_paths), lambda name: _read(name, job))
+
+
+def _asked(job: Job) -> StillOptions:
+    assert isinstance(job.options, StillOptions)
+    return job.options
 
 
 def _read(name: str, job: Job) -> Image:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from isthmus.common.coded import Coded
 from isthmus.edge.report import Summary
-from isthmus.edge.video.encoder import FrameDetail
+from isthmus.edge.video.detail import FrameDetail
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from isthmus.common.signals import VideoFrame
 from isthmus.common.video.state import LatentState, References
 from isthmus.edge.client import CloudClient
 from isthmus.edge.result import FrameResult
-from isthmus.edge.video.encoder import FrameDetail
+from isthmus.edge.video.detail import FrameDetail
 
 WINDOW = 6  # frames in flight
 

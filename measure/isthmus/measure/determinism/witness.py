@@ -15,11 +15,13 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.expectation import ExpectationModel
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import CLOUD_FILE, EDGE_FILE, CodecFolder
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.state import LatentState
 from isthmus.edge.result import FrameResult
-from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.determinism.runtimes import open_reference
 

@@ -10,7 +10,8 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
 from isthmus.common.manifest.folder import load_codec_folder
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.frames import CodedFrame, DecodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, spread

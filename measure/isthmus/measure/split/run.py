@@ -34,14 +34,14 @@ from isthmus.measure.split.plots import draw_split_png
 from isthmus.measure.track import Track
 from isthmus.runtime.frame_size import resized
 from isthmus.split.calibrate import intra_tables, key_tables
-from isthmus.split.codec_writer import (
+from isthmus.split.codec_folder import (
     PROVISIONAL,
     Calibrated,
     SplitOptions,
     codec_manifest,
     latents_before,
-    write_split_codec,
 )
+from isthmus.split.codec_writer import write_split_codec
 from isthmus.split.cuts import Cut, find_cut
 from isthmus.split.graphs import batch_of, open_model
 from isthmus.split.halves import Preprocessing, class_count, cut_halves

@@ -13,7 +13,7 @@ from isthmus.common.errors import CodecError
 from isthmus.data.video.clips import Clip
 from isthmus.edge.client import CloudClient
 from isthmus.edge.result import FrameResult
-from isthmus.edge.video.encoder import FrameDetail
+from isthmus.edge.video.detail import FrameDetail
 from isthmus.measure.video.network import Float32, nrmse
 from isthmus.measure.video.point import FrameTrace
 from isthmus.measure.video.runs import FrameLog, LatentSender, Truth

@@ -17,11 +17,13 @@ from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.coded import Coded
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.video.coder import VideoCoder, open_tables
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.clips import Clip
-from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.video.input_codecs import InputCodec, code_clip
 from isthmus.measure.video.network import Float32, Int64, WholeNetwork, nrmse

@@ -1,0 +1,14 @@
+"""The tables of a codec of videos, of whichever kind it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.stepped_tables import SteppedTables
+from isthmus.common.video.tables import VideoTables
+
+
+def open_tables(path: str | Path, manifest: VideoManifest) -> VideoTables | SteppedTables:
+    """The tables in the file of a codec. ManifestError if it is missing, or they are not those of such a codec."""
+    return (SteppedTables if manifest.tile_latents else VideoTables).load(path, manifest)
