@@ -77,12 +77,16 @@ def residual_model() -> onnx.ModelProto:
 
     half = numpy_helper.from_array(random.normal(size=(4, 4, 1, 1)).astype(np.float16), "half")
     weights = [
-        floats("depth", 4, 1, 3, 3), floats("shift", 4), half, floats("last", 5, 4), floats("b", 5),
+        floats("depth", 4, 1, 3, 3),
+        floats("shift", 4),
+        half,
+        floats("last", 5, 4),
+        floats("b", 5),
         *(numpy_helper.from_array(np.abs(random.normal(size=4)).astype(np.float32) + 0.5, n) for n in ("s", "m", "v")),
         *(numpy_helper.from_array(np.array(v, np.float32), n) for v, n in ((0, "low"), (6, "high"))),
         numpy_helper.from_array(np.array([0, -1], np.int64), "flat_shape"),
         numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
-    ]  # fmt: skip
+    ]
     nodes = [
         helper.make_node("Conv", ["x", "depth", "shift"], ["a"], group=4, strides=[2, 2], auto_pad="SAME_UPPER"),
         helper.make_node("BatchNormalization", ["a", "s", "shift", "m", "v"], ["n"]),

@@ -91,6 +91,7 @@ def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
     """What to type after a plan: the best cut, or the plan of more bits where none is good; "" where none can be."""
     if plan.best:
         wanted: dict[str, object] = {"at": plan.best}
+        wanted |= {"bits": given.values["bits"]} if "bits" in given.values else {}
     elif plan.options.bits < MORE_BITS:
         wanted = {"plan": True, "bits": MORE_BITS}
     else:

@@ -75,7 +75,7 @@ def scale_of(mean: Float64) -> Int32:
 
 
 def edges() -> Int32:
-    """Edges of the classes by what is expected: half octaves, int32."""
+    """Edges of the classes by what is expected: half octaves, int32 `[edges]`."""
     return np.unique(np.rint(LEAST_EDGE * np.exp2(np.arange(HALF_OCTAVES) / 2)).astype(np.int32))
 
 

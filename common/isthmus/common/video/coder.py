@@ -5,11 +5,10 @@ key        y ──────────────────────�
 predicted  state, field, residual ────────────► motion | [residual]       state' = clip(warp + 16 residual)
 ```
 
-That is of codecs without tiles (`levels`). In those with tiles (`stepped`) a frame says its step: 16 becomes that, and
-a key frame's symbols are of the transform of y.
+That is of codecs without tiles (`levels`). With tiles (`stepped`) 16 is the step that a frame says, and y transformed.
 
-A *state* is what both sides hold of a frame (`state`). The edge makes the very state that the cloud
-will have, so that no error grows unseen; the packet's checksum is over it. All is integers (`warp`).
+A *state* is what both sides hold of a frame (`state`): the edge makes the very one that the cloud will have, so that no
+error grows unseen. All is integers (`warp`).
 Implements BITSTREAM.md §6.3 and §9.
 """
 
@@ -95,8 +94,8 @@ class VideoCoder:
             InputError: an argument is not that.
         """
         height, width = self._check_grid(y.shape)
-        y = checked(y, (self.manifest.latent_channels, height, width), "y")
         check_serial(serial)
+        y = checked(y, (self.manifest.latent_channels, height, width), "y")
         self._coding.fine_step(step)
         section, bits = self._coding.encode_key(y, step)
         head = KeyHead(serial, height, width, step if self.names_step else None).to_bytes()
@@ -279,18 +278,14 @@ class VideoCoder:
         return LatentState(predicted, serial)
 
     def _checksum(self, values: Int32, size_bytes: int | None) -> bytes:
-        size = self.manifest.checksum_size_bytes if size_bytes is None else size_bytes
-        return checksum_bytes(crc32(values), size)
+        return checksum_bytes(crc32(values), self.manifest.checksum_size_bytes if size_bytes is None else size_bytes)
 
     def _check_grid(self, shape: tuple[int, ...]) -> tuple[int, int]:
         manifest = self.manifest
         fixed = (manifest.latent_height, manifest.latent_width)
-        if (
-            len(shape) != 3
-            or not all(1 <= side <= MAX_SIDE for side in shape[1:])
-            or (any(fixed) and shape[1:] != fixed)
-        ):
-            grid = f"{fixed[0]}, {fixed[1]}" if any(fixed) else "h, w"
+        is_grid = len(shape) == 3 and all(1 <= side <= MAX_SIDE for side in shape[1:])
+        if not is_grid or (any(fixed) and shape[1:] != fixed):
+            grid = ", ".join(map(str, fixed)) if any(fixed) else "h, w"
             raise InputError(f"y: expected int32 [{manifest.latent_channels}, {grid}], got {list(shape)}")
         if too_large := excess(shape[1], shape[2], self.manifest.block_latents):
             raise InputError(f"y: {too_large}")

@@ -180,6 +180,9 @@ class VideoEncoder:
             lambda step: self._coder.encode_latents(y, self._serial, step), self._steps(), self.policy.max_bytes
         )
 
+    def _is_too_large(self, coded: CodedFrame) -> bool:
+        return 0 < self.policy.max_bytes < coded.packet.size_bytes
+
     def _steps(self) -> range:
         """Those that a frame may take, the wanted one first."""
         return range(self.policy.step, STEP_COUNT) if self._coder.names_step else range(1)
@@ -214,6 +217,9 @@ class VideoEncoder:
         if policy.mode == "auto" and float(damages.max()) > policy.residual_damage:
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
+        if self._is_too_large(coded):
+            y = self.fine_latents(frame)
+            return self._finish_key(self._key_of(y), canvas, "rate", damage, (start_s, seen_s, time.perf_counter()))
         self._latest = _Held(coded.state, motion.warped, damage)
         return encoded(coded, motion.field, "", damage, (start_s, seen_s, seen_s), network_runs=False)
 
@@ -243,7 +249,7 @@ class VideoEncoder:
         coded = within_bytes(at, self._steps(), self.policy.max_bytes)
         if coded_field.modes.any():
             key = self._key_of(y)
-            if coded.packet_bits > self.policy.key_share * key.packet_bits:
+            if coded.packet_bits > self.policy.key_share * key.packet_bits or self._is_too_large(coded):
                 return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
