@@ -76,6 +76,7 @@ class Signal:
         admission: the class of the options that say what a cloud takes of it (`isthmus.common.admission.Admission`), ""
             where nothing can be set.
         pattern: of names that are no files, as a regular expression: "camera:[0-9]+".
+        message_types: of ROS messages that hold one, without "msg": "sensor_msgs/Image".
         is_sequence: whether one input is many frames that belong together; none is looked for in a folder.
         answer_timeout_s: how long an edge waits for the cloud unless told otherwise.
     """
@@ -98,6 +99,7 @@ class Signal:
     vague_suffixes: tuple[str, ...] = ()
     default_family: str = ""
     pattern: str = ""
+    message_types: tuple[str, ...] = ()
     is_sequence: bool = False
     answer_timeout_s: float = 10.0
 

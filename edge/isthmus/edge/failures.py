@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -18,10 +18,17 @@ PROGRESS_FROM_COUNT = 20
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One input that came to nothing, and why."""
+    """One input that came to nothing, and why.
+
+    Attributes:
+        name: for people.
+        error: why.
+        where: for programs; {} where the name says it.
+    """
 
     name: str
     error: IsthmusError
+    where: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -32,7 +39,7 @@ class Failure:
     @property
     def fields(self) -> dict[str, object]:
         """Of a JSON object."""
-        return {"file": self.name, "error": type(self.error).__name__, "message": str(self.error)}
+        return {"file": self.name, **self.where, "error": type(self.error).__name__, "message": str(self.error)}
 
 
 def input_names(

@@ -7,7 +7,7 @@ one signal and one packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,17 +57,19 @@ class Job:
         return self.timeout_s or signal.answer_timeout_s
 
 
-def failure_row(name: str, error: IsthmusError, columns: Sequence[Column]) -> Row:
-    """An input that came to nothing, in its place."""
-    failure = Failure(name, error)
+def failure_row(
+    name: str, error: IsthmusError, columns: Sequence[Column], where: Mapping[str, object] | None = None
+) -> Row:
+    """An input that came to nothing, in its place; `where` says for programs what that is, if it is not the name."""
+    failure = Failure(name, error, where or {})
     return Row((name, *["-"] * (len(columns) - 1)), failure.fields, failure.message, is_failure=True)
 
 
 @contextmanager
-def sending(client: CloudClient[Any], report: Report, names: Sequence[str | Failure], what: str) -> Iterator[Sender]:
-    """A sender over a list of inputs, with a bar over them; what was answered is reported however it ends."""
-    with progress_bar(len(names)) as progress:
-        bar = progress.add_task(what, total=len(names))
+def sending(client: CloudClient[Any], report: Report, count: int, what: str) -> Iterator[Sender]:
+    """A sender over so many inputs, with a bar over them; what was answered is reported however it ends."""
+    with progress_bar(count) as progress:
+        bar = progress.add_task(what, total=count)
         sender = Sender(client, report, on_row=lambda _: progress.advance(bar))
         try:
             yield sender
@@ -103,7 +105,7 @@ def run_files(
     with CloudClient(job.address, encoder.manifest, task, connect_timeout_s=wait_s, result_timeout_s=wait_s) as client:
         client.open()  # before any file is read: if there is no cloud, say so at once
         names = list(input_names(job.inputs, paths_of))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "sending") as sender:
+        with sending(client, open_report(columns, as_json=job.as_json), len(names), "sending") as sender:
             for name in names:
                 if isinstance(name, Failure):
                     sender.place(failure_row(name.name, name.error, columns))
@@ -120,12 +122,21 @@ def run_files(
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One packet that stays here: its input's name, its codec, and a few words about it."""
+    """One packet that stays here.
+
+    Attributes:
+        name: of its input.
+        manifest: of its codec.
+        coded: the packet.
+        words: a few about it.
+        stem: what its file is called where it has one of its own, "" for the name's.
+    """
 
     name: str
     manifest: Manifest
     coded: Coded[Any]
     words: str
+    stem: str = ""
 
     @property
     def summary(self) -> str:

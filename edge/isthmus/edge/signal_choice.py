@@ -11,6 +11,8 @@ from isthmus.common.codec import Signal
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
+from isthmus.data.bag.formats import is_bag
+from isthmus.data.bag.samples import find_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ def choose_codec(
     *,
     signal: str = "",
     by_family: bool = False,
+    topic: str = "",
 ) -> Choice:
     """The signal and the codec; the signal's default where `codec` is "".
 
@@ -44,6 +47,7 @@ def choose_codec(
         format_name: of the inputs, "" to go by their names.
         signal: what the inputs are, whatever their names: "video" makes a folder of images one.
         by_family: whether a quality is asked for, which a family of codecs gives.
+        topic: of bags, "" where they have one that can be read.
 
     Raises:
         InputError: no such codec, or none was named and the inputs are of several signals.
@@ -51,7 +55,7 @@ def choose_codec(
     """
     if codec:
         return Choice(_signal_of(codec, zoo), codec)
-    found = SIGNALS[signal] if signal else _signal_named(inputs, format_name)
+    found = SIGNALS[signal] if signal else _signal_named(inputs, format_name, topic)
     return Choice(found, (by_family and found.default_family) or found.default_codec)
 
 
@@ -65,10 +69,17 @@ def _signal_of(codec: str, zoo: ZooFolders) -> Signal:
     return SIGNALS[load_codec_folder(folder or find_codec(codec, zoo), needed=()).manifest.signal]
 
 
-def _signal_named(inputs: tuple[str, ...], format_name: str) -> Signal:
+def _signal_named(inputs: tuple[str, ...], format_name: str, topic: str) -> Signal:
     """The signal of the inputs by their format, or by their names; the first there is where they say nothing."""
     found: dict[str, str] = {}
+    faults: list[InputError] = []
     for given in inputs:
+        if is_bag(given):
+            try:
+                found.setdefault(_signal_in_bag(given, topic).name, given)
+            except InputError as error:
+                faults.append(error)
+            continue
         for name in _names(given):
             for signal in SIGNALS.values():
                 if signal.has_name(name):
@@ -82,7 +93,16 @@ def _signal_named(inputs: tuple[str, ...], format_name: str) -> Signal:
             f"expected inputs of one signal, got the {SIGNALS[first].noun} {one} and the {SIGNALS[second].noun} "
             f"{other}; name the wanted files, or a codec with --codec"
         )
+    if faults and not found:
+        raise faults[0]
     return SIGNALS[next(iter(found))] if found else next(iter(SIGNALS.values()))
+
+
+def _signal_in_bag(path: str, topic: str) -> Signal:
+    """The signal of a bag's messages. Pictures are images: that they are a video, somebody must say."""
+    alone = [signal for signal in SIGNALS.values() if not signal.is_sequence]
+    by_type = {name: signal for signal in alone for name in signal.message_types}
+    return by_type[find_topic(path, by_type, topic)[1].type]
 
 
 def _names(given: str) -> Iterator[str]:

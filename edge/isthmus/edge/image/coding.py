@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 from isthmus.common.coded import Coded
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.side import Adaptation
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.image.symbols import CodedImage
 from isthmus.common.signals import Image
+from isthmus.data.bag.pictures import read_picture
 from isthmus.data.image.files import image_paths, read_image
+from isthmus.edge.failures import Failure
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.options import ImageOptions
+from isthmus.edge.inputs import Inputs, Item
 from isthmus.runtime.engine import AUTO
 
 
@@ -39,7 +44,7 @@ def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name
     """The images in what was given.
 
     Args:
-        given: a file, a folder of them, pixels uint8 [height, width, 3], or an image.
+        given: a file, a folder of them, a bag, pixels uint8 [height, width, 3], or an image.
         encoder: of the codec.
         options: as asked for.
         format_name: of files, "" to take all.
@@ -47,9 +52,19 @@ def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name
     Raises:
         InputError: no image.
     """
-    del encoder, options  # any codec takes any image
+    del encoder  # any codec takes any image
     if isinstance(given, str | Path):
-        for path in image_paths([given]):
-            yield read_image(path, format=format_name or None)
+        for item in Inputs([str(given)], image_paths, IMAGE.message_types, options.topic):
+            if isinstance(item, Failure):
+                raise item.error
+            yield read_item(item, format_name)
         return
     yield given if isinstance(given, Image) else Image(given)
+
+
+def read_item(item: Item, format_name: str = "") -> Image:
+    """The image of a file ("-" is standard input) or of a message. InputError where there is none."""
+    if item.sample is not None:
+        return read_picture(item.sample)
+    name = item.place.name
+    return read_image(sys.stdin.buffer if name == "-" else name, format=format_name or None)
