@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from isthmus.common.errors import InputError, IsthmusError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # Shorter lists are done before a bar has been drawn.
 PROGRESS_FROM_COUNT = 20
@@ -64,6 +65,9 @@ def tell_notes(name: str, notes: Iterable[str]) -> None:
 
 def progress_bar(count: int) -> Progress:
     """A bar on standard error that vanishes when done; none where nobody looks or the list is short."""
+    from rich.console import Console  # not for programs, which take long enough to start
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
