@@ -19,7 +19,9 @@ from isthmus.command.main import app
 from isthmus.common.errors import InputError
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.pointcloud.signal import POINT_CLOUD
+from isthmus.common.signals import Image
 from isthmus.common.video.signal import VIDEO
+from isthmus.data.image.files import write_image
 from isthmus.edge.signal_choice import choose_codec
 
 PICTURES = "image-test-q4"
@@ -84,6 +86,17 @@ def test_pictures_as_a_video(run: Path, zoo: Path, address: str) -> None:
     assert {line["type"] for line in lines[1:]} != {"key"}
     assert summary["summary"]["frames"] == 5
     assert [line["time_s"] for line in edge(str(run), *words, "--fps", "2")[:-1]] == [0, 0.5, 1, 1.5, 2]
+
+
+def test_pictures_by_a_codec_of_videos(run: Path, zoo: Path, address: str, tmp_path: Path) -> None:
+    """Each is one key frame, and labelled as the same picture in a file is."""
+    words = "--cloud", address, "--zoo", str(zoo), "--codec", tiny_video_codec.NAME, "--task", "classify"
+    lines = edge(str(run), *words, "--topic", "/camera")
+    assert [(line["topic"], line["index"]) for line in lines] == [("/camera", k) for k in range(5)]
+    write_image(Image(FRAMES[2]), tmp_path / "two.png")
+    (file,) = edge(str(tmp_path / "two.png"), *words)
+    assert lines[2]["labels"] == file["labels"]
+    assert lines[2]["packet_bits"] == file["packet_bits"]
 
 
 def test_a_cut_bag(run: Path, zoo: Path, address: str) -> None:

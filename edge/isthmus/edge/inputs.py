@@ -65,7 +65,7 @@ class Inputs:
     Args:
         inputs: files, folders, bags, and "-" for standard input.
         paths_of: the files of what was named. InputError where there is none.
-        types: of messages that hold the signal.
+        types: of messages that hold the signal, none where no bag can have any.
         topic: of bags, "" where they have one that can be read.
 
     Attributes:
@@ -79,8 +79,8 @@ class Inputs:
         self,
         inputs: Iterable[str],
         paths_of: Callable[[Iterable[str | Path]], list[Path]],
-        types: Iterable[str],
-        topic: str,
+        types: Iterable[str] = (),
+        topic: str = "",
     ) -> None:
         self._found: list[str | Failure | tuple[Bag, Topic]] = []
         inputs, types = tuple(inputs), tuple(types)

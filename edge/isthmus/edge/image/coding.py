@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.image.symbols import CodedImage
 from isthmus.common.signals import Image
-from isthmus.data.bag.pictures import read_picture
-from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.files import image_paths
 from isthmus.edge.failures import Failure
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.options import ImageOptions
-from isthmus.edge.inputs import Inputs, Item
+from isthmus.edge.image.reading import read_item
+from isthmus.edge.inputs import Inputs
 from isthmus.runtime.engine import AUTO
 
 
@@ -60,11 +59,3 @@ def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name
             yield read_item(item, format_name)
         return
     yield given if isinstance(given, Image) else Image(given)
-
-
-def read_item(item: Item, format_name: str = "") -> Image:
-    """The image of a file ("-" is standard input) or of a message. InputError where there is none."""
-    if item.sample is not None:
-        return read_picture(item.sample)
-    name = item.place.name
-    return read_image(sys.stdin.buffer if name == "-" else name, format=format_name or None)

@@ -24,9 +24,9 @@ from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, tell_notes
-from isthmus.edge.image.coding import read_item
 from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
+from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.job import Job, Packed, failure_row, sending
 from isthmus.edge.report import Column, Row, open_report, task_columns

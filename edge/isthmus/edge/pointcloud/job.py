@@ -21,7 +21,7 @@ from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Inputs, Item, Place
-from isthmus.edge.job import Job, Packed, failure_row, sending
+from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.options import PointCloudOptions
@@ -47,7 +47,7 @@ def run(job: Job) -> int:
     """
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
-    task: Task[Labels] = encoder.manifest.task
+    task: Task[Labels] = encoder.manifest.task_for(job.task)
     columns = (
         Column("file"),
         *task_columns(task),
@@ -84,17 +84,8 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one a cloud. InputError: no such codec."""
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
-    for item in Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic):
-        if isinstance(item, Failure):
-            yield item
-            continue
-        place = item.place
-        try:
-            coded = encoder.encode(_read(item, job, options, encoder))
-        except IsthmusError as error:
-            yield Failure(place.name, error, place.fields)
-            continue
-        yield Packed(place.name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes", place.stem)
+    inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
+    return pack_files(encoder, inputs, lambda item: _read(item, job, options, encoder))
 
 
 def _read(item: Item, job: Job, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:

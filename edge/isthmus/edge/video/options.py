@@ -14,6 +14,31 @@ KEY_INTERVAL = 12
 
 
 @dataclass(frozen=True, slots=True)
+class StillOptions:
+    """How images are answered by codecs of videos.
+
+    Attributes:
+        top_k: labels for each image.
+        topic: of bags, "" where they have one of pictures.
+    """
+
+    panel: ClassVar[str] = "Labelled images"
+    top_k: int = option(
+        1,
+        "Labels for each.",
+        flags=("--top-k", "--top"),
+        least=1,
+        elsewhere="images get labels with --task classify",
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class VideoOptions:
     """How videos are read, coded, paced and answered.
 

@@ -1,0 +1,78 @@
+"""Images through a codec of videos: each is one key frame, and nothing of it is kept for the next.
+
+What a person gets is told as of images: a row each, with the bits of its packet beside those of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isthmus.common.coded import Coded
+from isthmus.common.image.signal import IMAGE
+from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.tasks import Told
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.zoo import find_codec
+from isthmus.data.image.files import image_paths
+from isthmus.edge.failures import Failure, tell_notes
+from isthmus.edge.image.reading import read_item
+from isthmus.edge.inputs import Inputs, Item
+from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
+from isthmus.edge.report import Column
+from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.runtime.engine import AUTO
+
+COLUMNS = (Column("bits", is_number=True), Column("% of file", is_number=True))
+
+
+class StillEncoder:
+    """A codec of videos as an encoder of images. Raises as `VideoEncoder`; OpenCV is not needed."""
+
+    def __init__(self, folder: str | Path, engine: str = AUTO) -> None:
+        self._encoder = VideoEncoder(folder, VideoPolicy(mode="intra"), engine=engine)
+        self.manifest: VideoManifest = self._encoder.manifest
+
+    def encode(self, image: Image) -> Coded[FrameDetail]:
+        """One image, one key frame. InputError: one that the codec cannot take."""
+        return self._encoder.encode(VideoFrame(image, 0))
+
+
+def run(job: Job) -> int:
+    """Do the job; return how many inputs failed.
+
+    Raises:
+        InputError: no such codec, or an address that is none.
+        IsthmusError: what kept the stream from opening, or ended it.
+    """
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+
+    def tell(item: Item, image: Image, coded: Coded[Any]) -> Told:
+        fields: dict[str, object] = {"codec": encoder.manifest.name, "notes": list(image.notes)}
+        fields |= {"packet_bits": coded.packet_bits}
+        percent = "-"
+        name = item.place.name
+        if name != "-" and item.sample is None:
+            file_bytes = Path(name).stat().st_size
+            share = coded.packet_bits / (8 * file_bytes)
+            percent = f"{100 * share:.2f}"
+            fields |= {"file_bytes": file_bytes, "bits_over_file_bits": round(share, 6)}
+        return Told((f"{coded.packet_bits}", percent), fields)
+
+    return run_files(job, IMAGE, encoder, image_paths, lambda item: _read(item, job), Beside(COLUMNS, tell))
+
+
+def pack(job: Job) -> Iterator[Packed | Failure]:
+    """The packets of what was named, one an image. InputError: no such codec."""
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+    inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, getattr(job.options, "topic", ""))
+    return pack_files(encoder, inputs, lambda item: _read(item, job))
+
+
+def _read(item: Item, job: Job) -> Image:
+    """The image of an item. What was left out of it is said."""
+    image = read_item(item, job.format)
+    tell_notes(item.place.name, image.notes)
+    return image
