@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
-from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.text import plain_text
 from isthmus.data.pointcloud.triangulate import triangulated
 
 MAX_CORNERS = 1000  # of one face
