@@ -171,7 +171,7 @@ def _from_table(path: Path) -> dict[str, list[Pair]]:
 
 
 def _text(path: Path) -> tuple[str, str]:
-    """A table's text as spreadsheets save it (UTF-8, or UTF-16 and UTF-32 behind their marks), and what parts its cells.
+    """The text of a table as spreadsheets save it, UTF-8, or UTF-16 and UTF-32 with marks, and what parts its cells.
 
     Raises:
         InputError: no such text.
