@@ -355,6 +355,9 @@ def dae_cases() -> dict[str, Case]:
         "triangles among normals": made.dae(f'<triangles count="2">{two}<p>9 0 9 1 9 2 9 0 9 2 9 3</p></triangles>'),
         "polylist": made.dae(f'<polylist count="2">{vertex}<vcount>3 3</vcount><p>0 1 2 0 2 3</p></polylist>'),
         "polygons": made.dae(f'<polygons count="2">{vertex}<p>0 1 2</p><p>0 2 3</p></polygons>'),
+        "decimal commas": made.dae().replace(
+            made.numbers_dae().encode(), made.numbers_dae().replace(".", ",").encode()
+        ),
         "strips": made.dae(f'<tristrips count="1">{vertex}<p>1 2 0 3</p></tristrips>'),
         "fans": made.dae(f'<trifans count="1">{vertex}<p>0 1 2 3</p></trifans>'),
         "ids that other meshes have too": made.dae(
@@ -427,6 +430,7 @@ def dae_cases() -> dict[str, Case]:
             made.dae(nodes='<node><instance_geometry url="#h"/></node>'),
             "'#h', which instance_geom",
         ),
+        "lines alone": (made.dae(f'<lines count="1">{vertex}<p>0 1</p></lines>'), r"got none \(lines left out\)"),
         "holes": (
             made.dae(f'<polygons count="1">{vertex}<ph><p>0 1 2 3</p><h>0 1 2</h></ph></polygons>'),
             "without holes",

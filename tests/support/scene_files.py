@@ -132,10 +132,14 @@ def square_3mf(transform: str = "", compression: int = zipfile.ZIP_STORED, verti
     return package_3mf({"3D/a.model": model}, compression)
 
 
+def numbers_dae(points: Array = CORNERS) -> str:
+    return " ".join(repr(v) for v in points.ravel().tolist())
+
+
 def source_dae(points: Array = CORNERS, name: str = "s") -> str:
-    words = " ".join(repr(v) for v in points.ravel().tolist())
+    numbers = numbers_dae(points)
     return (
-        f'<source id="{name}"><float_array id="{name}a" count="{points.size}">{words}</float_array><technique_common>'
+        f'<source id="{name}"><float_array id="{name}a" count="{points.size}">{numbers}</float_array><technique_common>'
         f'<accessor source="#{name}a" count="{len(points)}" stride="3"><param name="X" type="float"/>'
         '<param name="Y" type="float"/><param name="Z" type="float"/></accessor></technique_common></source>'
         f'<vertices id="{name}v"><input semantic="POSITION" source="#{name}"/></vertices>'

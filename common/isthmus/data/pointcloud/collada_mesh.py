@@ -26,9 +26,12 @@ _NONE = np.empty((0, 3), np.int64)
 
 
 def numbers(element: Element, dtype: type[np.float64] | type[np.int64]) -> npt.NDArray[np.float64 | np.int64]:
-    """The numbers of an element's text, [count]. InputError where they are none."""
+    """The numbers of an element's text, [count], decimal commas among them. InputError where they are none."""
+    text = element.text
+    if "," in text and "." not in text:  # of a tool that wrote numbers as its country does
+        text = text.replace(",", ".")
     try:
-        found = [np.array(piece.split(), dtype) for piece in _pieces(element.text)]
+        found = [np.array(piece.split(), dtype) for piece in _pieces(text)]
     except (ValueError, OverflowError) as error:
         raise InputError(f"DAE: expected numbers in {element.name}: {error}") from error
     return np.concatenate(found) if found else np.empty(0, dtype)

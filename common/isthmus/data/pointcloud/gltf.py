@@ -33,7 +33,15 @@ MAX_VALUES = 5_000_000  # of JSON, each of which takes some hundred bytes
 MAX_BUFFER_BYTES = 256 << 20
 
 _JSON_CHUNK, _BINARY_CHUNK = b"JSON", b"BIN\0"
-_HARMLESS = ("KHR_mesh_quantization", "KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "KHR_xmp")
+_HARMLESS = (
+    "KHR_mesh_quantization",
+    "KHR_materials_",
+    "KHR_texture_",
+    "KHR_lights_",
+    "EXT_texture_",
+    "KHR_xmp",
+    "KHR_technique",
+)
 _COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
 _INSTANCES = "EXT_mesh_gpu_instancing"
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
