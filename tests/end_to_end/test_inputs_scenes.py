@@ -115,6 +115,10 @@ def gltf_shapes() -> dict[str, Case]:
     found["a table that others share"] = g.shown(
         {"attributes": {"POSITION": g.array(many)}, "indices": g.array(FACES.ravel() + 4, "u4")}
     )
+    g = Gltf()
+    g.shown(g.square(mode=4.0))
+    g.document["accessors"][0]["count"] = 4.0
+    found["whole numbers with a point"] = g
     cases = {f"glb, {name}": Case(".glb", document.glb(), SQUARE) for name, document in found.items()}
     g = Gltf()
     g.shown(g.square())
@@ -546,6 +550,15 @@ def test_buffers_come_from_the_same_folder_or_not_at_all(uri: str, tmp_path: Pat
     (here / "a.gltf").write_bytes(g.gltf(uri))
     with pytest.raises(InputError, match=r"in the same folder, got|beside the file, got none there; or export a GLB"):
         read_point_cloud(here / "a.gltf")
+
+
+def test_many_nodes_take_no_longer_than_they_are_many() -> None:
+    g = Gltf()
+    g.shown(g.square())
+    g.document |= {"nodes": [{"mesh": 0}] * 8_000, "scenes": [{"nodes": list(range(8_000))}]}
+    began = time.monotonic()
+    assert len(parsed(Case(".glb", g.glb())).geometry.triangles) == 16_000  # type: ignore[union-attr]  # a mesh
+    assert time.monotonic() - began < 10
 
 
 def test_a_stream_has_nothing_beside_it() -> None:

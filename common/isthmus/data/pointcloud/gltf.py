@@ -23,7 +23,7 @@ import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.data.inputs import read_source
-from isthmus.data.pointcloud.gltf_accessors import Accessors, Json, entries, entry, numbers, whole
+from isthmus.data.pointcloud.gltf_accessors import TOP_LISTS, Accessors, Json, entries, entry, numbers, whole
 from isthmus.data.pointcloud.mesh import Int64
 from isthmus.data.pointcloud.scene import Matrix, Node, Parts, joined, matrix_of, rotation
 from isthmus.data.pointcloud.shape import Shape
@@ -109,6 +109,8 @@ def _document(text: bytes) -> Json:
             step = "without compression" if name in _COMPRESSIONS else "without it"
             raise InputError(f"glTF: expected no extension that changes shapes, got {name!r:.60}; export it {step}")
     found: Json = document
+    for name in TOP_LISTS:
+        entries(found, name)
     return found
 
 
@@ -195,8 +197,8 @@ class _Meshes:
             raise InputError(f"glTF: expected no extension that changes shapes, got {_INSTANCES!r}; export it without")
         if "skin" in node:
             self._note("skins taken as they rest, without their bones")
-        count = len(entries(self._document, "nodes"))
-        children = tuple(whole(k, "a node's number", count - 1) for k in _list(node, "children"))
+        last = len(self._document["nodes"]) - 1
+        children = tuple(whole(k, "a node's number", last) for k in _list(node, "children"))
         return Node(_matrix(node), self.mesh(node["mesh"]) if "mesh" in node else (), children)
 
     def mesh(self, number: Any) -> tuple[int, ...]:

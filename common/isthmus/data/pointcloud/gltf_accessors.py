@@ -14,12 +14,16 @@ Json = dict[str, Any]
 
 MAX_ZERO_ROWS = 1_000_000  # of an array that only says which of its rows are not 0
 
+TOP_LISTS = ("accessors", "buffers", "bufferViews", "meshes", "nodes", "scenes")
+
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
 def whole(value: Any, what: str, most: int, least: int = 0) -> int:
-    """A whole number of JSON within bounds. InputError where it is none."""
+    """A whole number of JSON within bounds, 3.0 among them. InputError where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise InputError(f"glTF: expected {what} as a whole number from {least} to {most}, got {value!r:.60}")
     return value
@@ -44,8 +48,8 @@ def entries(document: Json, name: str) -> list[Json]:
 
 
 def entry(document: Json, name: str, number: Any) -> Json:
-    """One of such a list, by its number."""
-    found = entries(document, name)
+    """One of the lists of a document that was checked (`TOP_LISTS`), by its number."""
+    found: list[Json] = document.get(name, [])
     if not found:
         raise InputError(f"glTF: expected {name}, got none, and number {number!r:.20} of them")
     return found[whole(number, f"an index into {name}", len(found) - 1)]
@@ -75,9 +79,10 @@ class Accessors:
         accessor = entry(self._document, "accessors", number)
         if accessor.get("type") not in kinds:
             raise InputError(f"glTF: expected {what} of {' or '.join(kinds)}, got {accessor.get('type')!r:.20}")
-        if number not in self._read:
-            self._read[number] = self._array(accessor, what)
-        return self._read[number]
+        key = int(number)
+        if key not in self._read:
+            self._read[key] = self._array(accessor, what)
+        return self._read[key]
 
     def _array(self, accessor: Json, what: str) -> npt.NDArray[Any]:
         sparse = accessor.get("sparse")

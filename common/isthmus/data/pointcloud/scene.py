@@ -114,8 +114,8 @@ def joined(
         return Shape(Mesh(np.concatenate(vertices), np.concatenate(triangles)), (*notes, *said), up)
     if not points:
         there = "faces that no node places" if faces else "none"
-        said = f" ({', '.join(notes)})" if notes else ""
-        raise InputError(f"expected triangles or points in the scene, got {there}{said}")
+        beside_them = f" ({', '.join(notes)})" if notes else ""
+        raise InputError(f"expected triangles or points in the scene, got {there}{beside_them}")
     return Shape(np.concatenate(points), tuple(notes), up)
 
 
