@@ -15,6 +15,8 @@ from isthmus.data.pointcloud.polygons import MAX_CORNERS
 from isthmus.data.pointcloud.scene import Parts
 from isthmus.data.pointcloud.triangulate import triangulated
 
+MAX_NUMBERS = 60_000_000  # of one element
+
 _TEXT_PIECE = 1 << 20  # characters that become words at a time
 Named = Callable[[str | None, Element], Element]
 """What a URL names, which stands in an element; InputError where that is nothing."""
@@ -30,8 +32,14 @@ def numbers(element: Element, dtype: type[np.float64] | type[np.int64]) -> npt.N
     text = element.text
     if "," in text and "." not in text:  # of a tool that wrote numbers as its country does
         text = text.replace(",", ".")
+    found: list[npt.NDArray[np.float64 | np.int64]] = []
+    count = 0
     try:
-        found = [np.array(piece.split(), dtype) for piece in _pieces(text)]
+        for piece in _pieces(text):
+            found.append(np.array(piece.split(), dtype))
+            count += len(found[-1])
+            if count > MAX_NUMBERS:
+                raise InputError(f"DAE: expected at most {MAX_NUMBERS} numbers in {element.name}, got more")
     except (ValueError, OverflowError) as error:
         raise InputError(f"DAE: expected numbers in {element.name}: {error}") from error
     return np.concatenate(found) if found else np.empty(0, dtype)
@@ -69,6 +77,8 @@ class Geometries:
         self._max_count = max_count
         self._known: dict[int, tuple[int, ...]] = {}
         self._sources: dict[int, Float64] = {}
+        self._arrays: dict[int, Float64] = {}
+        self._vertex_count = 0
 
     def read(self, geometry: Element) -> tuple[int, ...]:
         """The numbers of a geometry's parts."""
@@ -132,14 +142,19 @@ class Geometries:
             places = [0, 1, 2]
         else:
             raise InputError(f"DAE: expected positions with X, Y and Z, got {', '.join(names)[:60]}")
-        values = numbers(array, np.float64)
+        if id(array) not in self._arrays:
+            self._arrays[id(array)] = numbers(array, np.float64).astype(np.float64, copy=False)
+        values = self._arrays[id(array)]
         count = whole(accessor.attributes.get("count"), "a count of vertices", self._max_count)
         stride = whole(accessor.attributes.get("stride"), "a stride", 256, 1)
         start = whole(accessor.attributes.get("offset"), "an offset", len(values), 0)
         if not count or stride < len(names) or start + (count - 1) * stride + len(names) > len(values):
             raise InputError(f"DAE: expected {count} vertices {stride} numbers apart, got {len(values)} numbers")
+        self._vertex_count += count
+        if self._vertex_count > self._max_count:
+            raise InputError(f"DAE: expected at most {self._max_count} vertices, got more")
         rows = np.arange(count)[:, None] * stride + start + np.array(places)
-        found: Float64 = values[rows].astype(np.float64)
+        found: Float64 = values[rows]
         return found
 
     def _cut(self, primitive: Element, rows: list[Int64], vertices: Float64) -> Int64:

@@ -116,12 +116,10 @@ def _document(text: bytes) -> Json:
 
 def _buffers(document: Json, binary: bytes | None, folder: Path | None) -> list[bytes]:
     found: list[bytes] = []
+    known: dict[str, bytes] = {}  # many may name one file
     total = 0
     for number, buffer in enumerate(entries(document, "buffers")):
         size = whole(buffer.get("byteLength"), "a buffer's length", MAX_BUFFER_BYTES, 1)
-        total += size
-        if total > MAX_BUFFER_BYTES:
-            raise InputError(f"glTF: expected at most {MAX_BUFFER_BYTES} bytes of buffers, got more")
         uri = buffer.get("uri")
         if uri is None:
             if number or binary is None:
@@ -130,7 +128,12 @@ def _buffers(document: Json, binary: bytes | None, folder: Path | None) -> list[
         elif not isinstance(uri, str):
             raise InputError(f"glTF: expected a buffer's URI as text, got {uri!r:.60}")
         else:
-            data = _embedded(uri) if uri.startswith("data:") else _beside(uri, folder)
+            if uri not in known:
+                known[uri] = _embedded(uri) if uri.startswith("data:") else _beside(uri, folder)
+                total += len(known[uri])
+                if total > MAX_BUFFER_BYTES:
+                    raise InputError(f"glTF: expected at most {MAX_BUFFER_BYTES} bytes of buffers, got more")
+            data = known[uri]
         if len(data) < size:
             raise InputError(f"glTF: expected a buffer of {size} bytes, got {len(data)}")
         found.append(data)

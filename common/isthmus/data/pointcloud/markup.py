@@ -16,6 +16,7 @@ PIECE_BYTES = 1 << 16
 MAX_TAG_BYTES = 1 << 20
 MAX_NAMES = 20_000  # of elements and attributes, each of which is kept
 MAX_ELEMENTS = 1_000_000  # of a tree
+MAX_ATTRIBUTES = 4_000_000  # of a tree
 MAX_DEPTH = 256  # of a tree
 
 Start = Callable[[str, dict[str, str]], None]
@@ -89,17 +90,21 @@ class Element:
 
 
 def tree_of(data: bytes) -> Element:
-    """The whole of a document. InputError as `read_xml`; also beyond `MAX_ELEMENTS` and `MAX_DEPTH`."""
+    """The whole of a document. InputError as `read_xml`; also beyond the bounds of a tree."""
     top = Element("", {})
     path = [top]
     texts: list[list[str]] = [[]]
-    count = 0
+    elements = attribute_count = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal count
-        count += 1
-        if count > MAX_ELEMENTS or len(path) > MAX_DEPTH:
-            raise InputError(f"XML: expected at most {MAX_ELEMENTS} elements, {MAX_DEPTH} deep, got more")
+        nonlocal elements, attribute_count
+        elements += 1
+        attribute_count += len(attributes)
+        if elements > MAX_ELEMENTS or attribute_count > MAX_ATTRIBUTES or len(path) > MAX_DEPTH:
+            raise InputError(
+                f"XML: expected at most {MAX_ELEMENTS} elements, {MAX_DEPTH} deep, with {MAX_ATTRIBUTES} attributes, "
+                "got more"
+            )
         element = Element(name.rpartition(" ")[2], attributes)
         path[-1].children.append(element)
         path.append(element)
