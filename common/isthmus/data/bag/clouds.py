@@ -11,8 +11,9 @@ from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
 from isthmus.data.bag.headers import CloudMessage, PointField
 from isthmus.data.bag.samples import Sample
-from isthmus.data.pointcloud.files import MAX_POINTS, Up, to_z_up
+from isthmus.data.pointcloud.files import MAX_POINTS, to_z_up
 from isthmus.data.pointcloud.returns import without_zeros
+from isthmus.data.pointcloud.shape import Up
 
 KINDS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 
