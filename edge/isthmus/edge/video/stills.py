@@ -71,29 +71,17 @@ def run(job: Job) -> int:
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one an image. InputError: no such codec."""
-<<<<<<< HEAD
     encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine, _asked(job))
-    return pack_files(encoder, input_names(job.inputs, image_paths), lambda name: _read(name, job))
+    inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, _asked(job).topic)
+    return pack_files(encoder, inputs, lambda item: _read(item, job))
 
 
 def _asked(job: Job) -> StillOptions:
-    assert isinstance(job.options, StillOptions)
-    return job.options
-
-
-def _read(name: str, job: Job) -> Image:
-    """The image of a file; "-" is standard input. What was left out of it is said."""
-    image = read_image(sys.stdin.buffer if name == "-" else name, format=job.format or None)
-    tell_notes(name, image.notes)
-=======
-    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
-    inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, getattr(job.options, "topic", ""))
-    return pack_files(encoder, inputs, lambda item: _read(item, job))
+    return job.options if isinstance(job.options, StillOptions) else StillOptions()
 
 
 def _read(item: Item, job: Job) -> Image:
     """The image of an item. What was left out of it is said."""
     image = read_item(item, job.format)
     tell_notes(item.place.name, image.notes)
->>>>>>> main
     return image
