@@ -148,6 +148,12 @@ def test_train_is_apart(tmp_path: Path, layout: str) -> None:
         (lambda r: classes(r, cloud), "train", "split train, got 3 of test alone: put those of train into CLASS/train"),
         (lambda r: (cloud(r / "noname", 1), r)[1], "test", "CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or LABEL-001"),
         (lambda r: table("files/none~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
+        (
+            lambda r: table(f"{'n' * 300}~,b\n")(r, cloud),
+            "test",
+            "row 1: expected a file that is there and a label, got",
+        ),
+        (lambda r: table("files/\0~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
         (lambda r: table("files/x~\n")(r, cloud), "test", "row 1: expected a file and a label, got 'files/x.npy'"),
         (lambda r: table("file,label,split\nfiles/x~,b,dev\n")(r, cloud), "test", "row 2: .* train or test, got 'dev'"),
         (lambda r: table("\n")(r, cloud), "test", "or a .csv of file and label, got none"),

@@ -18,6 +18,7 @@ from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
 from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.image.options import ImageOptions
+from isthmus.measure.inputs.options import InputsOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
@@ -245,6 +246,41 @@ def measure_fuzz(*, given: Given) -> None:
 
 
 @command_frame
+@with_options(InputsOptions, Outputs)
+def measure_inputs(*, given: Given) -> None:
+    """Files as people have them: the tests of whole ones, and damaged ones for every reader; in a checkout.
+
+    Each damaged file must be refused in words, or read after all, in bounded time and memory. A process of its own
+    reads them, so that a library's fault is counted and does not end the run.
+    """
+    from isthmus.measure.inputs.run import readers_table, run_inputs, write_inputs
+    from isthmus.measure.packages import require_packages
+    from isthmus.measure.track import tracked
+
+    require_packages(("pytest",), "dev")
+    console, options = table_console(), given.of(InputsOptions)
+    with tracked(console) as track:
+        run = run_inputs(options, track)
+    written = write_inputs(run, options, given.of(Outputs).out)
+    console.print(readers_table(run.tallies).to_rich())
+    for tally in run.tallies:
+        if tally.left_out:
+            print_note(f"{tally.name} is left out: {tally.left_out}")
+        for failure in tally.failures:
+            where = f"{tally.name}, case {failure.case}, {failure.mutation}"
+            console.print(f"{where}: {failure.reason}: {failure.data.hex()}", markup=False, soft_wrap=True)
+    for name in (*run.whole.unshown, *run.whole.named("failed")):
+        console.print(f"not shown: {name}", markup=False, soft_wrap=True)
+    console.print(
+        f"{run.whole.cases} tests of {len(run.whole.kinds)} kinds of whole files: {run.whole.failures} failures; "
+        f"{run.fuzz_cases} damaged files: {run.fuzz_failures} failures",
+        soft_wrap=True,
+    )
+    console.print(f"written: {written}", soft_wrap=True)
+    end(run.failures)
+
+
+@command_frame
 def measure_summary(
     results: Annotated[Path, typer.Argument(help="Folder of the results files.")] = RESULTS,
 ) -> None:
@@ -275,6 +311,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("open-question-1")(measure_open_question_1)
     app.command("open-question-2")(measure_open_question_2)
     app.command("fuzz")(measure_fuzz)
+    app.command("inputs")(measure_inputs)
     app.command("all")(measure_all)
     app.command("summary")(measure_summary)
 

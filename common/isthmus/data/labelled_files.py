@@ -136,6 +136,14 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip().lower())
 
 
+def _is_there(file: Path) -> bool:
+    """Whether it is a file; what is no name at all, as it is too long, is none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
 def _from_table(path: Path) -> dict[str, list[Pair]]:
     """Pairs of each split of a table; all of them are test where it has no split."""
     try:
@@ -157,7 +165,7 @@ def _from_table(path: Path) -> dict[str, list[Pair]]:
         if len(row) <= max(file_at or 0, label_at or 0):
             raise InputError(f"{path}, row {number}: expected a file and a label, got {delimiter.join(row)!r}")
         file, label = path.parent / row[file_at or 0].strip(), row[label_at or 0].strip()
-        if not file.is_file() or not label:
+        if not _is_there(file) or not label:
             raise InputError(
                 f"{path}, row {number}: expected a file that is there and a label, got {file} and {label!r}"
             )
