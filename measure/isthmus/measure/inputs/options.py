@@ -21,7 +21,7 @@ class InputsOptions:
     """
 
     panel: ClassVar[str] = "Cases"
-    cases: int = option(60_000, "Damaged files, spread evenly over the readers.", least=1)
-    readers: str = option("", "Readers to be given damaged files, comma apart.", automatic="all")
+    cases: int = option(60_000, "Damaged files, spread evenly over the readers.", least=1, is_limit=True)
+    readers: str = option("", "Readers to be given damaged files, comma apart.", automatic="all", is_limit=True)
     seed: int = option(47, "Of everything that is drawn.")
     root: Path = option(Path(), "The checkout, for its tests of whole files.", metavar="DIR")
