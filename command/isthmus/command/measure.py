@@ -133,7 +133,13 @@ def measure_split(
     given: Given,
 ) -> None:
     """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
-    from isthmus.command.split_network import frames_said, reading_of, require_split_packages
+    from isthmus.command.split_network import (
+        class_names_of,
+        frames_said,
+        labelled_for,
+        reading_of,
+        require_split_packages,
+    )
 
     require_split_packages()
     from isthmus.data.image.labelled import load_labelled_images
@@ -146,7 +152,7 @@ def measure_split(
     from isthmus.split.pictures import labelled_pictures
 
     settings, frames = given.of(SplitSettings), given.of(FrameOptions)
-    labelled = load_labelled_images(images)
+    labelled = labelled_for(model.stem, load_labelled_images(images), class_names_of(settings.classes))
     reading = reading_of(model, frames, lambda count: labelled_pictures(labelled, count), words(at))
     options = SplitMeasureOptions(
         words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, reading.preprocessing

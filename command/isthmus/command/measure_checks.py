@@ -1,4 +1,4 @@
-"""`isthmus measure determinism`, `fuzz` and `inputs`: what must find nothing. Heavy imports wait until a command runs."""
+"""`isthmus measure determinism`, `fuzz`, `inputs`: what must find nothing. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
