@@ -33,9 +33,6 @@ from isthmus.split.options import FrameOptions
 if TYPE_CHECKING:
     from isthmus.measure.table import Table
 
-VIDEO_WIDTH = 170  # in a file or a pipe, where its tables are wider than others
-POINTCLOUD_WIDTH = 200
-
 
 @command_frame
 @with_options(PointCloudOptions, LiveOptions, Outputs, Pages)
@@ -52,7 +49,7 @@ def measure_pointcloud(*, given: Given) -> None:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).folder(options), page=page)
-    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written, width=POINTCLOUD_WIDTH)
+    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
 
 
 @command_frame
@@ -91,8 +88,8 @@ def measure_video(*, given: Given) -> None:
     command = command_line("isthmus measure video", options, link)
     written = write_video_outputs(run, command, given.of(Outputs).folder(options), page=given.of(Pages).page)
     for named in run.measurements:
-        _tell(video_tables(named.measurement), named.measurement.notes, width=VIDEO_WIDTH)
-    _tell((table for measured in run.link for table in link_tables(measured)), (), written, width=VIDEO_WIDTH)
+        _tell(video_tables(named.measurement), named.measurement.notes)
+    _tell((table for measured in run.link for table in link_tables(measured)), (), written)
 
 
 @command_frame
@@ -202,11 +199,9 @@ def add_commands(app: typer.Typer) -> None:
     app.command("summary")(measure_summary)
 
 
-def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = (), width: int = 0) -> None:
+def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = ()) -> None:
     """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
     console = table_console()
-    if width and not console.is_terminal:
-        console.width = width
     for table in tables:
         console.print(table.to_rich())
     for note in notes:
