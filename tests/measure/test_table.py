@@ -48,8 +48,8 @@ def printed(width: int, table: Table = WIDE) -> str:
     ("width", "there", "left_out"),
     [
         (100, ["against", "points, of how many", "bits", "BD-rate %", "wire ↑"], ""),
-        (70, ["against", "bits", "BD-rate", "wire"], "points, of how many"),
-        (50, ["against", "bits", "BD-rate"], "points, of how many, wire ↑"),
+        (55, ["against", "bits", "BD-rate", "wire"], "points, of how many"),
+        (45, ["against", "bits", "BD-rate"], "points, of how many, wire ↑"),
         (30, ["against"], "points, of how many, bits, BD-rate %, wire ↑"),
         (12, [], "against, points, of how many, bits, BD-rate %, wire ↑"),
     ],

@@ -49,8 +49,8 @@ def test_commands_are_those_of_today(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, words in COMMANDS.items() if words[0].endswith(".py")])
 def test_scripts_are_there(name: str) -> None:
-    script = ROOT / COMMANDS[name][0]
-    options = set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
+    texts = [(ROOT / path).read_text(encoding="utf-8") for path in (COMMANDS[name][0], "benchmarks/benchmark.py")]
+    options = set(re.findall(r'add_argument\("(--[a-z-]+)"', "".join(texts)))
     assert {word for word in COMMANDS[name] if word.startswith("--")} <= options
 
 
