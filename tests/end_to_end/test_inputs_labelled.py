@@ -213,6 +213,9 @@ def test_classes_are_found_by_name_and_a_subset_will_do() -> None:
     known = ("bathtub", "bed", "night_stand", "sofa")
     assert placed([0, 1, 1], ["Night Stand", "SOFA"], known, "mine", "codec").tolist() == [2, 3, 3]
     assert placed([1], ["lamp", "night-stand"], known, "mine", "codec").tolist() == [2]  # no lamp among the labels
+    synonyms = ("tench, Tinca tinca", "crane", "maillot", "crane, wader")
+    names = ["Tench", "tinca_tinca", "wader", "crane", "crane, wader"]
+    assert placed(range(5), names, synonyms, "mine", "codec").tolist() == [0, 0, 3, 1, 3]
     assert placed([1, 0], ["b", "a"], ("class 0", "class 1"), "mine", "codec").tolist() == [1, 0]  # a codec of numbers
     with pytest.raises(
         InputError, match=r"knows: bathtub, .*; got bathtup \(did you mean bathtub\?\): rename or leave"

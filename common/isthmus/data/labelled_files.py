@@ -17,6 +17,7 @@ import csv
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
     is_numbered = len(names) == len(known) and all(NUMBER_NAME.fullmatch(class_name) for class_name in known)
     if tuple(names) == tuple(known) or is_numbered:
         return given
-    places = {_plain(class_name): i for i, class_name in enumerate(known)}
+    places = _places(known)
     used = sorted({int(label) for label in given})
     unknown = [names[label] for label in used if _plain(names[label]) not in places]
     if unknown:
@@ -130,6 +131,13 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
     for label in used:
         table[label] = places[_plain(names[label])]
     return table[given]
+
+
+def _places(known: Sequence[str]) -> dict[str, int]:
+    """Where a class is, by its name, and by each of its synonyms ("tench, Tinca tinca") that no other class has."""
+    synonyms = [(_plain(word), i) for i, name in enumerate(known) for word in {_plain(w) for w in name.split(",")}]
+    count = Counter(word for word, _ in synonyms)
+    return {w: i for w, i in synonyms if count[w] == 1} | {_plain(name): i for i, name in enumerate(known)}
 
 
 def _plain(name: str) -> str:

@@ -25,7 +25,7 @@ class SplitSettings:
     calibration: int = option(100, "The first so many images calibrate; the others test.", least=2)
     classes: Path | None = option(
         None,
-        "Names of the network's classes, a line each; labels are found among them by name.",
+        "Names of the network's classes, a line each, or imagenet; labels are found among them by name.",
         automatic="labels are its numbers",
         metavar="FILE",
     )
