@@ -53,7 +53,11 @@ KINDS: tuple[Kind, ...] = (
         ("PLY", r"\[ply"),
         ("OFF, OBJ", r"\[(off|obj)"),
         ("STL", r"\[stl"),
-        ("LAS", r"\[la[sz]"),
+        ("LAS, LAZ", r"^test_inputs_surveys::.*(\[la[sz]|laz)"),
+        ("E57", r"^test_inputs_surveys::.*e57"),
+        ("glTF, GLB", r"^test_inputs_scenes::.*\[gl(b|tf)"),
+        ("3MF", r"^test_inputs_scenes::.*3mf"),
+        ("DAE", r"^test_inputs_scenes::.*dae"),
         ("arrays", r"test_a_program_s_arrays"),
     ),
     *_kinds(
@@ -120,7 +124,11 @@ KINDS: tuple[Kind, ...] = (
         ("`class/train/*`, `class/test/*`", r"\[class/test"),
         ("`train/class/*`, `test/class/*` (or `val`, `validation`)", r"\[(test|val)/class"),
         ("`LABEL-001.suffix`, `LABEL_001.suffix`", r"\[flat"),
-        ("`.csv`, `.tsv` of file and label, perhaps `split`", r"\[[ct]sv"),
+        (
+            "`.csv`, `.tsv` of file and label, perhaps `split`; UTF-8, or UTF-16 and UTF-32 with their marks; "
+            "Excel's `sep=;`",
+            r"\[[ct]sv",
+        ),
         ("packed `.npz` of clouds", r"test_packed_clouds"),
         ("packed `.npz` of images", r"^test_labelled::test_a_packed_file"),
     ),

@@ -24,6 +24,7 @@ class Reader:
             none.
         most_bytes: of memory that a case may add.
         most_s: of this process' time that a case may take.
+        share: of the cases that a reader has, for one that is slow.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Reader:
     mend: Callable[[bytes], bytes] | None = None
     most_bytes: int = MOST_PEAK_BYTES
     most_s: float = MOST_S
+    share: float = 1.0

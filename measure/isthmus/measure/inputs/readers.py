@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from isthmus.data.image.files import read_image
 from isthmus.data.pointcloud.files import read_point_cloud
 from isthmus.data.pointcloud.hdf5 import load_scanobjectnn
 from isthmus.data.pointcloud.packed import load_lidar, load_packed
-from isthmus.measure.inputs import clouds, films, graphs, labels, pictures
+from isthmus.measure.inputs import clouds, films, graphs, labels, pictures, scenes
 from isthmus.measure.inputs.reader import Reader
+from isthmus.measure.inputs.sums import with_e57_sums, with_png_sums, with_zip_sums
 
 POINTCLOUD, IMAGE, VIDEO, LABELS, NETWORK = "pointcloud", "image", "video", "labels", "network"
 DRAWN_POINTS = 16
@@ -20,6 +22,8 @@ FILM_BYTES, FILM_S = 256 << 20, 10.0
 GRAPH_BYTES = 256 << 20
 
 Files = Callable[[], tuple[bytes, ...]]
+Mend = Callable[[bytes], bytes]
+APART_SHARE = 0.1
 
 
 def read_cloud(path: Path) -> None:
@@ -27,12 +31,17 @@ def read_cloud(path: Path) -> None:
     read_point_cloud(path, points=DRAWN_POINTS)
 
 
-def cloud(name: str, suffixes: str, files: Files) -> Reader:
+def cloud(name: str, suffixes: str, files: Files, mend: Mend | None = None) -> Reader:
     """A reader of point clouds."""
-    return Reader(name, POINTCLOUD, tuple(suffixes.split()), files, read_cloud)
+    return Reader(name, POINTCLOUD, tuple(suffixes.split()), files, read_cloud, mend)
 
 
-def image(name: str, suffixes: str, files: Files, mend: Callable[[bytes], bytes] | None = None) -> Reader:
+def apart(name: str, suffixes: str, files: Files, mend: Mend | None = None) -> Reader:
+    """The same in a process of its own, which takes its time to start."""
+    return replace(cloud(name, suffixes, files, mend), share=APART_SHARE)
+
+
+def image(name: str, suffixes: str, files: Files, mend: Mend | None = None) -> Reader:
     """A reader of images."""
     return Reader(name, IMAGE, tuple(suffixes.split()), files, read_image, mend, PICTURE_BYTES, PICTURE_S)
 
@@ -54,8 +63,13 @@ READERS: tuple[Reader, ...] = (
     cloud("off", ".off", clouds.off_files),
     cloud("obj", ".obj", clouds.obj_files),
     cloud("stl", ".stl", clouds.stl_files),
-    cloud("las", ".las .laz", clouds.las_files),
-    image("png", ".png .apng", pictures.png_files, pictures.with_png_sums),
+    cloud("las", ".las", clouds.las_files),
+    apart("laz", ".laz", scenes.laz_files),
+    apart("e57", ".e57", scenes.e57_files, with_e57_sums),
+    cloud("gltf", ".glb .gltf", scenes.gltf_files),
+    cloud("3mf", ".3mf", scenes.threemf_files, with_zip_sums),
+    cloud("dae", ".dae", scenes.dae_files),
+    image("png", ".png .apng", pictures.png_files, with_png_sums),
     image("jpeg", ".jpg .jpeg .jfif", pictures.jpeg_files),
     image("webp", ".webp", pictures.webp_files),
     image("tiff", ".tif .tiff", pictures.tiff_files),
@@ -84,9 +98,9 @@ READERS: tuple[Reader, ...] = (
     Reader("moving", VIDEO, (".gif",), films.moving_files, films.read_film, None, FILM_BYTES, FILM_S),
     Reader("pipe", VIDEO, (".pipe",), films.piped_files, films.read_piped, None, FILM_BYTES, FILM_S),
     Reader("table", LABELS, (".csv", ".tsv"), labels.table_files, labels.read_table),
-    Reader("packed_clouds", LABELS, (".npz",), labels.packed_cloud_files, load_packed),
-    Reader("lidar", LABELS, (".npz",), labels.lidar_files, load_lidar),
-    Reader("packed_images", LABELS, (".npz",), labels.packed_image_files, labels.read_packed_images),
+    Reader("packed_clouds", LABELS, (".npz",), labels.packed_cloud_files, load_packed, with_zip_sums),
+    Reader("lidar", LABELS, (".npz",), labels.lidar_files, load_lidar, with_zip_sums),
+    Reader("packed_images", LABELS, (".npz",), labels.packed_image_files, labels.read_packed_images, with_zip_sums),
     Reader("hdf5", LABELS, (".h5",), labels.hdf5_files, load_scanobjectnn),
     Reader("onnx", NETWORK, (".onnx",), graphs.graph_files, graphs.read_graph, None, GRAPH_BYTES),
 )

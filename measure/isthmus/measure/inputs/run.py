@@ -60,9 +60,11 @@ def run_inputs(options: InputsOptions, track: Track = no_track) -> InputsRun:
 
 
 def try_readers(readers: Sequence[Reader], cases: int, seed: int, track: Track = no_track) -> tuple[ReaderTally, ...]:
-    """As many damaged files for each reader, `cases` in all."""
+    """As many damaged files for each reader, or its share of them, `cases` in all."""
     advance = track("damaged files", cases)
-    shares = np.diff(np.linspace(0, cases, len(readers) + 1).round().astype(int)).tolist()
+    ends = np.cumsum([0.0, *(each.share for each in readers)])
+    ends *= cases / ends[-1]
+    shares = np.diff(ends.round().astype(int)).tolist()
     return tuple(try_reader(each, share, seed, advance) for each, share in zip(readers, shares, strict=True))
 
 
