@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,11 @@ def _zoo_of_the_command(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def classes(zoo: Path) -> tuple[str, ...]:
     return load_codec_folder(zoo / POINTS, needed=()).manifest.classes
+
+
+def shown_as(clouds: Sequence[Path] = (), images: Sequence[Path] = (), videos: Sequence[Path] = ()) -> DemoData:
+    files = {"point-cloud": clouds, "image": images, "video": videos}
+    return DemoData({signal: tuple(paths) for signal, paths in files.items() if paths})
 
 
 def cloud(path: Path) -> Path:
@@ -76,23 +81,23 @@ def test_labelled_clouds_are_scored(layout: str, tmp_path: Path, classes: tuple[
 
 def test_folders_of_other_names_are_folders(tmp_path: Path, classes: tuple[str, ...]) -> None:
     cloud(tmp_path / "monday" / "a.npy")
-    assert demo_data(tmp_path, POINTS) == DemoData((tmp_path,))
+    assert demo_data(tmp_path, POINTS) == shown_as(clouds=[tmp_path])
     cloud(tmp_path / classes[1] / "b.npy")
     shown = demo_data(tmp_path, POINTS)
-    assert shown.clouds == (tmp_path,)
+    assert shown.of("point-cloud") == (tmp_path,)
     assert "classified, not scored: " in shown.note
     assert "got monday" in shown.note
-    assert demo_data(cloud(tmp_path / "scan-001.npy"), POINTS) == DemoData((tmp_path / "scan-001.npy",))
+    assert demo_data(cloud(tmp_path / "scan-001.npy"), POINTS) == shown_as(clouds=[tmp_path / "scan-001.npy"])
 
 
 def test_tables_of_files_and_tables_of_points(tmp_path: Path) -> None:
     points = tmp_path / "points.csv"
     points.write_text("x,y,z\n1,2,3\n")
-    assert demo_data(points, POINTS) == DemoData((points,))
+    assert demo_data(points, POINTS) == shown_as(clouds=[points])
     found = demo_data(table(tmp_path, "a.png", "anything"), POINTS)
-    assert found == DemoData(images=(tmp_path / "a.png",))
+    assert found == shown_as(images=[tmp_path / "a.png"])
     shown = demo_data(table(tmp_path, "a.npy", "lamp"), POINTS)
-    assert shown.clouds == (tmp_path / "a.npy",)
+    assert shown.of("point-cloud") == (tmp_path / "a.npy",)
     assert "got lamp" in shown.note
 
 
@@ -100,11 +105,11 @@ def test_what_lies_at_a_path_decides_what_crosses(tmp_path: Path) -> None:
     shot, scan = image(tmp_path / "both" / "a.png"), cloud(tmp_path / "both" / "b.npy")
     (tmp_path / "none").mkdir()
     film = empty(tmp_path / "film" / "a.mp4")
-    assert demo_data(shot, POINTS) == DemoData(images=(shot,))
-    assert demo_data(scan, POINTS) == DemoData((scan,))
-    assert demo_data(film, POINTS) == demo_data(film.parent, POINTS) == DemoData(videos=(film,))
-    assert demo_data(shot.parent, POINTS) == DemoData((shot.parent,), (shot,))
-    assert demo_data(tmp_path / "none", POINTS) == DemoData((tmp_path / "none",))
-    assert demo_data(tmp_path, POINTS) == DemoData((tmp_path,), (shot,), (film,))
+    assert demo_data(shot, POINTS) == shown_as(images=[shot])
+    assert demo_data(scan, POINTS) == shown_as(clouds=[scan])
+    assert demo_data(film, POINTS) == demo_data(film.parent, POINTS) == shown_as(videos=[film])
+    assert demo_data(shot.parent, POINTS) == shown_as([shot.parent], [shot])
+    assert demo_data(tmp_path / "none", POINTS) == shown_as([tmp_path / "none"])
+    assert demo_data(tmp_path, POINTS) == shown_as([tmp_path], [shot], [film])
     with pytest.raises(InputError, match="codec 'nope'"):
         demo_data(cloud(tmp_path / "set" / "chair" / "a.npy").parents[1], "nope")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from isthmus.command.demo_data import DemoData, demo_data
 from isthmus.command.frame import command_frame, print_note, require_packages, table_console
 from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
@@ -54,6 +53,7 @@ def demo(*, given: Given) -> None:
     from isthmus.common.zoo import find_zoos
 
     require_packages("the demo", "measure", DEMO_PACKAGES)
+    from isthmus.command.demo_data import DemoData, demo_data
     from isthmus.measure.cloud_process import CloudProcess
 
     options, console = given.of(DemoOptions), table_console()
@@ -61,17 +61,18 @@ def demo(*, given: Given) -> None:
     shown = DemoData(is_labelled=True) if data is None else demo_data(data, options.codec)
     if shown.note:
         print_note(shown.note)
+    clouds, images, videos = (shown.of(signal.name) for signal in (POINT_CLOUD, IMAGE, VIDEO))
     with CloudProcess(find_zoos()) as cloud:
-        if shown.clouds:
-            _classify_files(console, [str(path) for path in shown.clouds], options.codec, cloud.address)
-        elif shown.is_labelled or not (shown.images or shown.videos):
+        if clouds:
+            _classify_files(console, [str(path) for path in clouds], options.codec, cloud.address)
+        elif shown.is_labelled or not (images or videos):
             _demo_labelled(console, data, options.codec, options.clouds, out, cloud.address)
-        if shown.images:
-            _show_images(console, shown.images, options.image_codec, out, cloud.address)
+        if images:
+            _show_images(console, images, options.image_codec, out, cloud.address)
         elif data is None:
             _show_shipped_photo(console, options.image_codec, out, cloud.address)
-        if shown.videos:
-            _show_videos(console, shown.videos, options.video_codec, out, cloud.address)
+        if videos:
+            _show_videos(console, videos, options.video_codec, out, cloud.address)
         elif data is None:
             _show_moved_photo(console, options.video_codec, out, cloud.address)
 

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.command.frame import command_frame, print_note, table_console
+from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_all import measure_all
-from isthmus.command.measure_checks import (
-    measure_determinism,
-    measure_determinism_image,
-    measure_determinism_video,
-    measure_fuzz,
-    measure_inputs,
-)
+from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
+from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
 from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
@@ -161,6 +156,74 @@ def measure_split(
     written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
     live = () if measurement.live is None else (measurement.live.told,)
     _tell((split_table(measurement),), live, written)
+
+
+@command_frame
+@with_options(PointCloudCases, Outputs)
+def measure_determinism(*, given: Given) -> None:
+    """Compare symbols, bytes and logits over runtimes, threads, batches and precisions; needs the extra `train`."""
+    from isthmus.measure.determinism.pointcloud import CASES, pointcloud_determinism
+    from isthmus.measure.track import tracked
+
+    console, cases = table_console(), given.of(PointCloudCases)
+    with tracked(console) as track:
+        found = pointcloud_determinism(cases, given.of(Outputs).folder(cases), track)
+    console.print(
+        f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {found.totals['comparisons']} numbers "
+        f"compared: {found.totals['mismatches']} mismatches"
+    )
+    for agreement in found.agreements:
+        if agreement.mismatches:
+            console.print(agreement)
+    end(found.totals["mismatches"])
+
+
+@command_frame
+@with_options(ImageCases, Outputs)
+def measure_determinism_image(*, given: Given) -> None:
+    """Rebuild image tables in every runtime, thread count, batch and precision; needs the extra `train`."""
+    from isthmus.measure.determinism.image import CASES, image_determinism
+    from isthmus.measure.track import tracked
+
+    console, cases = table_console(), given.of(ImageCases)
+    with tracked(console) as track:
+        found = image_determinism(cases, given.of(Outputs).folder(cases), track)
+    totals = found.totals
+    console.print(
+        f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {totals['comparisons']} integers compared: "
+        f"{totals['mismatches']} mismatches"
+    )
+    console.print(
+        f"{totals['moved']} packets read with a table that is off by one: {totals['refused']} refused, "
+        f"{totals['harmless']} decoded to what was sent, {totals['silent']} decoded to something else"
+    )
+    for agreement in found.agreements:
+        if agreement.mismatches or agreement.silent:
+            console.print(agreement)
+    end(totals["mismatches"] + totals["silent"])
+
+
+@command_frame
+@with_options(VideoCases, Outputs)
+def measure_determinism_video(*, given: Given) -> None:
+    """Compare the edge's loop with live clouds, frame by frame, under drops, spoiled packets and reconnects."""
+    from isthmus.measure.determinism.video import video_determinism
+    from isthmus.measure.track import tracked
+
+    console, cases = table_console(), given.of(VideoCases)
+    with tracked(console) as track:
+        found = video_determinism(cases, given.of(Outputs).folder(cases), track)
+    totals = found.totals
+    for line in (
+        f"{totals['frames']} predicted and {totals['key_frames']} key frames in {len(found.agreements)} cases: "
+        f"{totals['mismatches']} mismatches, {totals['wrong_results']} wrong results",
+        f"{totals['dropped']} packets dropped, {totals['corrupted']} spoiled, {totals['reconnects']} reconnects; "
+        f"{totals['reference_missing']} answers of REFERENCE_MISSING, {totals['recoveries']} recoveries",
+        f"{totals['replayed']} packets decoded again in Python: {sum(a.replay_mismatches for a in found.agreements)} "
+        f"mismatches; of as many frames classified again in NumPy, {totals['label_mismatches']} got another label",
+    ):
+        console.print(line, soft_wrap=True)
+    end(totals["mismatches"] + totals["wrong_results"])
 
 
 @command_frame

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from support.adaptive_codecs import write_adaptive_codec, write_hyper_codec
 from typer.testing import CliRunner
 
-from isthmus.command.measure_checks import measure_determinism_image
+from isthmus.command.measure import measure_determinism_image
 from isthmus.common.errors import InputError
 from isthmus.common.image.tables import ImageTables
 from isthmus.measure.determinism.image import CASES, compare_image_codec, image_determinism
