@@ -11,6 +11,7 @@ import pytest
 
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.errors import InputError
+from isthmus.data.bag.formats import SUFFIXES as BAGS
 from isthmus.data.image.files import read_image
 from isthmus.data.labelled_files import TABLES
 from isthmus.measure.inputs.clouds import npz
@@ -39,8 +40,9 @@ def test_every_suffix_that_is_read_has_damaged_files(name: str) -> None:
 
 
 def test_other_files_have_them_too() -> None:
-    covered = {suffix for reader in READERS if reader.signal in ("labels", "network") for suffix in reader.suffixes}
-    assert covered == {*TABLES, ".npz", ".h5", ".onnx"}
+    others = ("bag", "labels", "network")
+    covered = {suffix for reader in READERS if reader.signal in others for suffix in reader.suffixes}
+    assert covered == {*BAGS, *TABLES, ".npz", ".h5", ".onnx"}
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda r: r.name)

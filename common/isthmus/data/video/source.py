@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from isthmus.common.signals import VideoFrame
@@ -22,10 +22,12 @@ class SourceFrame(VideoFrame):
     Attributes:
         time_s: when it is to be shown, from the first frame on; never falls.
         vectors: the compressed video's own motion vectors, in pixels of this frame, or None.
+        told: what else its source says of it, for JSON: its times in a bag.
     """
 
     time_s: float = 0.0
     vectors: CodecVectors | None = None
+    told: Mapping[str, object] = field(default_factory=dict)
 
 
 class VideoSource(Protocol):

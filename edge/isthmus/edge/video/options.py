@@ -19,6 +19,7 @@ class StillOptions:
 
     Attributes:
         top_k: labels for each image.
+        topic: of bags, "" where they have one of pictures.
     """
 
     panel: ClassVar[str] = "Labelled images"
@@ -28,6 +29,12 @@ class StillOptions:
         flags=("--top-k", "--top"),
         least=1,
         elsewhere="images get labels with --task classify",
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
     )
 
 
@@ -42,6 +49,7 @@ class VideoOptions:
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
+        topic: of bags, "" where they have one of pictures.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
         top_k: labels for each frame.
@@ -57,6 +65,12 @@ class VideoOptions:
     realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
     source_wait: float = option(
         SOURCE_WAIT_S, "Seconds that a pipe, an address or a camera may send nothing; 0 for ever.", least=0
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
     )
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")

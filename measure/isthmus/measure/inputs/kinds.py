@@ -16,6 +16,7 @@ TESTS = (
     "tests/split/test_conventions.py",
     "tests/command/test_video_sources.py",
     "tests/common/data/image/test_labelled.py",
+    "tests/common/data/bag/test_damage.py",
 )
 """Files of tests, seen from the checkout."""
 
@@ -89,6 +90,19 @@ KINDS: tuple[Kind, ...] = (
         ("a pipe, `-` or a named one", r"^test_video_sources::.*(pipe|stalls)|^test_inputs_video::.*in a pipe"),
         ("MP4 or MOV in a pipe", r"an? (MP4|MOV) in a pipe"),
         ("an address (`http://`, `rtsp://`), `camera:0`", r"^test_video_sources::.*address"),
+    ),
+    *_kinds(
+        "Bags of robots",
+        "test_inputs_bags",
+        ("all", r"test_(containers|several_topics|nothing)"),
+        ("a cut or damaged bag", r"^test_damage::test_(damaged_bags|memory)"),
+        ("MCAP (`.mcap`)", r"\[mcap"),
+        ("ROS 2 in SQLite (`.db3`)", r"\[(db3|rosbag2 folder, sqlite3)"),
+        ("a folder of ROS 2", r"\[rosbag2 folder"),
+        ("ROS 1 (`.bag`)", r"\[ros 1"),
+        ("`sensor_msgs/PointCloud2`", r"test_messages\[.*(cloud|point)"),
+        ("`sensor_msgs/Image`", r"test_messages\[.*(rgb|bgr|mono|bayer|yuv|8UC)"),
+        ("`sensor_msgs/CompressedImage`", r"test_messages\[.*(compressed|JPEG|jpeg|png|PNG)"),
     ),
     *_kinds(
         "Networks",

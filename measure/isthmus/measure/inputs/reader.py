@@ -16,7 +16,7 @@ class Reader:
 
     Attributes:
         name: of what it reads, "ply".
-        signal: what comes out: "pointcloud", "image", "video", "labels", "network".
+        signal: what comes out: "pointcloud", "image", "video", "bag", "labels", "network".
         suffixes: of names that it is for; the first is that of the files.
         files: makes files that are read, one or more, of some hundred bytes each.
         read: reads a file to its end; InputError where it is none.

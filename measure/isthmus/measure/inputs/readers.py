@@ -10,11 +10,11 @@ from isthmus.data.image.files import read_image
 from isthmus.data.pointcloud.files import read_point_cloud
 from isthmus.data.pointcloud.hdf5 import load_scanobjectnn
 from isthmus.data.pointcloud.packed import load_lidar, load_packed
-from isthmus.measure.inputs import clouds, films, graphs, labels, pictures, scenes
+from isthmus.measure.inputs import bags, clouds, films, graphs, labels, pictures, scenes
 from isthmus.measure.inputs.reader import Reader
 from isthmus.measure.inputs.sums import with_e57_sums, with_png_sums, with_zip_sums
 
-POINTCLOUD, IMAGE, VIDEO, LABELS, NETWORK = "pointcloud", "image", "video", "labels", "network"
+POINTCLOUD, IMAGE, VIDEO, BAG, LABELS, NETWORK = "pointcloud", "image", "video", "bag", "labels", "network"
 DRAWN_POINTS = 16
 # An image of some bytes may say that it has 2^26 pixels, and be right.
 PICTURE_BYTES, PICTURE_S = 1 << 30, 10.0
@@ -97,6 +97,9 @@ READERS: tuple[Reader, ...] = (
     film("obu", ".obu"),
     Reader("moving", VIDEO, (".gif",), films.moving_files, films.read_film, None, FILM_BYTES, FILM_S),
     Reader("pipe", VIDEO, (".pipe",), films.piped_files, films.read_piped, None, FILM_BYTES, FILM_S),
+    Reader("mcap", BAG, (".mcap",), bags.mcap_files, bags.read_bag),
+    Reader("db3", BAG, (".db3",), bags.db3_files, bags.read_bag),
+    Reader("ros1", BAG, (".bag",), bags.ros1_files, bags.read_bag),
     Reader("table", LABELS, (".csv", ".tsv"), labels.table_files, labels.read_table),
     Reader("packed_clouds", LABELS, (".npz",), labels.packed_cloud_files, load_packed, with_zip_sums),
     Reader("lidar", LABELS, (".npz",), labels.lidar_files, load_lidar, with_zip_sums),
