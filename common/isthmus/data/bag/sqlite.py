@@ -17,8 +17,8 @@ from isthmus.common.errors import InputError
 from isthmus.data.bag.fields import CDR
 from isthmus.data.bag.values import MAX_MESSAGE_BYTES, MAX_TOPICS, Contents, Recorded, Topic, plain_type, summed
 
-FAULTS = (sqlite3.Error, UnicodeDecodeError, OverflowError)
-"""What comes of damaged databases; the second of messages on them that hold their bytes."""
+FAULTS = (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError)
+"""What comes of damaged databases: messages on them may hold their bytes, and sizes in them ask for too much."""
 HEAD_BYTES = 100
 TABLES = {"topics": {"id", "name", "type", "serialization_format"}, "messages": {"topic_id", "timestamp", "data"}}
 
@@ -117,4 +117,5 @@ class SqliteBag:
         )
 
     def _fault(self, error: Exception | str) -> InputError:
-        return InputError(f"{self.name}: expected a bag of ROS 2 (SQLite) that is whole: {error}; it is cut or damaged")
+        why = str(error) or "a size asks for too much"
+        return InputError(f"{self.name}: expected a bag of ROS 2 (SQLite) that is whole: {why}; it is cut or damaged")

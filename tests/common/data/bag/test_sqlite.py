@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -77,3 +79,22 @@ def test_messages_in_the_log_of_a_recorder_that_was_killed(tmp_path: Path) -> No
     before = path.read_bytes()
     assert [m.log_time_ns for m in open_bag(killed / "run.db3").messages(TOPIC)] == [bag_files.START_NS, 7]
     assert path.read_bytes() == before
+
+
+# Found by turning bytes at random: SQLite runs out of memory, as it thinks.
+ASKS_FOR_TOO_MUCH = (
+    "c-rk$L5tHs6n>Mm>8|cVVUg0q!rZh_%&Hd^#HJxg+1jq%UiMU`$!r{HnwW{;u9vOg*`ppj_zM*Ofq3^QcoKhte?aS-W}@ANMZ742"
+    "k9=>EH{YB0@@C%b-sy^r)BQM&SVpga0faz{QUEYD3Na9+rEdbi785S|WL-IvCXnZ-{$aUiRBD@>WOhDd;|Y(rlq}@37)^KJIYW;Q"
+    "op#rwh4q36Xs0*yZg~T`Gw9rQ277ed+iTJ+PJ}-a0lo<&XDmvZG+-H{?QXx_*e8`*y<WsxkY%ooV{vlZsZpjZ;uzr|K`nVI*hCz%"
+    "OvKYszT*wGHzvt|d?2rJ_%DAzu9;=Hw7p^bxH&1a{WwZeJT5$td@AE~6v<H9sBHJgOeey_<Ok_oOYVA-U$7da40U(Io``^@CrLZ8"
+    "m}c%Ieh^$n>iVLot3Z1272ZL0W|u5jwI26s&t81%hsinB=JPMR{LS4@*DWM3*3{i!(l>;<86N7NtLQmpJJ6hE+aY3Q$);otv84fU"
+    "bQ4tzAH)&jCE_jOGXfldDuN=m5G`j>O=68rm2l_&(_;y%AbF_(%Bq7C9)eDK{&C(nEOec%8Oqmv^y*Y!Lnp7+NW<|}wT7h=2V$6|"
+    "vQ=4GJ#%(ulb_YQ@#OtqsNQc@@H>Ap&@2"
+)
+
+
+def test_sizes_that_ask_for_too_much(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db3"
+    path.write_bytes(zlib.decompress(base64.b85decode(ASKS_FOR_TOO_MUCH)))
+    with pytest.raises(InputError, match="a size asks for too much; it is cut or damaged"):
+        open_bag(path).contents()
