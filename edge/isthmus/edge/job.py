@@ -20,6 +20,7 @@ from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names, progress_bar
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
@@ -64,11 +65,13 @@ def failure_row(name: str, error: IsthmusError, columns: Sequence[Column]) -> Ro
 
 
 @contextmanager
-def sending(client: CloudClient[Any], report: Report, names: Sequence[str | Failure], what: str) -> Iterator[Sender]:
+def sending(
+    client: CloudClient[Any], report: Report, names: Sequence[str | Failure], what: str, interruption: Interruption
+) -> Iterator[Sender]:
     """A sender over a list of inputs, with a bar over them; what was answered is reported however it ends."""
     with progress_bar(len(names)) as progress:
         bar = progress.add_task(what, total=len(names))
-        sender = Sender(client, report, on_row=lambda _: progress.advance(bar))
+        sender = Sender(client, report, on_row=lambda _: progress.advance(bar), interruption=interruption)
         try:
             yield sender
         finally:
@@ -100,10 +103,20 @@ def run_files(
     task = encoder.manifest.task
     columns = (Column("file"), *task_columns(task), Column("packet bits", is_number=True), Column("ms", is_number=True))
     wait_s = job.wait_s(signal)
-    with CloudClient(job.address, encoder.manifest, task, connect_timeout_s=wait_s, result_timeout_s=wait_s) as client:
+    with (
+        Interruption() as interruption,
+        CloudClient(
+            job.address,
+            encoder.manifest,
+            task,
+            connect_timeout_s=wait_s,
+            result_timeout_s=wait_s,
+            while_waiting=interruption.check,
+        ) as client,
+    ):
         client.open()  # before any file is read: if there is no cloud, say so at once
         names = list(input_names(job.inputs, paths_of))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "sending") as sender:
+        with sending(client, open_report(columns, as_json=job.as_json), names, "sending", interruption) as sender:
             for name in names:
                 if isinstance(name, Failure):
                     sender.place(failure_row(name.name, name.error, columns))

@@ -20,6 +20,7 @@ from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names, tell_notes
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_thinned
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
@@ -55,17 +56,21 @@ def run(job: Job) -> int:
         Column("ms", is_number=True),
     )
     wait_s = job.wait_s(POINT_CLOUD)
-    with CloudClient(
-        job.address,
-        encoder.manifest,
-        task,
-        top_k=options.top_k,
-        connect_timeout_s=wait_s,
-        result_timeout_s=wait_s,
-    ) as client:
+    with (
+        Interruption() as interruption,
+        CloudClient(
+            job.address,
+            encoder.manifest,
+            task,
+            top_k=options.top_k,
+            connect_timeout_s=wait_s,
+            result_timeout_s=wait_s,
+            while_waiting=interruption.check,
+        ) as client,
+    ):
         client.open()  # before any file is read: if there is no cloud, say so at once
         names = list(input_names(job.inputs, point_cloud_paths))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "classifying") as sender:
+        with sending(client, open_report(columns, as_json=job.as_json), names, "classifying", interruption) as sender:
             for group in _groups(job, options, encoder, names, columns):
                 try:
                     coded = encoder.encode_batch([placed.cloud for placed in group if placed.cloud is not None])
