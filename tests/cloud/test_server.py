@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def test_health_says_not_serving_while_draining(zoo: Path) -> None:
 
 
 @contextmanager
-def endless_stream(channel: grpc.Channel, encoder: PointCloudEncoder) -> Iterator[Iterator[bytes]]:
+def endless_stream(channel: grpc.Channel, encoder: PointCloudEncoder) -> Iterator[Iterable[bytes]]:
     """The responses of a stream that is open, and on which nothing comes."""
     from isthmus.common import protocol, wire
 

@@ -125,7 +125,7 @@ def test_ctrl_c_at_any_line_of_a_sender(ctrl_c: CtrlC, breaks_at: tuple[int, ...
 
 def test_a_second_one_does_not_wait(ctrl_c: CtrlC) -> None:
     del ctrl_c
-    steps = []
+    steps: list[str] = []
 
     def twice() -> None:
         with interruption.held():
