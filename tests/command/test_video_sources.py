@@ -20,8 +20,10 @@ from typing import Any
 
 import pytest
 from support import tiny_video_codec
+from support.command_line import isthmus
 from support.ctrl_c import HEARING
 from support.false_cloud import false_cloud
+from support.rtsp_camera import free_port, rtsp_camera
 from support.tiny_clips import panning, write_video
 
 from isthmus.common.video.signal import VIDEO
@@ -218,6 +220,24 @@ def test_a_second_ctrl_c_ends_it_at_once(zoo: Path, tmp_path: Path, clip: bytes)
     assert ended.code == 130, ended
     assert ended.lines[-1]["summary"]["lost"] == len(ended.lines) - 1 > 0
     assert "Traceback" not in ended.errors
+
+
+def test_a_camera_that_is_opened_again(zoo: Path, address: str, tmp_path: Path) -> None:
+    """Each time with a key frame, told, and counted; what is dropped to keep pace changes nothing of that."""
+    write_video(tmp_path / "clip.mp4", panning(FRAMES))
+    port = free_port()
+    url = f"rtsp://127.0.0.1:{port}/clip.mp4"
+    count = 2 * FRAMES + 1
+    with rtsp_camera(tmp_path, port):
+        options = ("--reconnect", "9", "--limit", count, "--key-interval", "255")
+        result = isthmus("edge", url, "--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json", *options)
+    *lines, last = (json.loads(line) for line in result.stdout.splitlines())
+    assert [line["frame"] for line in lines] == list(range(count))
+    for start in (0, FRAMES, 2 * FRAMES):
+        sent = [line["type"] for line in lines[start : start + FRAMES] if line["type"] != "dropped"]
+        assert sent[:1] in ([], ["key"])
+    assert last["summary"]["source_reconnects"] == 2
+    assert result.stderr.count(f"note: {url}: opened again: expected a source that goes on, it ended\n") == 2
 
 
 def test_an_address_that_stalls(zoo: Path, address: str, clip: bytes) -> None:

@@ -134,7 +134,8 @@ class ContainerVideo(Closing):
         """All frames that can be decoded; in the end InputError if some could not."""
         av = import_av()
         seen = _Seen()
-        first_s, last_s = 0.0, 0.0
+        first_s: float | None = None
+        last_s = 0.0
         is_after_neighbour = False  # the frame before this one was shown just before it
         try:
             for frame in self._decoded(seen):
@@ -145,7 +146,8 @@ class ContainerVideo(Closing):
                 if own_s is None:
                     time_s = seen.frames / self.fps
                 else:
-                    first_s = own_s if seen.frames == 0 else first_s
+                    if first_s is None:  # of RTP the first frames may come before the times do
+                        first_s = own_s - seen.frames / self.fps
                     time_s = max(own_s - first_s, last_s)
                 vectors = vectors_of(frame) if self._with_vectors and is_after_neighbour else None
                 yield self._frame(frame, seen.frames, time_s, vectors)

@@ -22,10 +22,12 @@ class SourceFrame(VideoFrame):
     Attributes:
         time_s: when it is to be shown, from the first frame on; never falls.
         vectors: the compressed video's own motion vectors, in pixels of this frame, or None.
+        gap: why frames may be missing before this one, where a live source was opened again; "" where none are.
     """
 
     time_s: float = 0.0
     vectors: CodecVectors | None = None
+    gap: str = ""
 
 
 class VideoSource(Protocol):

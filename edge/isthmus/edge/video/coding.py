@@ -39,6 +39,7 @@ def open_asked(
         with_vectors=options.vectors,
         format=format_name or None,
         wait_s=options.source_wait,
+        reconnects=options.reconnect,
         while_waiting=while_waiting,
     )
 

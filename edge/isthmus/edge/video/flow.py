@@ -21,6 +21,7 @@ from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusErro
 from isthmus.common.tasks import Labels, Task
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
+from isthmus.edge.failures import tell_notes
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Report, Row, error_fields
 from isthmus.edge.result import FrameResult
@@ -97,6 +98,8 @@ class VideoFlow:
         for frame in islice(video, self._options.limit or None):
             if begin_s < 0:
                 begin_s = time.perf_counter() - frame.time_s
+            if frame.gap:
+                self._reopened(video.name, frame.gap)
             if paces and not self._keeps_pace(video, begin_s + frame.time_s, bound):
                 self._place_missing(video.name, frame, "dropped")
                 continue
@@ -124,6 +127,12 @@ class VideoFlow:
     def tell(self, row: Row) -> None:
         """Report what is no frame, in its place."""
         self._sender.place(row)
+
+    def _reopened(self, source: str, why: str) -> None:
+        """A live source has begun again: its frame is no continuation of what it gave before."""
+        self._encoder.force_key()
+        self.counts.source_reconnects += 1
+        tell_notes(source, (f"opened again: {why}",))
 
     def _place_missing(self, source: str, frame: SourceFrame, why: str, error: IsthmusError | None = None) -> None:
         with self._interruption.held():  # it is counted and told, or neither

@@ -24,6 +24,7 @@ class VideoOptions:
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
+        reconnect: tries in a row to open an address or a camera again that ended or fell silent; 0 for none.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
         top_k: labels for each frame.
@@ -39,6 +40,9 @@ class VideoOptions:
     realtime: bool = option(False, "Each frame at its time; dropped rather than late.")
     source_wait: float = option(
         SOURCE_WAIT_S, "Seconds that a pipe, an address or a camera may send nothing; 0 for ever.", least=0
+    )
+    reconnect: int = option(
+        0, "Tries in a row to open an address or a camera again that ended or fell silent.", least=0, automatic="none"
     )
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
