@@ -18,7 +18,7 @@ from isthmus.data.video.codec_vectors import CodecVectors, vectors_of
 from isthmus.data.video.ending import UNKNOWN, is_cut_in_time, missing_bytes
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.picture import is_as_coded, shown_pixels, shown_size
-from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
+from isthmus.data.video.source import DEFAULT_FPS, Closing, ReorderedError, SourceFrame, told_fps
 
 if TYPE_CHECKING:
     from av import VideoFrame as AvFrame
@@ -45,6 +45,7 @@ class Opening:
         probing: options of FFmpeg, where what is not there yet may still be coming: a pipe, an address.
         format_name: FFmpeg's, None to look.
         wait_s: how long FFmpeg may wait for an address; 0 for ever.
+        low_delay: whether no frame is held back for others that are shown before it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Opening:
     probing: Mapping[str, str] | None = None
     format_name: str | None = None
     wait_s: float = 0.0
+    low_delay: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class _Seen:
 
     frames: int = 0
     damaged: int = 0
+    newest_pts: int | None = None
     end_s: float = 0.0
     trouble: str = ""
 
@@ -102,7 +105,7 @@ class ContainerVideo(Closing):
         self.fps = told_fps(fps, float(own) if own else DEFAULT_FPS)
 
     def _first_stream(self) -> VideoStream:
-        from av.codec.context import Flags2
+        from av.codec.context import Flags, Flags2
 
         if self._container.format.name in TEXT_FORMATS:
             raise InputError(f"{self.name}: expected a video, got text")
@@ -119,6 +122,8 @@ class ContainerVideo(Closing):
         stream.thread_count = 1  # the edge has other work for its cores
         if self._with_vectors:
             context.flags2 |= Flags2.export_mvs
+        if self._opening.low_delay:
+            context.flags |= Flags.low_delay
         return stream
 
     def close(self) -> None:
@@ -167,6 +172,8 @@ class ContainerVideo(Closing):
                 continue
             try:
                 frames = packet.decode()
+                if self._opening.low_delay:
+                    self._check_order(packet.pts, seen)
             except av.FFmpegError as error:
                 seen.damaged += 1
                 seen.trouble = seen.trouble or _said(error)
@@ -178,6 +185,16 @@ class ContainerVideo(Closing):
                     yield None
                 else:
                     yield frame
+
+    def _check_order(self, pts: int | None, seen: _Seen) -> None:
+        """Raises where this piece is shown before one that came before it, or the decoder waits for such pieces."""
+        is_back = pts is not None and seen.newest_pts is not None and pts < seen.newest_pts
+        if is_back or self._stream.codec_context.has_b_frames:
+            raise ReorderedError(
+                f"{self.name}: expected a video without B-frames for --low-delay, got one that has or announces some; "
+                "have its encoder make none (zerolatency, bf 0), or leave --low-delay out"
+            )
+        seen.newest_pts = seen.newest_pts if pts is None else pts
 
     def _streams(self) -> list[Any]:
         """Those that are read: sound only where its end says whether the file is whole."""

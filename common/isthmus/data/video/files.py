@@ -30,7 +30,7 @@ STANDARD_INPUT = "standard input"
 MOVING_SUFFIXES = (".gif", ".webp", ".png", ".apng")
 
 
-def open_video(
+def open_video(  # noqa: PLR0913  what is asked of a source, each by its name
     source: str | Path | BinaryIO,
     *,
     size: tuple[int, int] | None = None,
@@ -39,6 +39,7 @@ def open_video(
     format: str | None = None,  # noqa: A002
     wait_s: float = SOURCE_WAIT_S,
     reconnects: int = 0,
+    low_delay: bool = False,
     while_waiting: Callable[[], None] = lambda: None,
 ) -> VideoSource:
     """The frames of a video.
@@ -53,6 +54,8 @@ def open_video(
         format: FFmpeg's name of the format, for streams that do not show it ("h264"); None to look.
         wait_s: how long a pipe, an address or a camera may be silent; 0 for ever.
         reconnects: tries in a row to open an address or a camera again that ended, broke off or fell silent.
+        low_delay: whether no frame is to be held back for others that are shown before it; a video with B-frames is
+            refused then, where its first one comes.
         while_waiting: called again and again while one of these is waited for.
 
     Raises:
@@ -63,7 +66,7 @@ def open_video(
         raise InputError(f"fps: expected {MIN_FPS:g} to {MAX_FPS:g} frames a second, got {fps:g}")
     if size is not None and (min(size) < 1 or max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS):
         raise InputError(f"size: expected height and width of 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}")
-    given = _Given(size, fps, with_vectors, format, wait_s, reconnects, while_waiting)
+    given = _Given(size, fps, with_vectors, format, wait_s, reconnects, low_delay, while_waiting)
     if not isinstance(source, str | Path):
         file = regular_file(source)
         return (
@@ -84,6 +87,7 @@ class _Given:
     format_name: str | None
     wait_s: float
     reconnects: int
+    low_delay: bool
     while_waiting: Callable[[], None]
 
     def path(self, path: Path) -> VideoSource:
@@ -134,5 +138,5 @@ class _Given:
 
     def container(self, opening: Opening) -> ContainerVideo:
         """What PyAV reads."""
-        opening = replace(opening, format_name=self.format_name)
+        opening = replace(opening, format_name=self.format_name, low_delay=self.low_delay)
         return ContainerVideo(opening, self.size, self.fps, with_vectors=self.with_vectors)

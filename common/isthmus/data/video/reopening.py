@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from isthmus.common.errors import InputError
-from isthmus.data.video.source import Closing, SourceFrame, VideoSource
+from isthmus.data.video.source import Closing, ReorderedError, SourceFrame, VideoSource
 
 FIRST_WAIT_S = 0.5
 MAX_WAIT_S = 10.0
@@ -65,6 +65,8 @@ class ReopenedVideo(Closing):
                     yield replace(frame, index=count, time_s=last_s, gap=gap)
                     count, gap = count + 1, ""
                 trouble = f"{self.name}: expected a source that goes on, it ended"
+            except ReorderedError:
+                raise  # it would be so again
             except InputError as error:
                 trouble = str(error)
             gap = gap or trouble.removeprefix(f"{self.name}: ")

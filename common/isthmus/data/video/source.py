@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from isthmus.common.errors import InputError
 from isthmus.common.signals import VideoFrame
 from isthmus.data.video.codec_vectors import CodecVectors
 
@@ -28,6 +29,10 @@ class SourceFrame(VideoFrame):
     time_s: float = 0.0
     vectors: CodecVectors | None = None
     gap: str = ""
+
+
+class ReorderedError(InputError):
+    """Frames that come before others that are shown first, where none is to be held back."""
 
 
 class VideoSource(Protocol):

@@ -40,6 +40,7 @@ def open_asked(
         format=format_name or None,
         wait_s=options.source_wait,
         reconnects=options.reconnect,
+        low_delay=options.low_delay,
         while_waiting=while_waiting,
     )
 

@@ -25,6 +25,7 @@ class VideoOptions:
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
         reconnect: tries in a row to open an address or a camera again that ended or fell silent; 0 for none.
+        low_delay: whether no frame is held back for others that are shown before it; B-frames are refused.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
         top_k: labels for each frame.
@@ -44,6 +45,7 @@ class VideoOptions:
     reconnect: int = option(
         0, "Tries in a row to open an address or a camera again that ended or fell silent.", least=0, automatic="none"
     )
+    low_delay: bool = option(False, "Hold no frame back for others shown before it; B-frames are refused.")
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
     top_k: int = option(1, "Labels for each frame.", flags=("--top-k", "--top"), least=1)
