@@ -16,6 +16,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.video.codec_vectors import CodecVectors, vectors_of
 from isthmus.data.video.ending import UNKNOWN, is_cut_in_time, missing_bytes
+from isthmus.data.video.fragments import has_impossible_fragment
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.picture import is_as_coded, shown_pixels, shown_size
 from isthmus.data.video.source import DEFAULT_FPS, Closing, ReorderedError, SourceFrame, told_fps
@@ -80,6 +81,12 @@ class ContainerVideo(Closing):
         self._size, self._with_vectors = size, with_vectors
         options = None if opening.probing is None else dict(opening.probing)
         source: Any = opening.source
+        if opening.file is not None and has_impossible_fragment(opening.file):
+            self._close_file()
+            raise InputError(
+                f"{self.name}: expected a whole video, got a fragment that speaks of more pieces than there are; it is "
+                "damaged"
+            )
         try:
             self._container: InputContainer = av.open(
                 source,
@@ -114,7 +121,11 @@ class ContainerVideo(Closing):
             kinds = [stream.type for stream in self._container.streams]
             raise InputError(f"{self.name}: expected a stream of video, got {', '.join(kinds) or 'none at all'}")
         stream = streams[0]
-        context = stream.codec_context
+        context: Any = stream.codec_context
+        if context is None:  # damage, or a kind of pictures that nobody has a decoder for
+            raise InputError(
+                f"{self.name}: expected a video that FFmpeg decodes, got pictures in a code it does not know"
+            )
         if context.width * context.height > MAX_PIXELS or max(context.width, context.height) > MAX_SIDE:
             raise InputError(
                 f"{self.name}: expected frames of at most {MAX_PIXELS} pixels, got {context.width} x {context.height}"
