@@ -271,7 +271,7 @@ def test_what_is_no_packet_at_all(points: Codec) -> None:
         points.decode("00")  # type: ignore[arg-type]
     with pytest.raises(LimitExceededError):
         points.decode(bytes(2 << 20))
-    with pytest.raises(InputError, match="task: expected classification, as codec tiny-q1 has, got 'boxes'"):
+    with pytest.raises(InputError, match="task: expected classify, as codec tiny-q1 does, got 'boxes'"):
         points.decode(points.encode(tiny_codec.clouds(1)[0]), task="boxes")
 
 

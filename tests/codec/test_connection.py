@@ -223,11 +223,16 @@ def test_leaving_early_gives_up_what_is_under_way(address: str, points: Codec, v
         with pytest.raises(StreamMisuseError):
             list(short)
     frames = panning(6, 64, 96)
-    with connect(address, videos) as cloud:
-        next(iter(cloud.results(frames)))
-        again = list(cloud.results(frames))
-    assert again[0].coded is not None
-    assert again[0].coded.packet.type is PacketType.INTRA  # the new stream holds nothing
+    for _ in range(20):
+        with connect(address, videos) as cloud:
+            next(iter(cloud.results(frames)))
+            again = list(cloud.results(frames))
+        first = again[0].coded
+        assert first is not None
+        if first.packet.type is PacketType.INTRA:
+            break  # else the cloud was so quick that nothing was under way, and the stream went on
+    assert first is not None
+    assert first.packet.type is PacketType.INTRA  # the new stream holds nothing
     assert [result.value for result in again] == list(videos.decode_all(videos.encode_all(frames)))
 
 
@@ -350,7 +355,7 @@ def test_a_cloud_that_is_not_there(points: Codec) -> None:
         acollect(NOBODY, points, tiny_codec.clouds(1))
     with pytest.raises(InputError, match="expected host:port"):
         connect("nowhere", points)
-    with pytest.raises(InputError, match="task: expected classification"):
+    with pytest.raises(InputError, match="task: expected classify, as codec"):
         connect(NOBODY, points, "boxes")
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pytest
 import typer
+from support import tiny_codec
 from typer.testing import CliRunner, Result
 
 from isthmus.command.frame import command_frame
 from isthmus.command.main import Commands, app
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS
-from isthmus.common.catalog import SIGNALS
+from isthmus.command.signal_options import SIGNAL_KINDS
 from isthmus.common.image.side import Adaptation
 from isthmus.common.options import option, rules_of
 from isthmus.edge.image.options import ADAPTATIONS, ImageOptions
 from isthmus.edge.pointcloud.options import PointCloudOptions
-from isthmus.edge.video.options import MODES, VideoOptions
+from isthmus.edge.video.options import MODES, StillOptions, VideoOptions
 from isthmus.edge.video.policy import MODES as POLICY_MODES
 from isthmus.edge.video.policy import VideoPolicy
 
@@ -138,7 +140,6 @@ def test_version() -> None:
 
 
 def test_options_agree_with_what_they_set() -> None:
-    assert set(SIGNAL_OPTIONS) == set(SIGNALS)
     assert tuple(Adaptation) == ADAPTATIONS
     assert MODES == POLICY_MODES
     options, policy = VideoOptions(), VideoPolicy()
@@ -156,4 +157,15 @@ def test_every_field_is_an_option_and_flags_have_one_meaning() -> None:
         for name, rule in rules_of(kind).items():
             for flag in rule.flags or ("--" + name.replace("_", "-"),):
                 assert seen.setdefault(flag, name) == name
-    assert {PointCloudOptions, ImageOptions, VideoOptions} == set(SIGNAL_KINDS)
+    assert {PointCloudOptions, ImageOptions, VideoOptions, StillOptions} == set(SIGNAL_KINDS)
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    """What all commands import before they know what they will do."""
+    heavy = ("numpy", "onnxruntime", "grpc", "google.protobuf", "PIL", "torch", "cv2", "onnx")
+    program = f"import sys, isthmus.command.main; print([name for name in {heavy!r} if name in sys.modules])"
+    environment = tiny_codec.child_environment()
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, timeout=60
+    )
+    assert found.stdout == "[]\n"

@@ -7,6 +7,7 @@ import pytest
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Signal, opened
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.tasks import verbs
 
 OPENERS = ("manifest", "encoder", "read", "cloud_half", "pack", "job", "options", "inspector")
 
@@ -23,6 +24,24 @@ def test_what_a_signal_names_is_there(name: str, field: str) -> None:
     found = opened(opener)
     assert found is opened(opener)
     assert found.__module__ == opener.partition(":")[0] or field == "inspector"
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_what_its_codecs_take_of_other_signals_is_there(name: str) -> None:
+    for other, taking in of(name).takes.items():
+        assert other in SIGNALS
+        assert other != name
+        for field in ("pack", "job", "options", "is_one"):
+            opener = getattr(taking, field)
+            assert opened(opener).__module__ == opener.partition(":")[0]
+
+
+def test_the_codec_of_a_task() -> None:
+    image = of("image")
+    assert image.codec_for() == image.codec_for("reconstruct") == image.default_codec
+    assert image.codec_for("classify") == of("video").default_codec
+    for signal in SIGNALS.values():
+        assert set(signal.task_codecs) <= set(verbs())
 
 
 def test_a_function_opens_itself() -> None:

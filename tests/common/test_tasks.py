@@ -19,6 +19,7 @@ from isthmus.common.tasks import (
     task_numbered,
     tell_labels,
     tell_reconstruction,
+    verbs,
 )
 
 
@@ -29,6 +30,18 @@ def test_an_answer_says_whether_it_is_doubtful(per_mille: int, is_doubtful: bool
     assert told.fields["doubtful"] is is_doubtful
     assert told.fields["class"] == "dog"
     assert told.cells[0] == "dog\ncat"
+
+
+def test_what_a_person_asks_for_is_a_verb() -> None:
+    """Labels of signals and of frames are asked for alike; a task without a verb by its own word."""
+    assert verbs() == ("classify", "reconstruct")
+    asked = {task.word: task.asked_as for task in TASKS.values()}
+    assert asked == {
+        "classification": "classify",
+        "reconstruction": "reconstruct",
+        "motion-compensated-inference": "classify",
+    }
+    assert replace(TASKS["classification"], word="boxes", verb="").asked_as == "boxes"
 
 
 OPENING = protocol.OpenStream(protocol.CodecId("x", bytes(32)), 1)

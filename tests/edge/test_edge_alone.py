@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_nor_does_it_for_images(tmp_path: Path) -> None:
     assert "LOADED []" in done.stderr
     assert len(done.stdout.splitlines()) == 3
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_nor_does_it_to_label_images(tmp_path: Path) -> None:
+    """By a codec of videos; OpenCV and PyAV are for what moves."""
+    zoo = tmp_path / "zoo"
+    tiny_video_codec.write_video_codec(zoo)
+    write_image(tiny_image_codec.photo(40, 50), tmp_path / "p.png")
+    with tiny_codec.live_cloud(zoo) as live:
+        common = ("--cloud", live.address, "--zoo", str(zoo), "--json", "--codec", tiny_video_codec.NAME)
+        done = edge(str(tmp_path / "p.png"), *common, "--task", "classify", without=BLOCKED + VIDEO)
+    assert done.returncode == 0, done.stderr
+    assert "LOADED []" in done.stderr
+    assert json.loads(done.stdout)["class"] in tiny_video_codec.CLASS_NAMES
 
 
 @pytest.mark.slow

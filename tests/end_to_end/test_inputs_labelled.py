@@ -54,7 +54,7 @@ class_then_split = files("b/test/x", "a/test/y", "b/test/z", "a/train/w")
 def table(text: str, name: str = "labels.csv", encoding: str = "utf-8") -> Callable[[Path, Write], Path]:
     def written(root: Path, write: Write) -> Path:
         suffix = {write(root / "files" / stem, i).suffix for i, stem in enumerate("xyzw")}.pop()
-        (root / name).write_text(text.replace("~", suffix), encoding=encoding)
+        (root / name).write_bytes(text.replace("~", suffix).encode(encoding, "surrogatepass"))
         return root / name
 
     return written
@@ -83,6 +83,13 @@ LAYOUTS: dict[str, Callable[[Path, Write], Path]] = {
     "csv without heads": table("files/x~,b\nfiles/y~,a\nfiles/z~,b\n"),
     "csv with heads the other way round": table("label,id,file\nb,1,files/x~\na,2,files/y~\nb,3,files/z~\n"),
     "csv with a byte order mark": table("file,label\nfiles/x~,b\nfiles/y~,a\nfiles/z~,b\n", encoding="utf-8-sig"),
+    "csv in UTF-16, as PowerShell writes": table("file,label\nfiles/x~,b\nfiles/y~,a\nfiles/z~,b\n", encoding="utf-16"),
+    "csv in UTF-16 of tabs, as Excel's Unicode text": table(
+        "file\tlabel\r\nfiles/x~\tb\r\nfiles/y~\ta\r\nfiles/z~\tb\r\n", encoding="utf-16"
+    ),
+    "csv in UTF-32": table("files/x~,b\nfiles/y~,a\nfiles/z~,b\n", encoding="utf-32"),
+    "csv of old line ends": table("file,label\rfiles/x~,b\rfiles/y~,a\rfiles/z~,b\r"),
+    "csv that names its separator": table("sep=;\nfiles/x~;b\nfiles/y~;a\nfiles/z~;b\n"),
     "csv of semicolons": table("path;class\nfiles/x~;b\n\nfiles/y~;a\nfiles/z~;b\n"),
     "tsv": table("files/x~\tb\nfiles/y~\ta\nfiles/z~\tb\n", "labels.tsv"),
     "csv with splits": table("file,label,split\nfiles/x~,b,test\nfiles/y~,a,test\nfiles/z~,b,test\nfiles/w~,a,train\n"),
@@ -151,7 +158,13 @@ def test_train_is_apart(tmp_path: Path, layout: str) -> None:
         (lambda r: table("files/x~\n")(r, cloud), "test", "row 1: expected a file and a label, got 'files/x.npy'"),
         (lambda r: table("file,label,split\nfiles/x~,b,dev\n")(r, cloud), "test", "row 2: .* train or test, got 'dev'"),
         (lambda r: table("\n")(r, cloud), "test", "or a .csv of file and label, got none"),
-        (lambda r: table("Größe\n", encoding="latin-1")(r, cloud), "test", "expected a table of file and label"),
+        (
+            lambda r: table("Größe\n", encoding="latin-1")(r, cloud),
+            "test",
+            "expected a table .* in UTF-8, .*; save it as",
+        ),
+        (lambda r: table("files/x~,b\n", encoding="utf-16-le")(r, cloud), "test", "a zero byte .*without its mark"),
+        (lambda r: table("\ufefffiles/x~,\ud800\n", encoding="utf-16-le")(r, cloud), "test", "text in UTF-16"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, write: Callable[[Path], Path], split: Any, match: str) -> None:
@@ -207,3 +220,48 @@ def test_packed_clouds(tmp_path: Path, arrays: dict[str, Any], sizes: list[int])
     assert [len(c) for c in found.clouds] == sizes
     assert (found.points == 0.5).all()
     assert [found.class_names[k] for k in found.labels] == ["b", "a"]
+
+
+UTM = np.array([500_000.0, 5_400_000.0, 300.0])
+
+
+@pytest.mark.parametrize("kind", ["float64", "int32", "int64", "float64 and a scale", "ragged", "lidar"])
+def test_packed_clouds_far_from_the_origin_keep_their_shape(tmp_path: Path, kind: str) -> None:
+    """Map coordinates in millimetres: a cast before the scale would leave steps of a half metre."""
+    shape = np.random.default_rng(3).integers(0, 3000, (2, 40, 3)) / 1000.0
+    far = shape + UTM
+    whole = np.rint(far * 1000)
+    arrays: dict[str, Any] = {"labels": np.array([0, 1]), "class_names": np.array(["a", "b"])}
+    stored, scale = {
+        "float64": (far, None),
+        "int32": (whole.astype(np.int64) % 2**32, 0.001),
+        "int64": (whole.astype(np.int64), 0.001),
+        "float64 and a scale": (far * 8, 0.125),
+        "ragged": (far.reshape(-1, 3), None),
+        "lidar": (whole.astype(np.int64).reshape(-1, 3), None),
+    }[kind]
+    if kind == "int32":
+        stored = (stored % 2**31).astype(np.int32)
+        shape = stored * 0.001
+    arrays |= {"points_milli" if kind == "lidar" else "points": stored}
+    arrays |= {} if scale is None else {"scale": np.float64(scale)}
+    if kind in ("ragged", "lidar"):
+        arrays["offsets"] = np.array([0, 40, 80])
+    if kind == "lidar":
+        arrays["is_test"] = np.ones(2, bool)
+    np.savez(tmp_path / "set.npz", **arrays)
+    found = load_labelled(tmp_path / "set.npz", "test")
+    for cloud_found, expected in zip(found.clouds, shape, strict=True):
+        x, y, z = (expected - expected[0]).T
+        turned = np.stack((x, -z, y), 1) if kind == "lidar" else np.stack((x, y, z), 1)
+        np.testing.assert_allclose(cloud_found - cloud_found[0], turned, rtol=0, atol=2e-6)
+
+
+def test_hdf5_clouds_far_from_the_origin_keep_their_shape(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py is missing: pip install 'isthmus[hdf5]'")
+    shape = np.random.default_rng(3).random((2, 40, 3))
+    with h5py.File(tmp_path / "far.h5", "w") as file:
+        file["data"], file["label"] = shape + UTM, np.array([0, 1])
+    x, y, z = np.moveaxis(shape - shape[:, :1], -1, 0)
+    found = np.stack(load_labelled(tmp_path / "far.h5", "test").clouds)
+    np.testing.assert_allclose(found - found[:, :1], np.stack((x, -z, y), -1), rtol=0, atol=2e-6)

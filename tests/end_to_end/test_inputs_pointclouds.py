@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import struct
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -353,39 +352,7 @@ def array_cases() -> dict[str, Case]:
     }
 
 
-# By laspy 2.7: twelve points k, k % 10 == 3 marked as withheld; deflated.
-BY_LASPY = {
-    "las, format 3": (
-        "eNrzcQx2Y8ACGJn8Qzxcgxhwg5zE4oJKBSM9cz0DrPK+jK/YHzM8hvKYlRh4GPCBB/YQ+gKUPgCmG1rkHEF0wcwQR2TV06DiaPIL8mHqHPQcGI"
-        "gGjED8HwgYcapgAuJ/QBUsOFUwA/FfoApOCLcBUwVI7x+gCgGcZrAC8W+gCkmcKtiA+BdQhQpOFexQ2hCnCg6ob3EHECfUt4E4VXBBfZuCUwU3"
-        "1LeVOFUAAJt+QTI="
-    ),
-    "laz, format 3": (
-        "eNrzcQx2Y8ACGJn8Qzxcgxhwg5zE4oJKBSM9cz0DrPK+jK/YHwNJoFlAXrMSAw8DPvDAHkJfgNIHwHRDi5wjiC6YGeKIrHoaVBxNfkE+TJ2Dng"
-        "OKU6syCxRS85LzU1JTGBj2hJkwZJSUFFjp60Ok9PKL0tHcwwTCTBB2wGEGhv9ogJmBjUEEqIqdgQNIcgB5TAzrGBmIBfzfOQNYbvyZfWTCnqSt"
-        "5+Y3sEmuecUQt76dgalk7ynmsK8TyxniLv1h4N8bxsJk8z6FIbDsIyxmgNh6IZAAADvgTb0="
-    ),
-    "las, format 7": (
-        "eNrzcQx2Y8ACGFn8Qzxcgxhwg5zE4oJKBSM9cz0DrPK+jK/YyxnLGSE8dhUG/OCBPYS+AKUPgOmGFjlHEF0wM8QRWfU0qDia/IJ8mDoHPQd8tv"
-        "EwDH4ACrn/QMCIRw0TEP8DqmHBo4YZiP8C1XBCuFiVggT/ANUI4DGHFYh/A9VI4lHDBsS/gGrwxTY7lDbEo4YD6nd8kcgJ9XsgHjVcUL+n4FHD"
-        "DfV7JR41AAGVP+g="
-    ),
-}
-
-
-def survey_cases() -> dict[str, Case]:
-    k = np.arange(12)
-    points = np.stack((k * 0.5 + 500_000, 5_400_000 - k % 7 * 0.25, k * k * 0.125), 1)[k != 3]
-    files = {name: zlib.decompress(base64.b64decode(text)) for name, text in BY_LASPY.items()}
-    return {
-        f"{name}, by laspy": Case(".laz", data, refusal="got LAZ, which is compressed; unpack it: laszip -i")
-        if name.startswith("laz")
-        else Case(".las", data, points)
-        for name, data in files.items()
-    }
-
-
-CASES = survey_cases() | pcd_cases() | far_cases() | text_cases() | sweep_cases() | array_cases()
+CASES = pcd_cases() | far_cases() | text_cases() | sweep_cases() | array_cases()
 
 
 @pytest.mark.parametrize("name", CASES)

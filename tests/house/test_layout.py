@@ -13,7 +13,18 @@ from isthmus.measure.house.sources import SOURCE_ROOTS, read_modules
 
 FOLDERS = {"proto", *SOURCE_ROOTS, "tests", "benchmarks", "docs", "results", "scripts", "examples"}
 OPTIONAL: set[str] = set()
-FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "hatch_build.py", "pyproject.toml"}
+FILES = {
+    *(
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "NOTICE",
+        "README.md",
+        "hatch_build.py",
+        "pyproject.toml",
+    )
+}
 OPTIONAL_FILES = {"SECURITY.md"}
 VAGUE = {"base", "common_utils", "helper", "helpers", "misc", "util", "utils"}
 

@@ -13,6 +13,7 @@ cloud, and nothing here loads torch.
 from __future__ import annotations
 
 from isthmus.codec.async_connection import AsyncConnection, aconnect
+from isthmus.codec.choice import default_codec
 from isthmus.codec.codec import Codec, CodecStream, load
 from isthmus.codec.connection import Connection, connect
 from isthmus.codec.exchange import Result
@@ -34,5 +35,6 @@ __all__ = [
     "aconnect",
     "codecs",
     "connect",
+    "default_codec",
     "load",
 ]

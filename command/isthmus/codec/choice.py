@@ -1,15 +1,15 @@
-"""What a program asks of a codec by name: options of its signal, and a task."""
+"""What a program asks for by name: options of a codec's signal, and the codec that is taken where none is named."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Signal, opened
 from isthmus.common.errors import InputError
-from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.options import Options, rules_of
-from isthmus.common.tasks import TASKS, Task
+from isthmus.common.tasks import verbs
 
 # Options of commands that are not about one codec: which one is taken, where results go, the pace of sending.
 OF_COMMANDS = ("quality", "max_bytes", "save", "batch", "video", "realtime")
@@ -30,10 +30,20 @@ def chosen_options(signal: Signal, given: Mapping[str, Any]) -> Options:
     return kind(**given)
 
 
-def chosen_task(manifest: Manifest, word: str) -> Task[Any]:
-    """The codec's task of a word; its first for "". InputError if the codec has none such."""
-    if not word:
-        return manifest.task
-    if word not in manifest.tasks:
-        raise InputError(f"task: expected {' or '.join(manifest.tasks)}, as codec {manifest.name} has, got {word!r}")
-    return TASKS[word]
+def default_codec(signal: str, task: str = "") -> str:
+    """The name of the codec that commands take where none is named.
+
+        codec = load(default_codec("image", "classify"))
+
+    Args:
+        signal: of what it is to code: "point-cloud", "image" or "video".
+        task: what is asked for, in a verb: "classify", "reconstruct"; "" for what such signals are usually asked.
+
+    Raises:
+        InputError: no such signal, or no such task.
+    """
+    if signal not in SIGNALS:
+        raise InputError(f"signal: expected one of {', '.join(SIGNALS)}, got {signal!r}")
+    if task and task not in verbs():
+        raise InputError(f"task: expected one of {', '.join(verbs())}, got {task!r}")
+    return SIGNALS[signal].codec_for(task)

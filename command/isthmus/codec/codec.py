@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from isthmus.codec.choice import chosen_options, chosen_task
+from isthmus.codec.choice import chosen_options
 from isthmus.codec.inspection import CodecInspection, PacketInspection, inspect_codec, inspect_packet
 from isthmus.codec.values import value_of
 from isthmus.common.bits.packet import Packet
@@ -150,7 +150,7 @@ class Codec:
 
         Args:
             packet: one that stands alone. A packet does not say which codec made it: that is for the caller to know.
-            task: of the codec's, in words; "" for its first.
+            task: of the codec's, in a word or verb; "" for its first.
 
         Returns:
             What the task gives: `NamedLabels` of a classification, an `Image` of a reconstruction; of any other task
@@ -260,7 +260,7 @@ class CodecStream:
 
     def decode(self, packet: Packet | bytes | Coded[Any], *, task: str = "") -> Any:
         """What the next packet says; one that is refused leaves the stream as it was. As `Codec.decode` otherwise."""
-        wanted = chosen_task(self.codec.manifest, task)
+        wanted = self.codec.manifest.task_for(task)
         if wanted.word not in self._decoders:
             self._decoders[wanted.word] = self.codec._cloud().open_stream(wanted, self.codec.top_k)
         outcome = self._decoders[wanted.word].answer(self.codec._packet(packet).to_bytes())

@@ -30,7 +30,7 @@ def connect(
     Args:
         address: "host:port" of a cloud that serves the same codec.
         codec: as `load` gives it; its options hold (`top_k` among them).
-        task: of the codec's, in words; "" for its first.
+        task: of the codec's, in a word or verb; "" for its first.
         wants_pixels: whether reconstructions come back as images, or only their size and checksum.
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.

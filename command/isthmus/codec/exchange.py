@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.codec.choice import chosen_task
 from isthmus.codec.codec import Codec
 from isthmus.codec.values import value_of
 from isthmus.common import protocol
@@ -65,7 +64,7 @@ class Asking:
     """What a connection asks of the cloud.
 
     Attributes:
-        task: of the codec's, in words; "" for its first.
+        task: of the codec's, in a word or verb; "" for its first.
         wants_pixels: whether reconstructions come back as images, or only their size and checksum.
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.
@@ -110,7 +109,7 @@ class Exchange:
     def __init__(self, address: str, codec: Codec, asking: Asking) -> None:
         from isthmus.edge.client import CloudClient  # gRPC, which whoever only encodes does not need
 
-        task = chosen_task(codec.manifest, asking.task)
+        task = codec.manifest.task_for(asking.task)
         wait_s = asking.timeout_s or codec.signal.answer_timeout_s
         self.codec = codec
         self._client: CloudClient[Any] = CloudClient(

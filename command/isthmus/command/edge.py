@@ -9,7 +9,7 @@ import typer
 
 from isthmus.command.frame import command_frame, end, is_watched, print_note
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS, CodecOptions
+from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, options_of
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
 from isthmus.common.options import option
@@ -65,15 +65,17 @@ def edge(
         where.timeout_s,
         about.engine,
         as_json=given.of(OutputOptions).json,
-        options=given.only(SIGNAL_OPTIONS[choice.signal.name], SIGNAL_KINDS, choice.codec),
+        options=given.only(options_of(choice.way), SIGNAL_KINDS, choice.codec),
+        task=about.task,
     )
     if not job.as_json and is_watched() and (note := class_note(choice.codec, about.zoo)):
         print_note(note)
-    end(opened(choice.signal.job)(job))
+    end(opened(choice.way.job)(job))
 
 
 def asked_of(given: Given) -> dict[str, Any]:
     """What the options say of the signal, where no codec does."""
     values = given.values
     by_family = bool(values.get("quality") or values.get("max_bytes"))
-    return {"signal": VIDEO.name if values.get("video") else "", "by_family": by_family}
+    is_video = VIDEO.name if values.get("video") else ""
+    return {"signal": is_video, "by_family": by_family, "task": values.get("task", "")}

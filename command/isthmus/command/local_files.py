@@ -14,7 +14,7 @@ import typer
 from isthmus.command.edge import asked_of
 from isthmus.command.frame import command_frame, end, print_error
 from isthmus.command.options import Given, with_options
-from isthmus.command.signal_options import SIGNAL_KINDS, SIGNAL_OPTIONS, CodecOptions, NamedCodecOptions
+from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, NamedCodecOptions, options_of
 from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError
 from isthmus.common.options import option
@@ -72,16 +72,16 @@ def encode(
     inputs, about = tuple(files), given.of(CodecOptions)
     choice = choose_codec(inputs, about.codec, about.zoo, about.format, **asked_of(given))
     is_one_file = out.suffix == SUFFIX
-    if choice.signal.is_sequence and not is_one_file:
+    if choice.is_sequence and not is_one_file:
         raise InputError(f"{out}: expected FILE{SUFFIX}, as the frames of a {choice.signal.noun} belong together")
     if is_one_file and given.values.get("max_bytes") and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
         raise InputError(
             f"{out}: expected a folder, as --max-bytes may choose another codec for each of several "
             f"{choice.signal.plural} and a stream file is of one"
         )
-    own = given.only(SIGNAL_OPTIONS[choice.signal.name], SIGNAL_KINDS, choice.codec)
+    own = given.only(options_of(choice.way), SIGNAL_KINDS, choice.codec)
     job = Job(inputs, "", choice.codec, about.zoo, about.format, engine=about.engine, options=own)
-    packed = opened(choice.signal.pack)(job)
+    packed = opened(choice.way.pack)(job)
     failed_count = 0
     for name in _written(packed, out) if is_one_file else _written_apart(packed, out):
         if isinstance(name, Failure):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from isthmus.command.build_network import build_efficientnet, build_squeezenet
 from isthmus.command.cloud import cloud
 from isthmus.command.demo import demo
 from isthmus.command.edge import edge
@@ -17,7 +18,7 @@ from isthmus.command.help_text import PlainCommand, PlainGroup
 from isthmus.command.inspect import inspect
 from isthmus.command.local_files import decode, encode
 from isthmus.command.measure import add_commands
-from isthmus.command.split import build_squeezenet, split
+from isthmus.command.split import split
 from isthmus.command.streams import prepare_streams
 from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
 from isthmus.command.train_image import train_image
@@ -68,6 +69,7 @@ app.add_typer(train, name="train")
 
 app.command()(freeze)
 app.command()(split)
+app.command("build-efficientnet")(build_efficientnet)
 app.command("build-squeezenet")(build_squeezenet)
 app.command()(inspect)
 app.command()(demo)

@@ -58,7 +58,8 @@ class Given:
             names = [n for n in rules_of(other) if n in self.values and n not in rules_of(kind)]
             if names:
                 flags = ", ".join(flags_of(n, rules_of(other)[n])[0] for n in names)
-                advice = "".join(f"; {text}" for n in names if (text := rules_of(other)[n].elsewhere))
+                rules = [rules_of(k)[n] for n in names for k in signal_kinds if n in rules_of(k)]
+                advice = "".join(f"; {rule.elsewhere}" for rule in rules if rule.elsewhere)
                 about = [k.panel.lower() for k in signal_kinds if all(n in rules_of(k) for n in names)]
                 raise InputError(
                     f"expected no {flags}: that is about {' and '.join(about)}, and codec {codec} is of "

@@ -1,4 +1,4 @@
-"""`isthmus split` and `isthmus build-squeezenet`. Heavy imports wait until a command runs."""
+"""`isthmus split`. Heavy imports wait until the command runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from isthmus.command.split_network import (
     frames_said,
     reading_of,
     require_split_packages,
-    sized_as,
 )
 from isthmus.common.errors import InputError
 from isthmus.common.options import Options, rules_of
@@ -145,23 +144,6 @@ def _tell(manifest: VideoManifest, folder: Path, *, as_json: bool) -> None:
     print(f"{folder}  {size_kib:.0f} KiB, {manifest.latent_channels} channels at stride {manifest.stride}")
     print(shlex.join(["isthmus", "cloud", "--zoo", str(folder.parent)]))
     print(shlex.join(["isthmus", "edge", "clip.mp4", "--zoo", str(folder.parent), "--codec", manifest.name]))
-
-
-@command_frame
-def build_squeezenet(
-    weights: Annotated[Path, typer.Argument(help="Packed .npz of SqueezeNet 1.0's weights.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.")] = Path("squeezenet.onnx"),
-    size: Annotated[str, typer.Option(help="HxW of the frames; empty for any.")] = "227x227",
-) -> None:
-    """Write SqueezeNet 1.0 as an ONNX classifier of RGB frames, 0 to 255: a real network to split."""
-    require_split_packages()
-    from isthmus.models.video.squeezenet_graph import squeezenet_model
-    from isthmus.split.network import read_network
-
-    network = sized_as(read_network(squeezenet_model(weights), "squeezenet"), size)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(network.model.SerializeToString(deterministic=True))
-    print(out)
 
 
 def default_name(model: str, tensor: str, bits: int, step: float) -> str:

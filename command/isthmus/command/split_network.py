@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.command.frame import print_note
 from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.data.image.imagenet import IMAGENET, imagenet_classes
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
@@ -89,9 +90,15 @@ def sized_as(network: Network, size: str) -> Network:
 
 
 def class_names_of(path: Path | None) -> tuple[str, ...]:
-    """The lines of a file that are not empty; () without a file. InputError if it is no text."""
+    """The lines of a file that are not empty, or ImageNet's classes by that word; () without a file.
+
+    Raises:
+        InputError: the file is no text.
+    """
     if path is None:
         return ()
+    if path == Path(IMAGENET) and not path.exists():
+        return imagenet_classes()
     try:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from isthmus.common.limits import StreamLimits
@@ -53,6 +53,21 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Taking:
+    """How inputs of another signal go through a signal's codecs.
+
+    Attributes:
+        options, pack, job: as those of a `Signal`.
+        is_one: whether a named input is one of these, and none of the codec's own signal: (name) -> bool.
+    """
+
+    options: Opener
+    pack: Opener
+    job: Opener
+    is_one: Opener
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """One kind of signal.
 
@@ -64,6 +79,8 @@ class Signal:
         options: the class of the options that only this signal has (`isthmus.common.options.Options`).
         vague_suffixes: those of them that many files have which hold none: in a folder they count for nothing.
         default_codec: where none is named.
+        task_codecs: where none is named and something is asked for that the default one does not do, by its verb; they
+            may be of a signal that takes this one.
         default_family: where a quality is asked for and no codec is named; "" for a signal without families.
         allowance: what a cloud takes unless told otherwise.
         encoder: opens the edge half of a codec for one stream: (folder, options, engine="auto") -> `Encoder`.
@@ -76,6 +93,7 @@ class Signal:
         admission: the class of the options that say what a cloud takes of it (`isthmus.common.admission.Admission`), ""
             where nothing can be set.
         pattern: of names that are no files, as a regular expression: "camera:[0-9]+".
+        takes: inputs of other signals that its codecs take, by those signals' names.
         is_sequence: whether one input is many frames that belong together; none is looked for in a folder.
         answer_timeout_s: how long an edge waits for the cloud unless told otherwise.
     """
@@ -97,6 +115,8 @@ class Signal:
     admission: Opener = ""
     vague_suffixes: tuple[str, ...] = ()
     default_family: str = ""
+    task_codecs: Mapping[str, str] = field(default_factory=dict)
+    takes: Mapping[str, Taking] = field(default_factory=dict)
     pattern: str = ""
     is_sequence: bool = False
     answer_timeout_s: float = 10.0
@@ -111,6 +131,10 @@ class Signal:
     def suffixes(self) -> tuple[str, ...]:
         """Of its files."""
         return tuple(self.formats)
+
+    def codec_for(self, asked: str = "") -> str:
+        """The codec where none is named: what is asked for by a verb, or "" for nothing."""
+        return self.task_codecs.get(asked, self.default_codec)
 
     def has_name(self, name: str) -> bool:
         """Whether a file of this name is of this signal."""

@@ -6,12 +6,14 @@ A label travels as one integer, `class_index * 1024 + per mille` (see `inference
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from isthmus.common.errors import IsthmusError
 from isthmus.common.limits import StreamLimits
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LABEL_PROBABILITY_BITS = 10
 PER_MILLE_MAX = 1000
@@ -163,6 +165,6 @@ def pack_labels(
     class_indices: npt.NDArray[np.integer], probabilities: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.int64]:
     """Labels as they travel, int64 ``[...]`` as the inputs. Probabilities are 0 to 1, and rounded to 0.001."""
-    per_mille = np.rint(probabilities * PER_MILLE_MAX).astype(np.int64)
-    labels: npt.NDArray[np.int64] = (class_indices.astype(np.int64) << LABEL_PROBABILITY_BITS) | per_mille
+    per_mille = (probabilities * PER_MILLE_MAX).round().astype("int64")
+    labels: npt.NDArray[np.int64] = (class_indices.astype("int64") << LABEL_PROBABILITY_BITS) | per_mille
     return labels

@@ -171,7 +171,7 @@ def _checked_copy(points: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.N
     given = _real_rows(points)
     moved = np.zeros(3)
     if given.dtype.itemsize > 2 and given.dtype != np.float32:
-        moved = _far_from_origin(given)
+        moved = middle_if_far(given)
     with np.errstate(over="ignore"):  # a float64 beyond float32 turns infinite and is named below
         if moved.any():
             copy = np.array(given - moved, dtype=np.float32, order="C")
@@ -190,8 +190,8 @@ def _checked_copy(points: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.N
     return copy, moved
 
 
-def _far_from_origin(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The middle of points that float32 would not tell apart as they lie; zeros for all others."""
+def middle_if_far(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The middle [3] of points [P, 3] that float32 would not tell apart as they lie; zeros for all others."""
     low, high = given.min(0).astype(np.float64), given.max(0).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         reach, extent = max(abs(low).max(), abs(high).max()), (high - low).max()

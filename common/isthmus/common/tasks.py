@@ -68,6 +68,7 @@ class Task(Generic[T]):
         columns: headings of a table; those that end in "*" are of numbers, and set to the right.
         tell: an outcome of one signal, by the codec's class names.
         wants: what a stream of it may ask for besides: "pixels", "state_crc32".
+        verb: what a person asks for, "classify"; tasks that come to the same have the same. "" for the word itself.
     """
 
     number: int
@@ -76,6 +77,12 @@ class Task(Generic[T]):
     columns: tuple[str, ...]
     tell: Callable[[T, tuple[str, ...]], Told]
     wants: frozenset[str] = frozenset()
+    verb: str = ""
+
+    @property
+    def asked_as(self) -> str:
+        """What a person asks for to get it."""
+        return self.verb or self.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +157,18 @@ def tell_reconstruction(outcome: protocol.FrameReconstruction, class_names: tupl
     return Told((f"{outcome.width}x{outcome.height}",), fields)
 
 
-CLASSIFICATION: Task[Labels] = Task(1, "classification", read_labels, ("class", "probability*"), tell_labels)
+CLASSIFY, RECONSTRUCT = "classify", "reconstruct"
+CLASSIFICATION: Task[Labels] = Task(
+    1, "classification", read_labels, ("class", "probability*"), tell_labels, verb=CLASSIFY
+)
 RECONSTRUCTION: Task[protocol.FrameReconstruction] = Task(
-    2, "reconstruction", read_reconstruction, ("pixels*",), tell_reconstruction, frozenset({"pixels"})
+    2,
+    "reconstruction",
+    read_reconstruction,
+    ("pixels*",),
+    tell_reconstruction,
+    frozenset({"pixels"}),
+    RECONSTRUCT,
 )
 MOTION_COMPENSATED_INFERENCE: Task[Labels] = Task(
     3,
@@ -161,11 +177,17 @@ MOTION_COMPENSATED_INFERENCE: Task[Labels] = Task(
     ("class", "probability*"),
     tell_labels,
     frozenset({"state_crc32"}),
+    CLASSIFY,
 )
 
 TASKS: dict[str, Task[Any]] = {
     task.word: task for task in (CLASSIFICATION, RECONSTRUCTION, MOTION_COMPENSATED_INFERENCE)
 }
+
+
+def verbs() -> tuple[str, ...]:
+    """All that may be asked for."""
+    return tuple(dict.fromkeys(task.asked_as for task in TASKS.values()))
 
 
 def task_numbered(number: int) -> str:

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
+from isthmus.data.text import plain_text
 
 Int64 = npt.NDArray[np.int64]
 IsWanted = Callable[[Path], bool]
@@ -35,6 +36,7 @@ SPLIT_FOLDERS = {"train": ("train", "training"), "test": ("test", "testing", "va
 FILE_HEADS = frozenset({"file", "filename", "file_name", "path", "filepath", "image", "cloud", "video"})
 LABEL_HEADS = frozenset({"label", "class", "class_name", "classname", "category"})
 NUMBERED = re.compile(r"(.*[^\W\d_])[-_ ]*[-_ ]\d+")
+SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
 NUMBER_NAME = re.compile(r"class \d+")
 MAX_TABLE_BYTES = 64 << 20
 
@@ -141,10 +143,9 @@ def _from_table(path: Path) -> dict[str, list[Pair]]:
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
             raise InputError(f"{path}: expected a table of at most {MAX_TABLE_BYTES} bytes, got {path.stat().st_size}")
-        text = path.read_text(encoding="utf-8-sig")
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=text.partition("\n")[0].count)
+        text, delimiter = _text(path)
         rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise InputError(f"{path}: expected a table of file and label: {error}") from error
     heads = [cell.strip().lower() for cell in rows[0]] if rows else []
     file_at = next((i for i, head in enumerate(heads) if head in FILE_HEADS), None)
@@ -167,6 +168,30 @@ def _from_table(path: Path) -> dict[str, list[Pair]]:
             raise InputError(f"{path}, row {number}: expected the split train or test, got {wanted!r}")
         found[split].append((file, label))
     return found
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """The text of a table as spreadsheets save it, UTF-8, or UTF-16 and UTF-32 with marks, and what parts its cells.
+
+    Raises:
+        InputError: no such text.
+    """
+    try:
+        text = plain_text(path.read_bytes()).decode().replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: expected a table of file and label in UTF-8, got {error}; save it as UTF-8"
+        ) from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if "\0" in text:
+        raise InputError(
+            f"{path}: expected text in UTF-8, got a zero byte (UTF-16 without its mark?); save it as UTF-8"
+        )
+    first, _, rest = text.partition("\n")
+    if said := SEPARATOR.fullmatch(first):
+        return rest, said[1]
+    return text, "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
 
 
 def _from_folder(path: Path, is_wanted: IsWanted) -> dict[str, list[Pair]]:

@@ -17,6 +17,7 @@ from isthmus.common.codec import Signal
 from isthmus.common.coded import Coded, Encoder
 from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.tasks import Task, Told
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, input_names, progress_bar
@@ -41,6 +42,7 @@ class Job:
         engine: what runs the networks.
         as_json: whether programs read what is reported.
         options: the signal's own, None for its defaults.
+        task: what the codec is asked for, in a word or verb; "" for its first.
     """
 
     inputs: tuple[str, ...]
@@ -52,6 +54,7 @@ class Job:
     engine: str = AUTO
     as_json: bool = False
     options: Any = None
+    task: str = ""
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -78,12 +81,31 @@ def sending(
             report.finish(Summary(sender.doubt.lines()))
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a signal tells of each file beside the task's answer.
+
+    Attributes:
+        columns: of the table.
+        tell: a cell for each, and the fields of JSON: (name, signal, coded).
+    """
+
+    columns: tuple[Column, ...] = (Column("packet bits", is_number=True),)
+    tell: Callable[[str, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
+        (f"{coded.packet_bits}",), {"packet_bits": coded.packet_bits}
+    )
+
+
+PACKET_BITS = Beside()
+
+
 def run_files(
     job: Job,
     signal: Signal,
     encoder: Encoder[Any, Any],
     paths_of: Callable[[Iterable[str | Path]], list[Path]],
     read: Callable[[str], Any],
+    beside: Beside = PACKET_BITS,
 ) -> int:
     """Send files, one packet each, and report what the codec's task makes of them.
 
@@ -93,6 +115,7 @@ def run_files(
         encoder: of the codec.
         paths_of: the files of what was named. InputError where there is none.
         read: the signal in a file.
+        beside: what is told of each beside the answer.
 
     Returns:
         How many came to nothing.
@@ -100,8 +123,8 @@ def run_files(
     Raises:
         IsthmusError: what kept the stream from opening, or ended it.
     """
-    task = encoder.manifest.task
-    columns = (Column("file"), *task_columns(task), Column("packet bits", is_number=True), Column("ms", is_number=True))
+    task = encoder.manifest.task_for(job.task)
+    columns = (Column("file"), *task_columns(task), *beside.columns, Column("ms", is_number=True))
     wait_s = job.wait_s(signal)
     with (
         Interruption() as interruption,
@@ -109,6 +132,7 @@ def run_files(
             job.address,
             encoder.manifest,
             task,
+            top_k=getattr(job.options, "top_k", 1),
             connect_timeout_s=wait_s,
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
@@ -122,11 +146,15 @@ def run_files(
                     sender.place(failure_row(name.name, name.error, columns))
                     continue
                 try:
-                    coded = encoder.encode(read(name))
+                    found = read(name)
+                    coded = encoder.encode(found)
+                    told = beside.tell(name, found, coded)
                 except IsthmusError as error:
                     sender.place(failure_row(name, error, columns))
                     continue
-                sender.send(coded.packet, _FileTold(name, coded, columns, encoder.manifest.classes, task.tell))
+                encode_ms = coded.timing.total_s * 1e3
+                sender.send(coded.packet, _FileTold(name, told, encode_ms, columns, encoder.manifest.classes, task))
+                sender.take_ready()
             sender.drain()
         return sender.failed_count
 
@@ -167,19 +195,20 @@ class _FileTold:
     """How the result of one file is told."""
 
     name: str
-    coded: Coded[Any]
+    beside: Told
+    encode_ms: float
     columns: Sequence[Column]
     class_names: tuple[str, ...]
-    tell: Callable[[Any, tuple[str, ...]], Any]
+    task: Task[Any]
 
     def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
         if isinstance(result.outcome, IsthmusError):
             return [failure_row(self.name, result.outcome, self.columns)]
-        told = self.tell(result.outcome, self.class_names)
-        encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
-        cells = (self.name, *told.cells, f"{self.coded.packet_bits}", f"{encode_ms + round_trip_ms:.2f}")
-        times = {"encode_ms": round(encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
-        fields = {"file": self.name} | told.fields | {"packet_bits": self.coded.packet_bits} | times
+        told = self.task.tell(result.outcome, self.class_names)
+        round_trip_ms = result.round_trip_s * 1e3
+        cells = (self.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
+        times = {"encode_ms": round(self.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
+        fields = {"file": self.name} | told.fields | self.beside.fields | times
         return [Row(cells, fields)]
 
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:

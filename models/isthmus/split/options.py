@@ -71,13 +71,15 @@ class FolderOptions:
     """The codec that is written.
 
     Attributes:
-        classes: file of the names of the classes, a line each.
+        classes: file of the names of the classes, a line each; "imagenet" for the thousand of that name.
         name: of the codec; "" for one made of what it is.
         zoo: folder that the codec's folder is written into.
     """
 
     panel: ClassVar[str] = "The codec"
-    classes: Path | None = option(None, "Names of the classes, a line each.", automatic="numbers", metavar="FILE")
+    classes: Path | None = option(
+        None, "Names of the classes, a line each; or imagenet, for its 1,000.", automatic="numbers", metavar="FILE"
+    )
     name: str = option("", "Name of the codec.", automatic="video-, the model, the tensor and the bits")
     zoo: Path = option(Path("codecs"), "Folder that the codec's folder is written into.", metavar="DIR")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from isthmus.common.bits.symbols import CHECKSUM_SIZES_BYTES
+from isthmus.common.errors import InputError
 from isthmus.common.manifest.fields import (
     BITSTREAM_VERSION,
     canonical,
@@ -112,6 +113,17 @@ class Manifest(ABC):
     def task(self) -> Task[Any]:
         """The first of the codec's tasks: what is asked of it unless somebody says otherwise."""
         return TASKS[self.tasks[0]]
+
+    def task_for(self, asked: str) -> Task[Any]:
+        """The codec's task of a word or a verb; its first for "". InputError if the codec has none such."""
+        if not asked:
+            return self.task
+        own = [TASKS[word] for word in self.tasks]
+        for task in own:
+            if asked in (task.word, task.asked_as):
+                return task
+        wanted = " or ".join(dict.fromkeys(task.asked_as for task in own))
+        raise InputError(f"task: expected {wanted}, as codec {self.name} does, got {asked!r}")
 
     @abstractmethod
     def _check(self) -> None:

@@ -23,7 +23,12 @@ POINT_CLOUD = Signal(
         ".obj": "obj",
         ".stl": "stl",
         ".las": "las",
-        ".laz": "las",  # refused there, with the way to unpack it
+        ".laz": "las",
+        ".e57": "e57",
+        ".glb": "gltf",
+        ".gltf": "gltf",
+        ".3mf": "3mf",
+        ".dae": "dae",
     },
     vague_suffixes=(".txt", ".csv", ".bin"),
     default_codec="pc-lite-any-q10",

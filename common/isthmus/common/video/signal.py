@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.common.codec import Allowance, Signal
+from isthmus.common.codec import Allowance, Signal, Taking
 from isthmus.common.limits import Limits, StreamLimits
 
 VIDEO_LIMITS = Limits(max_packet_size_bytes=4 << 20, max_symbol_count=1 << 23, max_signal_count=1)
@@ -40,13 +40,16 @@ SOURCE_WAIT_S = 30.0
 
 CAMERA_PATTERN = r"camera:([0-9]{1,3})"
 
+DEFAULT_CODEC = "video-tiny-q3"
+"""Of videos, and of images that are to be classified."""
+
 VIDEO = Signal(
     name="video",
     noun="video",
     plural="videos",
     manifest="isthmus.common.video.manifest:VideoManifest",
     formats={suffix: suffix[1:] for suffix in SUFFIXES},
-    default_codec="video-tiny-q3",
+    default_codec=DEFAULT_CODEC,
     allowance=Allowance(
         StreamLimits(
             VIDEO_LIMITS,
@@ -67,6 +70,14 @@ VIDEO = Signal(
     options="isthmus.edge.video.options:VideoOptions",
     inspector="isthmus.codec.video:INSPECTOR",
     admission="isthmus.common.video.admission:VideoLimits",
+    takes={
+        "image": Taking(
+            options="isthmus.edge.video.options:StillOptions",
+            pack="isthmus.edge.video.stills:pack",
+            job="isthmus.edge.video.stills:run",
+            is_one="isthmus.data.video.stills:is_still",
+        )
+    },
     pattern=CAMERA_PATTERN,
     is_sequence=True,  # a folder of images is one only where somebody says so
 )

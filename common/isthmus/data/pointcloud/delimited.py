@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.columns import Columns
 from isthmus.data.pointcloud.headings import XYZ, columns_named
-from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.text import plain_text
 
 SAMPLE_ROWS = 1000  # from which the layout is told; every row is then held to it
 LEAST_TELLING_ROWS = 8  # fewer are alike by chance

@@ -8,7 +8,8 @@ import numpy as np
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data.pointcloud.files import to_z_up
-from isthmus.data.pointcloud.labelled import Float32, Int64, LabelledClouds, Split, set_name
+from isthmus.data.pointcloud.labelled import Float32, Int64, LabelledClouds, Split, in_float32, set_name
+from isthmus.data.text import plain_text
 
 MAX_SET_POINTS = 500_000_000  # 6 GB of float32: what a header may claim before anything is read
 
@@ -37,7 +38,8 @@ def load_modelnet_hdf5(folder: str | Path, split: Split) -> LabelledClouds:
     """The 2,048-point ModelNet40 of PointNet (`modelnet40_ply_hdf5_2048`): y up in the file, z up here."""
     folder = Path(folder)
     try:
-        names = [line for raw in (folder / "shape_names.txt").read_text("utf-8").splitlines() if (line := raw.strip())]
+        text = plain_text((folder / "shape_names.txt").read_bytes()).decode()
+        names = [line for raw in text.splitlines() if (line := raw.strip())]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{folder}: expected shape_names.txt with one class a line: {error}") from error
     files = hdf5_files(folder, split)
@@ -84,7 +86,10 @@ def _read_h5(path: Path) -> tuple[Float32, Int64]:
                 raise InputError(f"{path}: expected whole-number labels [{data.shape[0]}], got {list(label.shape)}")
             if data.shape[0] * data.shape[1] > MAX_SET_POINTS:
                 raise InputError(f"{path}: expected at most {MAX_SET_POINTS} points, got {list(data.shape)}")
-            return data[:, :, :3].astype(np.float32), label[:].reshape(-1).astype(np.int64)
+            stored = data[:, :, :3]
+            offsets = np.arange(len(stored) + 1) * stored.shape[1]
+            points = in_float32(stored.reshape(-1, 3), offsets).reshape(stored.shape)
+            return points, label[:].reshape(-1).astype(np.int64)
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{path}: expected an HDF5 file with datasets data and label: {error}") from error
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
+from isthmus.common.signals import middle_if_far
 from isthmus.data.labelled_files import placed
 
 Split = Literal["train", "test"]
@@ -125,3 +127,21 @@ def set_name(folder: Path, class_names: Sequence[str]) -> str:
     count = len(class_names)
     is_benchmark = (count == 10 and set(class_names) == MODELNET10) or (count == 40 and set(class_names) > MODELNET10)
     return f"ModelNet{count}" if is_benchmark and "modelnet" in name.lower() else name
+
+
+def in_float32(points: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> Float32:
+    """Points [total, 3] of clouds, in float32 as `PointCloud` has it: a cloud far from the origin is moved to about it.
+
+    Args:
+        points: of any real type.
+        offsets: [N + 1], as of `LabelledClouds`, which refuses those that are none.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what turns infinite is refused as such
+        cast = points.astype(np.float32)
+        if points.dtype.itemsize > 2 and points.dtype != np.float32:
+            for start, end in pairwise(offsets.tolist()):
+                cloud = points[start:end]
+                middle = middle_if_far(cloud) if len(cloud) else np.zeros(3)
+                if middle.any():
+                    cast[start:end] = cloud - middle
+    return cast

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 from isthmus.data.npz import open_npz, read_arrays
 from isthmus.data.pointcloud.files import to_z_up
-from isthmus.data.pointcloud.labelled import LabelledClouds
+from isthmus.data.pointcloud.labelled import Float32, LabelledClouds, in_float32
 
 LIDAR = ("points_milli", "offsets", "labels", "is_test", "class_names")
 
@@ -41,14 +41,12 @@ def load_packed(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
             f"{path}: expected points [N, P, 3], or [total, 3] with offsets [N + 1]; N labels and one scale, "
             f"got {list(stored.shape)}, {list(labels.shape)}, {list(scale.shape)}"
         )
-    points = stored.astype(np.float32) * np.float32(scale.reshape(()))
     if is_ragged:
         (offsets,) = read_arrays(path, ("offsets",))
-        whole = LabelledClouds(
-            points, offsets.astype(np.int64), labels.astype(np.int64), _names(names), _set_name(path)
-        )
     else:
-        whole = LabelledClouds.from_stack(points, labels, _names(names), _set_name(path))
+        offsets = np.arange(len(stored) + 1) * stored.shape[1]
+    points = _scaled(stored.reshape(-1, 3), scale.reshape(()), offsets)
+    whole = LabelledClouds(points, offsets.astype(np.int64), labels.astype(np.int64), _names(names), _set_name(path))
     return _split_by(path, whole, is_test)
 
 
@@ -58,9 +56,24 @@ def load_lidar(path: str | Path) -> tuple[LabelledClouds, LabelledClouds]:
     stored, offsets, labels, is_test, names = read_arrays(path, LIDAR)
     if stored.ndim != 2 or stored.shape[1] != 3:
         raise InputError(f"{path}: expected points_milli [total, 3], got {list(stored.shape)}")
-    points = to_z_up(stored.astype(np.float32) / np.float32(1000), "y")
+    if _fits_float32(stored):
+        points = stored.astype(np.float32) / np.float32(1000)
+    else:
+        points = in_float32(stored.astype(np.float64) / 1000, offsets)
+    points = to_z_up(points, "y")
     whole = LabelledClouds(points, offsets.astype(np.int64), labels.astype(np.int64), _names(names), _set_name(path))
     return _split_by(path, whole, is_test)
+
+
+def _scaled(stored: npt.NDArray[Any], scale: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> Float32:
+    """Points [total, 3] times the scale; what has more digits than float32 keeps them until its clouds are centred."""
+    if _fits_float32(stored):
+        return stored.astype(np.float32) * np.float32(scale)
+    return in_float32(stored.astype(np.float64) * np.float64(scale), offsets)
+
+
+def _fits_float32(stored: npt.NDArray[Any]) -> bool:
+    return stored.dtype.itemsize <= 2 or stored.dtype == np.float32
 
 
 def _split_by(path: Path, whole: LabelledClouds, is_test: npt.NDArray[Any]) -> tuple[LabelledClouds, LabelledClouds]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
-from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.text import plain_text
 
 MAX_HEADER_BYTES = 2**16
 MAX_ROW_VALUES = 1000  # numbers of a point

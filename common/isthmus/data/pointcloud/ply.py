@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
 from isthmus.data.pointcloud.polygons import MAX_CORNERS, mesh_or_points
-from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.text import plain_text
 
 MAX_HEADER_BYTES = 2**16
 MAX_PROPERTIES = 1000

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
-from isthmus.data.pointcloud.text import plain_text
 from isthmus.data.pointcloud.triangulate import triangulated
+from isthmus.data.text import plain_text
 
 MAX_CORNERS = 1000  # of one face
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from isthmus.common.errors import InputError
 from isthmus.data.pointcloud.mesh import Mesh
-from isthmus.data.pointcloud.text import plain_text
+from isthmus.data.text import plain_text
 
 _FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _HEAD_BYTES = 84

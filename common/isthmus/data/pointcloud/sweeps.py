@@ -52,8 +52,10 @@ KITTI = Rows(4, "<f4")
 NUSCENES = Rows(5, "<f4")
 
 
-def parse_sweep(data: bytes, max_count: int, named: Rows, columns: Columns | None = None) -> tuple[Values, str]:
-    """Points [P, 3], and a note where they are no rows of the kind that was named, "" otherwise.
+def parse_sweep(
+    data: bytes, max_count: int, named: Rows, columns: Columns | None = None
+) -> tuple[Values, tuple[str, ...]]:
+    """Points [P, 3], and a note where they are no rows of the kind that was named.
 
     Args:
         data: the whole file.
@@ -68,11 +70,11 @@ def parse_sweep(data: bytes, max_count: int, named: Rows, columns: Columns | Non
         row = np.dtype([(f"{k}", kind or "<f4") for k, kind in enumerate(columns.kinds)])
         _check_rows(data, row.itemsize, f"{len(columns.names)} columns, as named,", max_count)
         table = np.frombuffer(data, row)
-        return np.stack([table[f"{place}"] for place in columns.places], 1), ""
+        return np.stack([table[f"{place}"] for place in columns.places], 1), ()
     rows = _told(data, named)
     _check_rows(data, rows.columns * int(rows.kind[2:]), f"{rows.columns} float32", max_count)
-    note = "" if rows == named else f"read as rows of {rows}, as its numbers are; --columns names others"
-    return np.frombuffer(data, rows.kind).reshape(-1, rows.columns)[:, :3], note
+    notes = () if rows == named else (f"read as rows of {rows}, as its numbers are; --columns names others",)
+    return np.frombuffer(data, rows.kind).reshape(-1, rows.columns)[:, :3], notes
 
 
 def _check_rows(data: bytes, row_bytes: int, of_what: str, max_count: int) -> None:

@@ -17,6 +17,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.natural_order import natural_key
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.formats import is_image_name
 from isthmus.data.video.ending import missing_bytes
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
@@ -103,6 +104,13 @@ class MovingImageVideo(Closing):
 def is_pattern(path: str | Path) -> bool:
     """Whether a name has a place for a number: `frame%04d.png`."""
     return len(PATTERN.findall(Path(path).name)) == 1
+
+
+def is_still(name: str) -> bool:
+    """Whether a name is that of one image: neither a folder nor a pattern of them, nor an image that moves."""
+    path = Path(name)
+    is_several = path.is_dir() or (is_pattern(path) and not path.exists())
+    return is_image_name(path) and not is_several and not is_moving(path)
 
 
 def is_moving(path: Path) -> bool:

@@ -47,7 +47,7 @@ def run(job: Job) -> int:
     """
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
-    task: Task[Labels] = encoder.manifest.task
+    task: Task[Labels] = encoder.manifest.task_for(job.task)
     columns = (
         Column("file"),
         *task_columns(task),

@@ -96,7 +96,7 @@ class VideoEncoder:
 
     Raises:
         ManifestError: the folder is damaged or of another signal, or its graph does not fit the manifest.
-        MissingDependencyError: OpenCV is not installed.
+        MissingDependencyError: OpenCV is not installed, where frames may be predicted.
     """
 
     def __init__(
@@ -110,9 +110,9 @@ class VideoEncoder:
         folder = load_codec_folder(path, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest: VideoManifest = folder.manifest
         self.policy = policy or VideoPolicy()
-        self._cv2 = import_cv2()
         self._coder = VideoCoder(folder.manifest, VideoTables.load(folder.file(ENTROPY_FILE), folder.manifest))
-        self._search = MotionSearch(folder.manifest, self.policy.motion_lambda)
+        # Of key frames alone no motion is searched, so OpenCV may be missing.
+        self._search = None if self.policy.mode == "intra" else MotionSearch(folder.manifest, self.policy.motion_lambda)
         ends = End("frame", "float", 3), End("y", "float", folder.manifest.latent_channels)
         self._network = open_half(folder, EDGE_HALF, ends, threads, engine)
         self._serial = 0
@@ -199,7 +199,7 @@ class VideoEncoder:
         assert self._latest is not None
         shape = self._shape(frame)
         canvas = self._canvas(frame)
-        motion = self._search.search(canvas, reference.canvas, shape, self._vectors(frame))
+        motion = self._searching.search(canvas, reference.canvas, shape, self._vectors(frame))
         damages = block_damage(canvas, motion.warped, shape, self.manifest.block_latents)
         damage = float(damages.mean())
         seen_s = time.perf_counter()
@@ -246,17 +246,23 @@ class VideoEncoder:
             return None
         return frame.vectors
 
+    @property
+    def _searching(self) -> MotionSearch:
+        assert self._search is not None  # frames that are no key frames are of other modes than "intra"
+        return self._search
+
     def _shape(self, frame: VideoFrame) -> CanvasShape:
         if self.manifest.frame_height:
-            return self._search.shape(self.manifest.frame_height, self.manifest.frame_width)
-        return self._search.shape(frame.image.height, frame.image.width)
+            return self._searching.shape(self.manifest.frame_height, self.manifest.frame_width)
+        return self._searching.shape(frame.image.height, frame.image.width)
 
     def _canvas(self, frame: VideoFrame) -> UInt8:
-        luma = np.asarray(self._cv2.cvtColor(frame.image.pixels, self._cv2.COLOR_RGB2GRAY), np.uint8)
+        cv2 = import_cv2()
+        luma = np.asarray(cv2.cvtColor(frame.image.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         size = (self.manifest.frame_width, self.manifest.frame_height)
         if size[0] and luma.shape[::-1] != size:
-            luma = np.asarray(self._cv2.resize(luma, size, interpolation=self._cv2.INTER_AREA), np.uint8)
-        return self._search.canvas(luma)
+            luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return self._searching.canvas(luma)
 
 
 def _encoded(

@@ -14,6 +14,24 @@ KEY_INTERVAL = 12
 
 
 @dataclass(frozen=True, slots=True)
+class StillOptions:
+    """How images are answered by codecs of videos.
+
+    Attributes:
+        top_k: labels for each image.
+    """
+
+    panel: ClassVar[str] = "Labelled images"
+    top_k: int = option(
+        1,
+        "Labels for each.",
+        flags=("--top-k", "--top"),
+        least=1,
+        elsewhere="images get labels with --task classify",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class VideoOptions:
     """How videos are read, coded, paced and answered.
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import scene_files
 
 from isthmus.common.errors import InputError
 from isthmus.common.signals import PointCloud
@@ -106,6 +107,9 @@ CLOUDS = {
     "npy float64, fortran": ("npy", npy(np.asfortranarray(POINTS.astype(np.float64)))),
     "npy big-endian, extra column": ("npy", npy(np.c_[POINTS, POINTS[:, :1]].astype(">f4"))),
     "las": ("las", las(POINTS)),
+    "gltf": ("gltf", scene_files.Gltf().pointed(POINTS).glb()),
+    "gltf text": ("gltf", scene_files.Gltf().pointed(POINTS).gltf()),
+    "dae": ("dae", scene_files.dae("", points=POINTS)),
     "bin": ("bin", np.c_[POINTS, np.ones(4)].astype("<f4").tobytes()),
     "bin5": ("bin5", np.c_[POINTS, np.ones((4, 2))].astype("<f4").tobytes()),
     "obj vertices only": ("obj", "\n".join(["# x", *("v " + r for r in ROWS)]).encode()),
@@ -136,6 +140,9 @@ MESHES = {
     "ply binary": ("ply", ply(SQUARE, [(0, 1, 2), (0, 2, 3)], "binary_little_endian")),
     "ply binary, mixed": ("ply", ply(SQUARE, [(), (0, 1, 2), (3,), (0, 2, 3)], "binary_little_endian")),
     "ply other order": ("ply", ply(SQUARE, [(0, 1, 2, 3)]).replace(b"vertex_indices", b"vertex_index")),
+    "gltf": ("gltf", scene_files.Gltf().squared(SQUARE).glb()),
+    "3mf": ("3mf", scene_files.square_3mf(vertices=np.array(SQUARE, np.float64))),
+    "dae": ("dae", scene_files.dae(points=np.array(SQUARE, np.float64))),
     "stl": ("stl", struct.pack("<80xI", 2) + STL[84:] + struct.pack("<12fH", 0, 0, 1, 2, 2, 0, 2, 0, 0, 0, 2, 0, 0)),
     "stl text": (
         "stl",
@@ -204,7 +211,7 @@ def test_sampling_follows_seed_and_count() -> None:
 
 
 def test_up_axes() -> None:
-    assert {name: up for name, up in DEFAULT_UP.items() if up != "z"} == {"obj": "y"}
+    assert {name for name, up in DEFAULT_UP.items() if up == "y"} == {"obj", "gltf", "dae"}
     assert set(DEFAULT_UP) == set(FORMATS)
     turned = to_z_up(np.array([[1, 2, 3]], np.float32), "y")
     assert turned.tolist() == [[1, -3, 2]]
@@ -298,7 +305,7 @@ BAD = {
     "las garbage": ("las", b"not a las", "begins with LASF"),
     "las version": ("las", las(POINTS).replace(b"\1\2", b"\2\0", 1), "LAS 1.0 to 1.4, got 2.0"),
     "las cut": ("las", las(POINTS)[:-1], "80 bytes of LAS points, got 79"),
-    "las packed": ("las", las(POINTS)[:104] + b"\x80" + las(POINTS)[105:], "got LAZ, .*laszip -i IN.laz"),
+    "las packed": ("las", las(POINTS)[:104] + b"\x80" + las(POINTS)[105:], "'laszip encoded' behind the header"),
     "las format": ("las", las(POINTS)[:104] + b"\x0b" + las(POINTS)[105:], "format 0 to 10, got 11"),
     "las short rows": ("las", las(POINTS)[:104] + b"\x03" + las(POINTS)[105:], "format 0 to 10, got 3 of 20 bytes"),
     "las none": ("las", las(POINTS)[:107] + bytes(4) + las(POINTS)[111:], "1 to 10000000 points, got 0"),
@@ -333,7 +340,8 @@ def test_claims_are_refused_before_memory_is_taken(name: str) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+# E57 is read in a process of its own, whose tests damage it (`test_inputs_surveys`).
+@pytest.mark.parametrize("format_name", [name for name in FORMATS if name != "e57"])
 @settings(max_examples=150)
 @given(data=st.data())
 def test_no_bytes_crash_a_reader(format_name: str, data: st.DataObject) -> None:
@@ -419,8 +427,8 @@ def test_sources_and_formats(tmp_path: Path) -> None:
         read_point_cloud(tmp_path / "scan")
     with pytest.raises(InputError, match="format for a stream, got none"):
         read_point_cloud(io.BytesIO(TRIANGLE))
-    with pytest.raises(InputError, match=r"format of off, .*got 'e57'"):
-        read_point_cloud(tmp_path / "scan", format="e57")
+    with pytest.raises(InputError, match=r"format of off, .*got 'fbx'"):
+        read_point_cloud(tmp_path / "scan", format="fbx")
     with pytest.raises(InputError, match="No such file"):
         read_point_cloud(tmp_path / "none.off")
     with pytest.raises(InputError, match="readable file"):

@@ -211,6 +211,13 @@ def test_modelnet_hdf5(tmp_path: Path) -> None:
         load_modelnet_hdf5(tmp_path, "train")
 
 
+def test_class_names_of_an_editor_with_a_byte_order_mark(tmp_path: Path) -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "shape_names.txt").write_text("airplane\nvase\n", encoding=encoding)
+        write_h5(tmp_path / "ply_data_test0.h5", stack(2), np.array([[1], [0]]))
+        assert load_modelnet_hdf5(tmp_path, "test").class_names == ("airplane", "vase")
+
+
 def test_scanobjectnn(tmp_path: Path) -> None:
     whole = stack(3)
     write_h5(tmp_path / "training_objectdataset.h5", y_up(whole), np.array([0, 14, 4]), mask=np.zeros((3, 5)))

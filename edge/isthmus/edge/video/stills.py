@@ -1,0 +1,75 @@
+"""Images through a codec of videos: each is one key frame, and nothing of it is kept for the next.
+
+What a person gets is told as of images: a row each, with the bits of its packet beside those of its file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isthmus.common.coded import Coded
+from isthmus.common.image.signal import IMAGE
+from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.tasks import Told
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.zoo import find_codec
+from isthmus.data.image.files import image_paths, read_image
+from isthmus.edge.failures import Failure, input_names, tell_notes
+from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
+from isthmus.edge.report import Column
+from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.runtime.engine import AUTO
+
+COLUMNS = (Column("bits", is_number=True), Column("% of file", is_number=True))
+
+
+class StillEncoder:
+    """A codec of videos as an encoder of images. Raises as `VideoEncoder`; OpenCV is not needed."""
+
+    def __init__(self, folder: str | Path, engine: str = AUTO) -> None:
+        self._encoder = VideoEncoder(folder, VideoPolicy(mode="intra"), engine=engine)
+        self.manifest: VideoManifest = self._encoder.manifest
+
+    def encode(self, image: Image) -> Coded[FrameDetail]:
+        """One image, one key frame. InputError: one that the codec cannot take."""
+        return self._encoder.encode(VideoFrame(image, 0))
+
+
+def run(job: Job) -> int:
+    """Do the job; return how many inputs failed.
+
+    Raises:
+        InputError: no such codec, or an address that is none.
+        IsthmusError: what kept the stream from opening, or ended it.
+    """
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+
+    def tell(name: str, image: Image, coded: Coded[Any]) -> Told:
+        fields: dict[str, object] = {"codec": encoder.manifest.name, "notes": list(image.notes)}
+        fields |= {"packet_bits": coded.packet_bits}
+        percent = "-"
+        if name != "-":
+            file_bytes = Path(name).stat().st_size
+            share = coded.packet_bits / (8 * file_bytes)
+            percent = f"{100 * share:.2f}"
+            fields |= {"file_bytes": file_bytes, "bits_over_file_bits": round(share, 6)}
+        return Told((f"{coded.packet_bits}", percent), fields)
+
+    return run_files(job, IMAGE, encoder, image_paths, lambda name: _read(name, job), Beside(COLUMNS, tell))
+
+
+def pack(job: Job) -> Iterator[Packed | Failure]:
+    """The packets of what was named, one an image. InputError: no such codec."""
+    encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
+    return pack_files(encoder, input_names(job.inputs, image_paths), lambda name: _read(name, job))
+
+
+def _read(name: str, job: Job) -> Image:
+    """The image of a file; "-" is standard input. What was left out of it is said."""
+    image = read_image(sys.stdin.buffer if name == "-" else name, format=job.format or None)
+    tell_notes(name, image.notes)
+    return image
