@@ -15,7 +15,7 @@ import PIL.Image
 
 from isthmus.common.errors import InputError
 from isthmus.common.natural_order import natural_key
-from isthmus.common.signals import MAX_PIXELS, Image
+from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.video.ending import missing_bytes
@@ -68,9 +68,12 @@ class MovingImageVideo(Closing):
             self._file.close()
             raise InputError(f"{path}: expected a moving image: {error}") from error
         width, height = self._image.size
-        if width * height > MAX_PIXELS:
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             self.close()
-            raise InputError(f"{path}: expected frames of at most {MAX_PIXELS} pixels, got {width} x {height}")
+            raise InputError(
+                f"{path}: expected frames of at most {MAX_PIXELS} pixels and sides of at most {MAX_SIDE}, got "
+                f"{width} x {height}"
+            )
         self.fps = told_fps(fps, 1000 / self._frame_ms())
 
     def close(self) -> None:

@@ -140,13 +140,32 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.slow
+def test_memory_of_a_canvas_without_an_end(tmp_path: Path) -> None:
+    """One turned bit makes 24 x 24 pixels of an animation 24 x 2,097,176."""
+    path = tmp_path / "a.webp"
+    moving_image(path)
+    changed = bytearray(path.read_bytes())
+    assert changed[12:16] == b"VP8X"
+    changed[29] ^= 0x20  # height - 1 in 24 bits, from byte 27 on
+    path.write_bytes(changed)
+    said, peak_kib = peak_of(path)
+    assert "sides of at most 65535, got 24 x 2097176" in said
+    assert int(peak_kib) << 10 < MOST_BYTES
+
+
+def peak_of(path: Path) -> list[str]:
+    """What reading a video comes to, and the KiB that a process of its own took for it at most."""
+    done = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
 def test_memory_of_what_grows_in_the_midst_of_a_video(tmp_path: Path) -> None:
     """Its second picture has 108 million pixels in 300 KB."""
     path = tmp_path / "a.mkv"
     with path.open("wb") as file:
         for side in ((32, 32), (12_000, 9_000)):
             PillowImage.new("L", side).save(file, "PNG")
-    done = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True, cwd=ROOT)
-    said, peak_kib = done.stdout.splitlines()
+    said, peak_kib = peak_of(path)
     assert "expected at most 67108864 pixels, got 12000 x 9000" in said
     assert int(peak_kib) << 10 < MOST_BYTES
