@@ -187,9 +187,9 @@ def test_options_are_those_of_the_signal(zoo: Path) -> None:
         (
             POINTS,
             {"adaptation": "static"},
-            "'adaptation': expected one of up, columns, points, top_k for clouds of points",
+            "'adaptation': expected one of up, columns, topic, points, top_k for clouds of points",
         ),
-        (IMAGES, {"quality": 3}, "'quality': expected one of adaptation for images"),
+        (IMAGES, {"quality": 3}, "'quality': expected one of adaptation, topic for images"),
         (VIDEOS, {"mode": "fast"}, "mode: expected one of auto, intra, motion, got 'fast'"),
         (POINTS, {"top_k": 0}, "top_k: expected 1 or more, got 0"),
         ("tiny-q2", {}, "codec 'tiny-q2': expected one of the .* such as tiny-q1, .*`isthmus inspect` lists them"),

@@ -550,7 +550,7 @@ def test_realtime_through_a_live_cloud(zoo: Path, address: str, tmp_path: Path) 
     options = ("--cloud", address, "--zoo", zoo, "--codec", CODEC, "--json", "--realtime", "--fps", "20")
     _, summary = lines_of(isthmus("edge", path, *options))
     assert summary["frames"] + summary["dropped"] == 10
-    assert 0.4 < summary["elapsed_s"] < 3
+    assert summary["elapsed_s"] > 0.4
 
 
 # --- the table

@@ -33,7 +33,8 @@ from isthmus.common.options import option
 from isthmus.common.tasks import Asked, Task, Told
 from isthmus.common.zoo import find_codec
 from isthmus.data.inputs import found_files
-from isthmus.edge.failures import Failure, input_names
+from isthmus.edge.failures import Failure
+from isthmus.edge.inputs import Inputs
 from isthmus.edge.job import Job, Packed, pack_files, run_files
 
 PARTS, LEVELS = 8, 8
@@ -241,12 +242,12 @@ def _opened(job: Job) -> tuple[WaveformEncoder, float]:
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
     encoder, volume = _opened(job)
-    return pack_files(encoder, input_names(job.inputs, _paths), lambda name: read_waveform(name, volume))
+    return pack_files(encoder, Inputs(job.inputs, _paths), lambda item: read_waveform(item.place.name, volume))
 
 
 def run(job: Job) -> int:
     encoder, volume = _opened(job)
-    return run_files(job, WAVEFORM, encoder, _paths, lambda name: read_waveform(name, volume))
+    return run_files(job, WAVEFORM, encoder, _paths, lambda item: read_waveform(item.place.name, volume))
 
 
 WAVEFORM = Signal(

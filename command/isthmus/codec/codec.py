@@ -49,6 +49,7 @@ def load(
         format: of files, as `isthmus edge --format` takes it; "" to tell by name or content.
         options: by name, those of the codec's signal, as the commands have them. Point clouds: `up`, `columns`,
             `points`, `top_k`. Images: `adaptation`. Videos: `mode`, `key_interval`, `vectors`, `fps`, `limit`, `top_k`.
+            All: `topic`, of bags.
 
     Raises:
         InputError: no such codec (the message names the nearest), no such option, or a value that it cannot have.

@@ -33,6 +33,7 @@ class OutputOptions:
 
     panel: ClassVar[str] = "Output"
     json: bool = option(False, "One JSON object a line, for programs.")
+    list_topics: bool = option(False, "Only list the topics of bags: their types, and what they are read as.")
 
 
 @command_frame
@@ -42,8 +43,8 @@ def edge(
         list[str],
         typer.Argument(
             metavar="FILES",
-            help="Files of point clouds, images or videos, and folders; - reads one from standard input, camera:0 is "
-            "a camera.",
+            help="Files of point clouds, images or videos, folders, and bags of robots; - reads one from standard "
+            "input, camera:0 is a camera.",
         ),
     ],
     *,
@@ -55,6 +56,12 @@ def edge(
     from isthmus.edge.signal_choice import choose_codec
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
+    output = given.of(OutputOptions)
+    if output.list_topics:
+        from isthmus.edge.topics import list_topics
+
+        end(list_topics(inputs, as_json=output.json), len(inputs))
+        return
     choice = choose_codec(inputs, about.codec, about.zoo, about.format, **asked_of(given))
     job = Job(
         inputs,
@@ -64,7 +71,7 @@ def edge(
         about.format,
         where.timeout_s,
         about.engine,
-        as_json=given.of(OutputOptions).json,
+        as_json=output.json,
         options=given.only(options_of(choice.way), SIGNAL_KINDS, choice.codec),
         task=about.task,
     )
@@ -78,4 +85,5 @@ def asked_of(given: Given) -> dict[str, Any]:
     values = given.values
     by_family = bool(values.get("quality") or values.get("max_bytes"))
     is_video = VIDEO.name if values.get("video") else ""
-    return {"signal": is_video, "by_family": by_family, "task": values.get("task", "")}
+    about = {"task": values.get("task", ""), "topic": values.get("topic", "")}
+    return {"signal": is_video, "by_family": by_family, **about}

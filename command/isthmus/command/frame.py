@@ -68,6 +68,8 @@ EXTRAS = {
     "av": "video",
     "cv2": "video",
     "h5py": "hdf5",
+    "lz4": "bags",
+    "zstandard": "bags",
     "grpc_health": "cloud",
     "grpc_reflection": "cloud",
 }

@@ -150,7 +150,8 @@ def _written_apart(packed: Iterable[Packed | Failure], out: Path) -> Iterator[st
         if isinstance(item, Failure):
             yield item
             continue
-        path = out / (unused("stdin" if item.name == "-" else Path(item.name).stem, taken) + SUFFIX)
+        stem = item.stem or ("stdin" if item.name == "-" else Path(item.name).stem)
+        path = out / (unused(stem, taken) + SUFFIX)
         with _replaced(path) as file:
             StreamWriter(file, StreamHeader(item.manifest.name, item.manifest.identity)).write(item.coded.packet)
         yield f"{item.name} -> {path}: {item.summary}"

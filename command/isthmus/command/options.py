@@ -117,11 +117,16 @@ def _parameter(name: str, kinds: list[type[Options]]) -> inspect.Parameter:
         *(flags if default is not True else (f"{flags[0]}/--no-{flags[0][2:]}",)),
         help=f"{rule.help} [default: {'on' if default is True else wanted}]" if wanted else rule.help,
         metavar=None if kind is bool else rule.metavar or METAVARS.get(kind),
-        rich_help_panel=" and ".join([first.panel, *(k.panel.lower() for k in others)]),
+        rich_help_panel=_listed([first.panel, *(k.panel.lower() for k in others)]),
         show_default=False,
     )
     annotation = Annotated[list[kind] | None if is_many else kind | None, info]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _listed(words: list[str]) -> str:
+    """In words: "A", "A and b", "A, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _value_type(hint: Any) -> tuple[type, bool]:

@@ -93,6 +93,7 @@ class Signal:
         admission: the class of the options that say what a cloud takes of it (`isthmus.common.admission.Admission`), ""
             where nothing can be set.
         pattern: of names that are no files, as a regular expression: "camera:[0-9]+".
+        message_types: of ROS messages that hold one, without "msg": "sensor_msgs/Image".
         takes: inputs of other signals that its codecs take, by those signals' names.
         is_sequence: whether one input is many frames that belong together; none is looked for in a folder.
         answer_timeout_s: how long an edge waits for the cloud unless told otherwise.
@@ -118,6 +119,7 @@ class Signal:
     task_codecs: Mapping[str, str] = field(default_factory=dict)
     takes: Mapping[str, Taking] = field(default_factory=dict)
     pattern: str = ""
+    message_types: tuple[str, ...] = ()
     is_sequence: bool = False
     answer_timeout_s: float = 10.0
 

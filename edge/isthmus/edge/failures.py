@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from isthmus.common.errors import InputError, IsthmusError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # Shorter lists are done before a bar has been drawn.
 PROGRESS_FROM_COUNT = 20
@@ -18,10 +19,17 @@ PROGRESS_FROM_COUNT = 20
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One input that came to nothing, and why."""
+    """One input that came to nothing, and why.
+
+    Attributes:
+        name: for people.
+        error: why.
+        where: for programs; {} where the name says it.
+    """
 
     name: str
     error: IsthmusError
+    where: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -32,7 +40,7 @@ class Failure:
     @property
     def fields(self) -> dict[str, object]:
         """Of a JSON object."""
-        return {"file": self.name, "error": type(self.error).__name__, "message": str(self.error)}
+        return {"file": self.name, **self.where, "error": type(self.error).__name__, "message": str(self.error)}
 
 
 def input_names(
@@ -57,6 +65,9 @@ def tell_notes(name: str, notes: Iterable[str]) -> None:
 
 def progress_bar(count: int) -> Progress:
     """A bar on standard error that vanishes when done; none where nobody looks or the list is short."""
+    from rich.console import Console  # not for programs, which take long enough to start
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),

@@ -7,7 +7,7 @@ one signal and one packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.tasks import Task, Told
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names, progress_bar
+from isthmus.edge.failures import Failure, progress_bar
+from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
 from isthmus.edge.result import FrameResult
@@ -61,19 +62,21 @@ class Job:
         return self.timeout_s or signal.answer_timeout_s
 
 
-def failure_row(name: str, error: IsthmusError, columns: Sequence[Column]) -> Row:
-    """An input that came to nothing, in its place."""
-    failure = Failure(name, error)
+def failure_row(
+    name: str, error: IsthmusError, columns: Sequence[Column], where: Mapping[str, object] | None = None
+) -> Row:
+    """An input that came to nothing, in its place; `where` says for programs what that is, if it is not the name."""
+    failure = Failure(name, error, where or {})
     return Row((name, *["-"] * (len(columns) - 1)), failure.fields, failure.message, is_failure=True)
 
 
 @contextmanager
 def sending(
-    client: CloudClient[Any], report: Report, names: Sequence[str | Failure], what: str, interruption: Interruption
+    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption
 ) -> Iterator[Sender]:
-    """A sender over a list of inputs, with a bar over them; what was answered is reported however it ends."""
-    with progress_bar(len(names)) as progress:
-        bar = progress.add_task(what, total=len(names))
+    """A sender over so many inputs, with a bar over them; what was answered is reported however it ends."""
+    with progress_bar(count) as progress:
+        bar = progress.add_task(what, total=count)
         sender = Sender(client, report, on_row=lambda _: progress.advance(bar), interruption=interruption)
         try:
             yield sender
@@ -87,11 +90,11 @@ class Beside:
 
     Attributes:
         columns: of the table.
-        tell: a cell for each, and the fields of JSON: (name, signal, coded).
+        tell: a cell for each, and the fields of JSON: (item, signal, coded).
     """
 
     columns: tuple[Column, ...] = (Column("packet bits", is_number=True),)
-    tell: Callable[[str, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
+    tell: Callable[[Item, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
         (f"{coded.packet_bits}",), {"packet_bits": coded.packet_bits}
     )
 
@@ -104,7 +107,7 @@ def run_files(
     signal: Signal,
     encoder: Encoder[Any, Any],
     paths_of: Callable[[Iterable[str | Path]], list[Path]],
-    read: Callable[[str], Any],
+    read: Callable[[Item], Any],
     beside: Beside = PACKET_BITS,
 ) -> int:
     """Send files, one packet each, and report what the codec's task makes of them.
@@ -114,7 +117,7 @@ def run_files(
         signal: of the codec.
         encoder: of the codec.
         paths_of: the files of what was named. InputError where there is none.
-        read: the signal in a file.
+        read: the signal of an item.
         beside: what is told of each beside the answer.
 
     Returns:
@@ -139,21 +142,24 @@ def run_files(
         ) as client,
     ):
         client.open()  # before any file is read: if there is no cloud, say so at once
-        names = list(input_names(job.inputs, paths_of))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "sending", interruption) as sender:
-            for name in names:
-                if isinstance(name, Failure):
-                    sender.place(failure_row(name.name, name.error, columns))
+        inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+        ) as sender:
+            for item in inputs:
+                if isinstance(item, Failure):
+                    sender.place(failure_row(item.name, item.error, columns, item.where))
                     continue
+                place = item.place
                 try:
-                    found = read(name)
+                    found = read(item)
                     coded = encoder.encode(found)
-                    told = beside.tell(name, found, coded)
+                    told = beside.tell(item, found, coded)
                 except IsthmusError as error:
-                    sender.place(failure_row(name, error, columns))
+                    sender.place(failure_row(place.name, error, columns, place.fields))
                     continue
                 encode_ms = coded.timing.total_s * 1e3
-                sender.send(coded.packet, _FileTold(name, told, encode_ms, columns, encoder.manifest.classes, task))
+                sender.send(coded.packet, _FileTold(place, told, encode_ms, columns, encoder.manifest.classes, task))
                 sender.take_ready()
             sender.drain()
         return sender.failed_count
@@ -161,12 +167,21 @@ def run_files(
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One packet that stays here: its input's name, its codec, and a few words about it."""
+    """One packet that stays here.
+
+    Attributes:
+        name: of its input.
+        manifest: of its codec.
+        coded: the packet.
+        words: a few about it.
+        stem: what its file is called where it has one of its own, "" for the name's.
+    """
 
     name: str
     manifest: Manifest
     coded: Coded[Any]
     words: str
+    stem: str = ""
 
     @property
     def summary(self) -> str:
@@ -175,26 +190,27 @@ class Packed:
 
 
 def pack_files(
-    encoder: Encoder[Any, Any], names: Iterable[str | Failure], read: Callable[[str], Any]
+    encoder: Encoder[Any, Any], inputs: Iterable[Item | Failure], read: Callable[[Item], Any]
 ) -> Iterator[Packed | Failure]:
-    """The packets of files, each one signal; what cannot be read or coded keeps its place as a failure."""
-    for name in names:
-        if isinstance(name, Failure):
-            yield name
+    """The packets of items, one each; what cannot be read or coded keeps its place as a failure."""
+    for item in inputs:
+        if isinstance(item, Failure):
+            yield item
             continue
+        place = item.place
         try:
-            coded = encoder.encode(read(name))
+            coded = encoder.encode(read(item))
         except IsthmusError as error:
-            yield Failure(name, error)
+            yield Failure(place.name, error, place.fields)
             continue
-        yield Packed(name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes")
+        yield Packed(place.name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes", place.stem)
 
 
 @dataclass(frozen=True, slots=True)
 class _FileTold:
     """How the result of one file is told."""
 
-    name: str
+    place: Place
     beside: Told
     encode_ms: float
     columns: Sequence[Column]
@@ -203,14 +219,14 @@ class _FileTold:
 
     def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
         if isinstance(result.outcome, IsthmusError):
-            return [failure_row(self.name, result.outcome, self.columns)]
+            return self.missing("refused", result.outcome)
         told = self.task.tell(result.outcome, self.class_names)
         round_trip_ms = result.round_trip_s * 1e3
-        cells = (self.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
+        cells = (self.place.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
         times = {"encode_ms": round(self.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
-        fields = {"file": self.name} | told.fields | self.beside.fields | times
+        fields = {**self.place.fields, **told.fields, **self.beside.fields, **times}
         return [Row(cells, fields)]
 
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         del why
-        return [failure_row(self.name, error, self.columns)]
+        return [failure_row(self.place.name, error, self.columns, self.place.fields)]

@@ -7,6 +7,7 @@ through it: `Choice.way`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.tasks import TASKS, verbs
 from isthmus.common.zoo import ZooFolders, codec_folders, find_codec, find_zoos
+from isthmus.data.bag.formats import is_bag
+from isthmus.data.bag.samples import find_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def choose_codec(
     signal: str = "",
     by_family: bool = False,
     task: str = "",
+    topic: str = "",
 ) -> Choice:
     """The signal and the codec; where `codec` is "", what the inputs' signal has for the task.
 
@@ -59,6 +63,7 @@ def choose_codec(
         signal: what the inputs are, whatever their names: "video" makes a folder of images one.
         by_family: whether a quality is asked for, which a family of codecs gives.
         task: what is asked for, in a verb: "classify"; "" for what the codec does.
+        topic: of bags, "" where they have one that can be read.
 
     Raises:
         InputError: no such codec or task, a codec that does not do it, or none was named and the inputs are of several
@@ -68,7 +73,7 @@ def choose_codec(
     if task and task not in verbs():
         raise InputError(f"--task: expected one of {', '.join(verbs())}, got {task!r}")
     if not codec:
-        own = SIGNALS[signal] if signal else _signal_named(inputs, format_name)
+        own = SIGNALS[signal] if signal else _signal_named(inputs, format_name, topic)
         codec = own.codec_for(task)
         if by_family and own.default_family and codec == own.default_codec:
             codec = own.default_family
@@ -76,7 +81,7 @@ def choose_codec(
             return Choice(own, codec, own)
     manifest = _manifest_of(codec, zoo)
     found = SIGNALS[manifest.signal]
-    named = list(_signals_named(inputs, format_name)) if task and not signal else []
+    named = list(_signals_named(inputs, format_name, topic)) if task and not signal else []
     if task:
         _check_task(manifest, task, [SIGNALS[name] for name in named], zoo)
     if not signal:
@@ -108,22 +113,35 @@ def _manifest_of(codec: str, zoo: ZooFolders) -> Manifest:
     return load_codec_folder(folder or find_codec(codec, zoo), needed=()).manifest
 
 
-def _signal_named(inputs: tuple[str, ...], format_name: str) -> Signal:
+def _signal_named(inputs: tuple[str, ...], format_name: str, topic: str) -> Signal:
     """The signal of the inputs by their format, or by their names; the first there is where they say nothing."""
-    found = _signals_named(inputs, format_name)
+    found = _signals_named(inputs, format_name, topic)
     if len(found) > 1:
         (first, one), (second, other) = list(found.items())[:2]
         raise InputError(
             f"expected inputs of one signal, got the {SIGNALS[first].noun} {one} and the {SIGNALS[second].noun} "
             f"{other}; name the wanted files, or a codec with --codec"
         )
+    for bag in (given for given in inputs if not found and is_bag(given)):
+        _signal_in_bag(bag, topic)  # it says why it has none
     return SIGNALS[next(iter(found))] if found else next(iter(SIGNALS.values()))
 
 
-def _signals_named(inputs: tuple[str, ...], format_name: str) -> dict[str, str]:
+def _signal_in_bag(path: str, topic: str) -> Signal:
+    """The signal of a bag's messages. Pictures are images: that they are a video, somebody must say."""
+    alone = [signal for signal in SIGNALS.values() if not signal.is_sequence]
+    by_type = {name: signal for signal in alone for name in signal.message_types}
+    return by_type[find_topic(path, by_type, topic)[1].type]
+
+
+def _signals_named(inputs: tuple[str, ...], format_name: str, topic: str) -> dict[str, str]:
     """The signals that the inputs are of, by name, each with an input that says so; by their format where it can be."""
     found: dict[str, str] = {}
     for given in inputs:
+        if is_bag(given):
+            with suppress(InputError):  # who reads it says so
+                found.setdefault(_signal_in_bag(given, topic).name, given)
+            continue
         for name in _names(given):
             for signal in SIGNALS.values():
                 if signal.has_name(name):

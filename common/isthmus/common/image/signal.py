@@ -53,6 +53,7 @@ IMAGE = Signal(
     job="isthmus.edge.image.job:run",
     options="isthmus.edge.image.options:ImageOptions",
     inspector="isthmus.codec.image:INSPECTOR",
+    message_types=("sensor_msgs/Image", "sensor_msgs/CompressedImage"),
     admission="isthmus.common.image.admission:ImageLimits",
     answer_timeout_s=120.0,  # a large image takes a cloud longer than any cloud of points
 )

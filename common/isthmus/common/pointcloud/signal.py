@@ -41,5 +41,6 @@ POINT_CLOUD = Signal(
     job="isthmus.edge.pointcloud.job:run",
     options="isthmus.edge.pointcloud.options:PointCloudOptions",
     inspector="isthmus.codec.pointcloud:INSPECTOR",
+    message_types=("sensor_msgs/PointCloud2",),
     admission="isthmus.common.pointcloud.admission:PointCloudLimits",
 )

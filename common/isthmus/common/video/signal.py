@@ -69,6 +69,7 @@ VIDEO = Signal(
     job="isthmus.edge.video.job:run",
     options="isthmus.edge.video.options:VideoOptions",
     inspector="isthmus.codec.video:INSPECTOR",
+    message_types=("sensor_msgs/Image", "sensor_msgs/CompressedImage"),
     admission="isthmus.common.video.admission:VideoLimits",
     takes={
         "image": Taking(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
+from isthmus.data.pointcloud.returns import without_zeros
 from isthmus.data.text import plain_text
 
 MAX_HEADER_BYTES = 2**16
@@ -94,11 +95,7 @@ def parse_pcd(data: bytes, max_count: int) -> npt.NDArray[Any]:
         points = _from_packed(body, header)
     else:
         raise InputError(f"expected PCD data ascii, binary or binary_compressed, got {kind[:20]!r}")
-    if header.height > 1:
-        lost = ~points.any(1)
-        if lost.sum() > 1:  # one alone may well be a point
-            points[lost] = np.nan
-    return points
+    return without_zeros(points) if header.height > 1 else points
 
 
 def _header(text: str, max_count: int) -> Header:

@@ -16,7 +16,9 @@ from typing import Any, BinaryIO, cast
 from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
 from isthmus.common.video.signal import SOURCE_WAIT_S
+from isthmus.data.bag.formats import is_bag
 from isthmus.data.image.formats import is_image_name
+from isthmus.data.video.bag import BagVideo
 from isthmus.data.video.camera import CameraVideo
 from isthmus.data.video.container import ContainerVideo, Opening
 from isthmus.data.video.formats import CAMERA
@@ -41,13 +43,14 @@ def open_video(  # noqa: PLR0913  what is asked of a source, each by its name
     reconnects: int = 0,
     low_delay: bool = False,
     while_waiting: Callable[[], None] = lambda: None,
+    topic: str = "",
 ) -> VideoSource:
     """The frames of a video.
 
     Args:
         source: a file that PyAV reads, a folder of images (in natural order), a pattern of them ("frame%04d.png"), an
-            image (one frame, or those of a moving GIF, WebP or PNG), a binary stream (a pipe: `sys.stdin.buffer`), a
-            named pipe, an address with a scheme ("rtsp://..."), or a camera ("camera:0").
+            image (one frame, or those of a moving GIF, WebP or PNG), a bag, a binary stream (a pipe:
+            `sys.stdin.buffer`), a named pipe, an address with a scheme ("rtsp://..."), or a camera ("camera:0").
         size: height and width that frames are scaled to; None for their own.
         fps: frames a second to count times by; 0 for the source's own times.
         with_vectors: whether to give the motion vectors that the video carries, where it does.
@@ -57,6 +60,7 @@ def open_video(  # noqa: PLR0913  what is asked of a source, each by its name
         low_delay: whether no frame is to be held back for others that are shown before it; a video with B-frames is
             refused then, where its first one comes.
         while_waiting: called again and again while one of these is waited for.
+        topic: of a bag; "" where it has one of pictures.
 
     Raises:
         InputError: no such source, or one that is no video; the message names it. Frames raise it too.
@@ -66,6 +70,10 @@ def open_video(  # noqa: PLR0913  what is asked of a source, each by its name
         raise InputError(f"fps: expected {MIN_FPS:g} to {MAX_FPS:g} frames a second, got {fps:g}")
     if size is not None and (min(size) < 1 or max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS):
         raise InputError(f"size: expected height and width of 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}")
+    if isinstance(source, str | Path) and is_bag(source):
+        return BagVideo(Path(source), topic, size, fps)
+    if topic:
+        raise InputError(f"topic: expected a bag (.mcap, .db3, .bag, or a folder) for {topic}, got {source}")
     given = _Given(size, fps, with_vectors, format, wait_s, reconnects, low_delay, while_waiting)
     if not isinstance(source, str | Path):
         file = regular_file(source)

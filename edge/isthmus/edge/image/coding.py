@@ -9,11 +9,15 @@ from typing import Any
 from isthmus.common.coded import Coded
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.side import Adaptation
+from isthmus.common.image.signal import IMAGE
 from isthmus.common.image.symbols import CodedImage
 from isthmus.common.signals import Image
-from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.files import image_paths
+from isthmus.edge.failures import Failure
 from isthmus.edge.image.encoder import ImageEncoder
 from isthmus.edge.image.options import ImageOptions
+from isthmus.edge.image.reading import read_item
+from isthmus.edge.inputs import Inputs
 from isthmus.runtime.engine import AUTO
 
 
@@ -39,7 +43,7 @@ def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name
     """The images in what was given.
 
     Args:
-        given: a file, a folder of them, pixels uint8 [height, width, 3], or an image.
+        given: a file, a folder of them, a bag, pixels uint8 [height, width, 3], or an image.
         encoder: of the codec.
         options: as asked for.
         format_name: of files, "" to take all.
@@ -47,9 +51,11 @@ def read(given: Any, encoder: AdaptedEncoder, options: ImageOptions, format_name
     Raises:
         InputError: no image.
     """
-    del encoder, options  # any codec takes any image
+    del encoder  # any codec takes any image
     if isinstance(given, str | Path):
-        for path in image_paths([given]):
-            yield read_image(path, format=format_name or None)
+        for item in Inputs([str(given)], image_paths, IMAGE.message_types, options.topic):
+            if isinstance(item, Failure):
+                raise item.error
+            yield read_item(item, format_name)
         return
     yield given if isinstance(given, Image) else Image(given)

@@ -8,7 +8,6 @@ bounded by their pixels, so memory does not grow with the list. Each quality is 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,9 +24,11 @@ from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names, tell_notes
+from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
+from isthmus.edge.image.reading import read_item
+from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, sending
 from isthmus.edge.report import Column, Row, open_report, task_columns
@@ -60,30 +61,34 @@ def run(job: Job) -> int:
     )
     with Interruption() as interruption, closing(_Flow(job, options, coding, columns, interruption.check)) as flow:
         client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
-        names = list(input_names(job.inputs, image_paths))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "sending", interruption) as sender:
-            for name in names:
-                flow.send(sender, name)
+        inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+        ) as sender:
+            for item in inputs:
+                flow.send(sender, item)
             sender.drain()
         return sender.failed_count
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one an image. InputError: no such codec or quality."""
-    coding = _Coding(job, job.options or ImageOptions())
-    for name in input_names(job.inputs, image_paths):
-        if isinstance(name, Failure):
-            yield name
+    options: ImageOptions = job.options or ImageOptions()
+    coding = _Coding(job, options)
+    for item in Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic):
+        if isinstance(item, Failure):
+            yield item
             continue
+        place = item.place
         try:
-            image = coding.read(name)
+            image = coding.read(item)
             quality, coded = coding.encode(image)
         except IsthmusError as error:
-            yield Failure(name, error)
+            yield Failure(place.name, error, place.fields)
             continue
         rate = coded.packet_bits / (image.width * image.height)
         words = f"{image.width} x {image.height}, {coded.packet.size_bytes} bytes, {rate:.3f} bits a pixel"
-        yield Packed(name, coding.family.encoder(quality).manifest, coded, words)
+        yield Packed(place.name, coding.family.encoder(quality).manifest, coded, words, place.stem)
 
 
 def make_folder(path: Path) -> None:
@@ -106,14 +111,14 @@ class _Coding:
         if options.quality and options.max_bytes:
             raise InputError("expected --quality or --max-bytes, got both; --max-bytes chooses the quality")
         self.family, self.quality = find_family(job.codec, job.zoo, options.quality, job.engine)
-        self._format = job.format or None
+        self._format = job.format
         self._max_bytes = options.max_bytes
         self._adaptation = Adaptation(options.adaptation)
 
-    def read(self, name: str) -> Image:
-        """The image of a file; "-" is standard input. What was left out of it is said."""
-        image = read_image(sys.stdin.buffer if name == "-" else name, format=self._format)
-        tell_notes(name, image.notes)
+    def read(self, item: Item) -> Image:
+        """The image of a file or message. What was left out of it is said."""
+        image = read_item(item, self._format)
+        tell_notes(item.place.name, image.notes)
         return image
 
     def encode(self, image: Image) -> tuple[int, Coded[CodedImage]]:
@@ -168,15 +173,16 @@ class _Flow:
             self._client.close()
             self._client = None
 
-    def send(self, sender: Sender, name: str | Failure) -> None:
-        """Send the image of one file, or report that there is none."""
-        if isinstance(name, Failure):
-            sender.place(failure_row(name.name, name.error, self._columns))
+    def send(self, sender: Sender, item: Item | Failure) -> None:
+        """Send one image, or report that there is none."""
+        if isinstance(item, Failure):
+            sender.place(failure_row(item.name, item.error, self._columns, item.where))
             return
+        place = item.place
         try:
-            image = self._coding.read(name)
+            image = self._coding.read(item)
         except IsthmusError as error:
-            sender.place(self.failed(name, error))
+            sender.place(self.failed(place, error))
             return
         pixel_count = image.width * image.height
         while sender.unanswered_count and (
@@ -187,12 +193,12 @@ class _Flow:
             chosen, coded = self._coding.encode(image)
             self._check_size(coded)
         except IsthmusError as error:
-            sender.place(self.failed(name, error))
+            sender.place(self.failed(place, error))
             return
         if chosen != self._quality:
             sender.drain()
         sender.client = self.open(chosen)
-        told = _ImageTold(self, name, f"{self._coding.family.name}-q{chosen}", image, coded)
+        told = _ImageTold(self, place, f"{self._coding.family.name}-q{chosen}", image, coded)
         sender.send(coded.packet, told, pixel_count)
 
     def _check_size(self, coded: Coded[CodedImage]) -> None:
@@ -206,11 +212,11 @@ class _Flow:
                 "image smaller, or choose a lower quality if it is the bytes"
             )
 
-    def failed(self, name: str, error: IsthmusError) -> Row:
+    def failed(self, place: Place, error: IsthmusError) -> Row:
         """The row of an image that came to nothing."""
-        return failure_row(name, error, self._columns)
+        return failure_row(place.name, error, self._columns, place.fields)
 
-    def keep(self, name: str, codec: str, png: bytes) -> str:
+    def keep(self, stem: str, codec: str, png: bytes) -> str:
         """Save a reconstruction as photo.image-light-q4.png, never the name of a picture that was there; "" if unasked.
 
         Raises:
@@ -218,7 +224,6 @@ class _Flow:
         """
         if self._options.save is None:
             return ""
-        stem = "stdin" if name == "-" else Path(name).stem
         file, number = f"{stem}.{codec}", 1
         while file in self._saved:
             number += 1
@@ -237,7 +242,7 @@ class _ImageTold:
     """How the result of one image is told."""
 
     flow: _Flow
-    name: str
+    place: Place
     codec: str
     image: Image
     coded: Coded[CodedImage]
@@ -247,12 +252,12 @@ class _ImageTold:
         try:
             return [self._row(result.value, result.round_trip_s * 1e3)]
         except IsthmusError as error:
-            return [self.flow.failed(self.name, error)]
+            return [self.flow.failed(self.place, error)]
 
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         """One row."""
         del why
-        return [self.flow.failed(self.name, error)]
+        return [self.flow.failed(self.place, error)]
 
     def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
         image, coded = self.image, self.coded
@@ -261,18 +266,18 @@ class _ImageTold:
                 f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
             )
         psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
-        saved = self.flow.keep(self.name, self.codec, found.png)
+        saved = self.flow.keep(self.place.stem, self.codec, found.png)
         told = RECONSTRUCTION.tell(found, ())
         bits_per_pixel = coded.packet_bits / (image.height * image.width)
         encode_ms = coded.timing.total_s * 1e3
         cells = (
-            *(self.name, self.codec, *told.cells),
+            *(self.place.name, self.codec, *told.cells),
             str(coded.packet_bits // 8),
             f"{bits_per_pixel:.3f}",
             *((f"{psnr_db:.2f}",) if saved else ()),
             f"{encode_ms + round_trip_ms:.1f}",
         )
-        fields = {"file": self.name, "codec": self.codec} | told.fields
+        fields = {**self.place.fields, "codec": self.codec, **told.fields}
         fields |= {
             "notes": list(image.notes),
             "adaptation": str(coded.detail.symbols.adaptation),

@@ -20,6 +20,7 @@ class ImageOptions:
         quality: of the codec's family; 0 for the codec's own.
         max_bytes: the best quality whose packet fits is taken; 0 for no bound.
         adaptation: how tables are fitted to an image, one of `ADAPTATIONS`.
+        topic: of bags, "" where they have one of pictures.
         save: folder for the reconstructions, None for sending no pixels back.
     """
 
@@ -35,5 +36,11 @@ class ImageOptions:
     max_bytes: int = option(0, "Best quality whose packet has at most these.", least=0, automatic="no bound")
     adaptation: str = option(
         "auto", f"How tables are fitted: {', '.join(ADAPTATIONS[:-1])} or {ADAPTATIONS[-1]}.", choices=ADAPTATIONS
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
     )
     save: Path | None = option(None, "Folder for what the cloud reconstructs, as PNG.", metavar="DIR")

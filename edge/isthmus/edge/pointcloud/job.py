@@ -19,10 +19,11 @@ from isthmus.common.tasks import Labels, Task
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure, input_names, tell_notes
+from isthmus.edge.failures import Failure, tell_notes
+from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
-from isthmus.edge.pointcloud.coding import read_thinned
+from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.report import Column, Row, open_report, task_columns
@@ -33,7 +34,7 @@ from isthmus.edge.result import FrameResult
 class _Placed:
     """A cloud in its place among the inputs, or the row of an input that has none."""
 
-    name: str
+    place: Place
     row: Row | None = None
     cloud: PointCloud | None = None
 
@@ -69,9 +70,11 @@ def run(job: Job) -> int:
         ) as client,
     ):
         client.open()  # before any file is read: if there is no cloud, say so at once
-        names = list(input_names(job.inputs, point_cloud_paths))
-        with sending(client, open_report(columns, as_json=job.as_json), names, "classifying", interruption) as sender:
-            for group in _groups(job, options, encoder, names, columns):
+        inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption
+        ) as sender:
+            for group in _groups(job, options, encoder, inputs, columns):
                 try:
                     coded = encoder.encode_batch([placed.cloud for placed in group if placed.cloud is not None])
                 except IsthmusError as error:  # also where no cloud of the group could be read
@@ -88,15 +91,15 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one a cloud. InputError: no such codec."""
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
-    names = input_names(job.inputs, point_cloud_paths)
-    return pack_files(encoder, names, lambda name: _read(name, job, options, encoder))
+    inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
+    return pack_files(encoder, inputs, lambda item: _read(item, job, options, encoder))
 
 
-def _read(name: str, job: Job, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
-    """The cloud of a file; what is to be said of it is said to people here, to programs in its row."""
-    cloud = read_thinned(name, job.format, options, encoder)
+def _read(item: Item, job: Job, options: PointCloudOptions, encoder: PointCloudEncoder) -> PointCloud:
+    """The cloud of an item; what is to be said of it is said to people here, to programs in its row."""
+    cloud = read_item(item, job.format, options, encoder)
     if not job.as_json:
-        tell_notes(name, cloud.notes)
+        tell_notes(item.place.name, cloud.notes)
     return cloud
 
 
@@ -104,21 +107,22 @@ def _groups(
     job: Job,
     options: PointCloudOptions,
     encoder: PointCloudEncoder,
-    names: Sequence[str | Failure],
+    inputs: Inputs,
     columns: Sequence[Column],
 ) -> Iterator[list[_Placed]]:
     """Clouds that are coded together, with the failures that came among them."""
     group: list[_Placed] = []
     count = 0
-    for name in names:
-        if isinstance(name, Failure):
-            group.append(_Placed(name.name, failure_row(name.name, name.error, columns)))
+    for item in inputs:
+        if isinstance(item, Failure):
+            row = failure_row(item.name, item.error, columns, item.where)
+            group.append(_Placed(Place.of_file(item.name), row))
         else:
             try:
-                group.append(_Placed(name, cloud=_read(name, job, options, encoder)))
+                group.append(_Placed(item.place, cloud=_read(item, job, options, encoder)))
                 count += 1
             except IsthmusError as error:
-                group.append(_Placed(name, failure_row(name, error, columns)))
+                group.append(_Placed(item.place, _failed_row(item.place, error, columns)))
         if count == options.batch:
             yield group
             group, count = [], 0
@@ -128,7 +132,11 @@ def _groups(
 
 def _failed(group: Sequence[_Placed], error: IsthmusError, columns: Sequence[Column]) -> list[Row]:
     """The rows of a group whose clouds came to nothing."""
-    return [placed.row or failure_row(placed.name, error, columns) for placed in group]
+    return [placed.row or _failed_row(placed.place, error, columns) for placed in group]
+
+
+def _failed_row(place: Place, error: IsthmusError, columns: Sequence[Column]) -> Row:
+    return failure_row(place.name, error, columns, place.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ class _GroupTold:
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3 / count, result.round_trip_s * 1e3
         payload_bits, packet_bits = self.coded.payload_bits / count, self.coded.packet_bits / count
         cells = (f"{payload_bits:.4g}", f"{packet_bits:.4g}", f"{encode_ms + round_trip_ms:.2f}")
-        fields: dict[str, Any] = {"file": placed.name} | told.fields
+        fields: dict[str, Any] = {**placed.place.fields, **told.fields}
         fields |= {
             "points": 0 if placed.cloud is None else len(placed.cloud),
             "points_left_out": 0 if placed.cloud is None else placed.cloud.left_out_count,
@@ -176,4 +184,4 @@ class _GroupTold:
             "encode_ms": round(encode_ms, 3),
             "round_trip_ms": round(round_trip_ms, 3),
         }
-        return Row((placed.name, *told.cells, *cells), fields)
+        return Row((placed.place.name, *told.cells, *cells), fields)

@@ -15,6 +15,7 @@ class PointCloudOptions:
     Attributes:
         up: axis that points up, "y" or "z"; "" for the format's.
         columns: what those of a table of numbers hold, "" to tell by the file.
+        topic: of bags, "" where they have one of clouds.
         points: each is thinned to so many; 0 for the codec's own number.
         top_k: labels for each.
         batch: coded together in one packet.
@@ -28,6 +29,12 @@ class PointCloudOptions:
         "x:>f8,y:>f8,z:>f8.",
         automatic="told by the file",
         metavar="NAMES",
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
     )
     points: int = option(0, "Points each is thinned to.", least=0, automatic="the codec's own number")
     top_k: int = option(1, "Labels for each.", flags=("--top-k", "--top"), least=1)

@@ -42,6 +42,7 @@ def open_asked(
         reconnects=options.reconnect,
         low_delay=options.low_delay,
         while_waiting=while_waiting,
+        topic=options.topic,
     )
 
 

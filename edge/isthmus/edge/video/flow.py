@@ -28,6 +28,7 @@ from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
 from isthmus.edge.video.options import VideoOptions
+from isthmus.edge.video.place import FramePlace
 from isthmus.edge.video.summary import VideoCounts
 
 # Unanswered frames: enough to hide the way to the cloud and back; in real time, few, as each is a frame's delay.
@@ -101,7 +102,7 @@ class VideoFlow:
             if frame.gap:
                 self._reopened(video.name, frame.gap)
             if paces and not self._keeps_pace(video, begin_s + frame.time_s, bound):
-                self._place_missing(video.name, frame, "dropped")
+                self._place_missing(FramePlace.of(video.name, frame), "dropped")
                 continue
             while self._sender.unanswered_count >= bound:
                 self._sender.take()
@@ -134,19 +135,20 @@ class VideoFlow:
         self.counts.source_reconnects += 1
         tell_notes(source, (f"opened again: {why}",))
 
-    def _place_missing(self, source: str, frame: SourceFrame, why: str, error: IsthmusError | None = None) -> None:
+    def _place_missing(self, place: FramePlace, why: str, error: IsthmusError | None = None) -> None:
         with self._interruption.held():  # it is counted and told, or neither
-            self._sender.place(self.missing(source, frame.index, frame.time_s, why, error))
+            self._sender.place(self.missing(place, why, error))
 
-    def missing(self, source: str, index: int, time_s: float, why: str, error: IsthmusError | None = None) -> Row:
+    def missing(self, place: FramePlace, why: str, error: IsthmusError | None = None) -> Row:
         """The row of a frame without an answer, counted: "dropped", "lost" or "refused"."""
         self.counts.add_missing(why)
-        cells = (str(index), f"{time_s:.2f}", why, "-", "-", "-", "-", "-")
-        fields: dict[str, object] = {"file": source, "frame": index, "time_s": round(time_s, 4)}
-        fields |= {"type": why, "missing": why}
+        cells = (str(place.index), f"{place.time_s:.2f}", why, "-", "-", "-", "-", "-")
+        fields = place.fields | {"type": why, "missing": why}
         if error is None:
             return Row(cells, fields)
-        return Row(cells, fields | error_fields(error), f"{source}: frame {index}: {why}: {error}", is_failure=True)
+        return Row(
+            cells, fields | error_fields(error), f"{place.source}: frame {place.index}: {why}: {error}", is_failure=True
+        )
 
     def _keeps_pace(self, video: VideoSource, due_s: float, bound: int) -> bool:
         """Wait for a frame's time; whether it is neither late nor one too many."""
@@ -158,15 +160,16 @@ class VideoFlow:
         return self._sender.unanswered_count < bound and not is_late
 
     def _send(self, name: str, frame: SourceFrame) -> None:
+        place = FramePlace.of(name, frame)
         try:
             coded = self._encoder.encode(frame)
         except InputError as error:
-            self._place_missing(name, frame, "refused", error)
+            self._place_missing(place, "refused", error)
             return
         self._number += 1
         if coded.detail.is_key:
             self._key_number = self._number
-        if not self._sender.send(coded.packet, _FrameTold(self, self._number, name, frame.index, frame.time_s, coded)):
+        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded)):
             self._encoder.force_key()
 
     def _on_missing(self, told: _FrameTold) -> None:
@@ -191,9 +194,7 @@ class _FrameTold:
 
     flow: VideoFlow
     number: int
-    source: str
-    index: int
-    time_s: float
+    place: FramePlace
     coded: Coded[FrameDetail]
 
     def answered(self, result: FrameResult[Labels]) -> Sequence[Row]:
@@ -205,12 +206,11 @@ class _FrameTold:
         told = self.flow.task.tell(result.outcome, self.flow.class_names)
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
         cells = (
-            *(str(self.index), f"{self.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),
+            *(str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),
             *(cell.split("\n", 1)[0] for cell in told.cells),
             *(f"{encode_ms:.2f}", f"{encode_ms + round_trip_ms:.2f}"),
         )
-        fields: dict[str, object] = {"file": self.source, "frame": self.index, "time_s": round(self.time_s, 4)}
-        fields |= {"type": detail.kind} | told.fields
+        fields = self.place.fields | {"type": detail.kind} | told.fields
         fields |= {
             "cause": detail.cause,
             "motion_bits": detail.motion_bits,
@@ -225,4 +225,4 @@ class _FrameTold:
 
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         """One row."""
-        return [self.flow.missing(self.source, self.index, self.time_s, why, error)]
+        return [self.flow.missing(self.place, why, error)]

@@ -19,6 +19,7 @@ class StillOptions:
 
     Attributes:
         top_k: labels for each image.
+        topic: of bags, "" where they have one of pictures.
     """
 
     panel: ClassVar[str] = "Labelled images"
@@ -28,6 +29,12 @@ class StillOptions:
         flags=("--top-k", "--top"),
         least=1,
         elsewhere="images get labels with --task classify",
+    )
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
     )
 
 
@@ -44,6 +51,7 @@ class VideoOptions:
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
         reconnect: tries in a row to open an address or a camera again that ended or fell silent; 0 for none.
         low_delay: whether no frame is held back for others that are shown before it; B-frames are refused.
+        topic: of bags, "" where they have one of pictures.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
         top_k: labels for each frame.
@@ -64,6 +72,12 @@ class VideoOptions:
         0, "Tries in a row to open an address or a camera again that ended or fell silent.", least=0, automatic="none"
     )
     low_delay: bool = option(False, "Hold no frame back for others shown before it; B-frames are refused.")
+    topic: str = option(
+        "",
+        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
+        automatic="the one there is that can be read",
+        metavar="NAME",
+    )
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
     top_k: int = option(1, "Labels for each frame.", flags=("--top-k", "--top"), least=1)

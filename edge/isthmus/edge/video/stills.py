@@ -5,7 +5,6 @@ What a person gets is told as of images: a row each, with the bits of its packet
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.tasks import Told
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
-from isthmus.data.image.files import image_paths, read_image
-from isthmus.edge.failures import Failure, input_names, tell_notes
+from isthmus.data.image.files import image_paths
+from isthmus.edge.failures import Failure, tell_notes
+from isthmus.edge.image.reading import read_item
+from isthmus.edge.inputs import Inputs, Item
 from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
 from isthmus.edge.report import Column
 from isthmus.edge.video.encoder import FrameDetail, VideoEncoder
@@ -48,28 +49,30 @@ def run(job: Job) -> int:
     """
     encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
 
-    def tell(name: str, image: Image, coded: Coded[Any]) -> Told:
+    def tell(item: Item, image: Image, coded: Coded[Any]) -> Told:
         fields: dict[str, object] = {"codec": encoder.manifest.name, "notes": list(image.notes)}
         fields |= {"packet_bits": coded.packet_bits}
         percent = "-"
-        if name != "-":
+        name = item.place.name
+        if name != "-" and item.sample is None:
             file_bytes = Path(name).stat().st_size
             share = coded.packet_bits / (8 * file_bytes)
             percent = f"{100 * share:.2f}"
             fields |= {"file_bytes": file_bytes, "bits_over_file_bits": round(share, 6)}
         return Told((f"{coded.packet_bits}", percent), fields)
 
-    return run_files(job, IMAGE, encoder, image_paths, lambda name: _read(name, job), Beside(COLUMNS, tell))
+    return run_files(job, IMAGE, encoder, image_paths, lambda item: _read(item, job), Beside(COLUMNS, tell))
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one an image. InputError: no such codec."""
     encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine)
-    return pack_files(encoder, input_names(job.inputs, image_paths), lambda name: _read(name, job))
+    inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, getattr(job.options, "topic", ""))
+    return pack_files(encoder, inputs, lambda item: _read(item, job))
 
 
-def _read(name: str, job: Job) -> Image:
-    """The image of a file; "-" is standard input. What was left out of it is said."""
-    image = read_image(sys.stdin.buffer if name == "-" else name, format=job.format or None)
-    tell_notes(name, image.notes)
+def _read(item: Item, job: Job) -> Image:
+    """The image of an item. What was left out of it is said."""
+    image = read_item(item, job.format)
+    tell_notes(item.place.name, image.notes)
     return image
