@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmark import run_benchmark
 from numpy.typing import NDArray
 from record import with_record
 
@@ -21,16 +21,13 @@ from isthmus.common.bits.cdf import CdfTables, quantize_pmf
 from isthmus.common.bits.packet import Packet
 from isthmus.common.bits.prior import Prior
 from isthmus.common.bits.symbols import Symbols
-from isthmus.common.circumstances import load_before
-from isthmus.common.results import Provenance, Results, write_results
-from isthmus.measure.command_line import script_line
+from isthmus.common.results import Provenance, Results
 
 try:
     import constriction
 except ImportError:
     constriction = None
 
-ROOT = Path(__file__).parent.parent
 MESSAGE_BITS = (8, 30, 120)
 MESSAGE_SYMBOLS = 32
 LONG_MESSAGE_SYMBOLS = 1024
@@ -41,18 +38,23 @@ BULK_BITS_PER_SYMBOL = 2.9
 HALF_WIDTH = 24
 
 
-def main() -> None:
+def main() -> int:
     """Measures, prints and writes."""
-    load_before()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return run_benchmark("benchmarks/coder.py", __doc__, add_options, measured)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this benchmark."""
     parser.add_argument("--messages", type=int, default=4000, help="messages a mean is taken over (4000)")
     parser.add_argument("--repeats", type=int, default=25, help="bulk runs, of which the fastest counts (25)")
     parser.add_argument(
         "--runs", type=int, default=4, help="times that speeds are compared, of which the median counts (4)"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of all random draws (1)")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder to write coder.json to")
-    options = parser.parse_args()
+
+
+def measured(options: argparse.Namespace, command: str) -> Results:
+    """As the options say."""
     rng = np.random.default_rng(options.seed)
     kinds = [*((MESSAGE_SYMBOLS, bits) for bits in MESSAGE_BITS), (LONG_MESSAGE_SYMBOLS, LONG_MESSAGE_BITS)]
     overheads = [message_overhead(rng, symbols, bits, options.messages) for symbols, bits in kinds]
@@ -70,7 +72,7 @@ def main() -> None:
     results = Results(
         name="coder",
         provenance=Provenance.of(
-            command=script_line("benchmarks/coder.py", parser, options),
+            command=command,
             data="random messages drawn from the tables themselves",
             seed=options.seed,
             packages=("numpy", "constriction"),
@@ -84,8 +86,7 @@ def main() -> None:
             "message_latency": latency,
         },
     )
-    results = with_record(results, options.out, ratios(bulks))
-    print(write_results(options.out, results).read_text())
+    return with_record(results, options.out, ratios(bulks))
 
 
 def ratios(bulks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -290,4 +291,4 @@ def seconds(job: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -17,7 +17,6 @@ times are this machine's; the ratio travels better.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,15 +24,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from benchmark import run_benchmark
 
-from isthmus.common.circumstances import load_before
-from isthmus.common.errors import IsthmusError, MissingDependencyError
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.errors import MissingDependencyError
+from isthmus.common.results import Provenance, Results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
-from isthmus.measure.command_line import script_line
 from isthmus.measure.percentiles import Percentiles
 
 POINTS = 1024
@@ -49,22 +47,19 @@ Encode = Callable[[PointCloud], object]
 
 def main() -> int:
     """Measure, print, write."""
-    load_before()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return run_benchmark("benchmarks/edge.py", __doc__, add_options, measured)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this benchmark."""
     parser.add_argument("--codec", default="pc-lite-any-q10", help="a lite codec of the zoo")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--rounds", type=int, default=40, help=f"turns of {TURN} clouds for each side")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for edge.json")
-    options = parser.parse_args()
-    try:
-        folder = _lite_codec(find_zoo(options.zoo), options.codec)
-        results = measure(folder, options.rounds, script_line("benchmarks/edge.py", parser, options))
-        path = write_results(options.out, results)
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(path.read_text(encoding="utf-8"))
-    return 0
+
+
+def measured(given: argparse.Namespace, command: str) -> Results:
+    """As the options say."""
+    return measure(_lite_codec(find_zoo(given.zoo), given.codec), given.rounds, command)
 
 
 def measure(folder: Path, rounds: int, command: str) -> Results:

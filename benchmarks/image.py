@@ -14,22 +14,20 @@ machine's; the ratio travels better.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from benchmark import run_benchmark
 
 from isthmus.common.bits import range_coder
 from isthmus.common.bits.cdf import quantize_pmf
-from isthmus.common.circumstances import load_before
 from isthmus.common.errors import IsthmusError, MissingDependencyError
-from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.results import Provenance, Results
 from isthmus.common.signals import Image
 from isthmus.common.zoo import codec_folders, find_zoo
 from isthmus.edge.image.encoder import ImageEncoder
-from isthmus.measure.command_line import script_line
 from isthmus.measure.fuzz.targets import synthetic_picture
 from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.percentiles import Percentiles
@@ -44,23 +42,19 @@ Encode = Callable[[Image], object]
 
 def main() -> int:
     """Measure, print, write."""
-    load_before()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return run_benchmark("benchmarks/image.py", __doc__, add_options, measured)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this benchmark."""
     parser.add_argument("--codec", default="image-light-q4", help="a light codec of the zoo")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--rounds", type=int, default=8, help=f"turns of {TURN} images for each side")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for image_edge.json")
-    options = parser.parse_args()
-    try:
-        folder = light_codec(find_zoo(options.zoo), options.codec)
-        results = measure(folder, pictures(), options.rounds, script_line("benchmarks/image.py", parser, options))
-        path = write_results(options.out, results)
-        gather_summary(options.out)
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(path.read_text(encoding="utf-8"))
-    return 0
+
+
+def measured(given: argparse.Namespace, command: str) -> Results:
+    """As the options say."""
+    return measure(light_codec(find_zoo(given.zoo), given.codec), pictures(), given.rounds, command)
 
 
 def measure(folder: Path, images: tuple[str, list[Image]], rounds: int, command: str) -> Results:

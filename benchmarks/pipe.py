@@ -12,21 +12,17 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmark import run_benchmark
 
-from isthmus.common.circumstances import load_before
-from isthmus.common.errors import IsthmusError
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.results import Provenance, Results
 from isthmus.data.video.files import open_video
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.measure.command_line import script_line
 
 SEED = 7
 HEIGHT, WIDTH = 240, 320
@@ -36,20 +32,18 @@ WARM_UP_FRAMES = 10
 
 def main() -> int:
     """Measure, print, write."""
-    load_before()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return run_benchmark("benchmarks/pipe.py", __doc__, add_options, measured)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this benchmark."""
     parser.add_argument("--frames", type=int, default=100, help="of each stream")
     parser.add_argument("--fps", type=int, default=25, help="frames a second")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for pipe.json")
-    options = parser.parse_args()
-    try:
-        results = measure(options.frames, options.fps, script_line("benchmarks/pipe.py", parser, options))
-        path = write_results(options.out, results)
-    except IsthmusError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(path.read_text(encoding="utf-8"))
-    return 0
+
+
+def measured(given: argparse.Namespace, command: str) -> Results:
+    """As the options say."""
+    return measure(given.frames, given.fps, command)
 
 
 def measure(frames: int, fps: int, command: str) -> Results:

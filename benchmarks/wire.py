@@ -23,17 +23,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from benchmark import run_benchmark
 from echo import child, echo_call, echo_process, wait_for
 from record import with_record
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.circumstances import load_before
-from isthmus.common.results import Provenance, Results, write_results
+from isthmus.common.results import Provenance, Results
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
-from isthmus.measure.command_line import script_line
 
 GROUP = 32
 SEED = 0
@@ -47,21 +46,22 @@ RATIOS = (
 
 def main() -> int:
     """Measure, print, write."""
-    load_before()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return run_benchmark("benchmarks/wire.py", __doc__, add_options, measured)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this benchmark."""
     parser.add_argument("--codec", default="pc-lite-any-q10")
     parser.add_argument("--zoo", type=Path, default=None)
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder; wire.json goes there")
-    arguments = parser.parse_args()
-    zoo = find_zoo(arguments.zoo)
-    command = script_line("benchmarks/wire.py", parser, arguments)
-    results = measure(find_codec(arguments.codec, zoo), zoo, arguments.points, arguments.seconds, command)
-    results = with_record(results, arguments.out, RATIOS)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    print(write_results(arguments.out, results).read_text(encoding="utf-8"))
-    return 0
+
+
+def measured(given: argparse.Namespace, command: str) -> Results:
+    """As the options say."""
+    zoo = find_zoo(given.zoo)
+    results = measure(find_codec(given.codec, zoo), zoo, given.points, given.seconds, command)
+    return with_record(results, given.out, RATIOS)
 
 
 def measure(codec: Path, zoo: Path, points: int, seconds: float, command: str) -> Results:

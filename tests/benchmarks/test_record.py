@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support.paths import ROOT
+from support.benchmark_scripts import benchmark
 
 from isthmus.common.circumstances import Circumstances
 from isthmus.common.results import Provenance, Results, write_results
 
 
-@pytest.fixture(scope="module")
-def record() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record", ROOT / "benchmarks" / "record.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return benchmark("record", monkeypatch)
 
 
 def run_of(ratio: float, date: str) -> Results:

@@ -13,7 +13,7 @@ from support import tiny_codec
 from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
-from isthmus.command.demo import _show_shipped_photo, _unlabelled
+from isthmus.command.demo import _show_shipped_photo
 from isthmus.command.image import demo as image_demo
 from isthmus.command.image.demo import CENTRE, Crossing, bits_table, cross, draw, image_codec_folder, shipped_photo
 from isthmus.command.main import app
@@ -118,19 +118,3 @@ def test_a_missing_package_or_codec_is_a_line_and_no_failure(
         shipped_photo()
     _show_shipped_photo(console, "image-light", tmp_path, address)
     assert "No photograph crosses: photograph: expected astronaut.png" in console.export_text()
-
-
-def test_what_lies_at_a_path_decides_what_crosses(tmp_path: Path) -> None:
-    image, cloud = tmp_path / "both" / "a.png", tmp_path / "both" / "b.npy"
-    (tmp_path / "empty").mkdir()
-    image.parent.mkdir()
-    write_image(photo(16, 16), image)
-    np.save(cloud, np.zeros((20, 3)))
-    assert _unlabelled(image) == ([], [image], [])
-    assert _unlabelled(cloud) == ([cloud], [], [])
-    assert _unlabelled(image.parent) == ([image.parent], [image], [])
-    assert _unlabelled(tmp_path / "empty") == ([tmp_path / "empty"], [], [])
-    labelled = tmp_path / "set" / "chair" / "test" / "chair_1.off"
-    labelled.parent.mkdir(parents=True)
-    labelled.touch()
-    assert _unlabelled(tmp_path / "set") == ([], [], [])

@@ -18,7 +18,7 @@ from support.tiny_image_codec import photo
 from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoCodec
-from isthmus.command.demo import _show_moved_photo, _unlabelled
+from isthmus.command.demo import _show_moved_photo
 from isthmus.command.main import app
 from isthmus.command.video import demo as video_demo
 from isthmus.command.video import picture as video_picture
@@ -252,18 +252,6 @@ def test_a_missing_package_or_codec_is_a_line_and_no_failure(
     _show_moved_photo(console, CODEC, tmp_path, address)
     assert "No video crosses: photograph: expected chelsea.png" in console.export_text()
     assert list(tmp_path.glob("*.png")) == []
-
-
-def test_videos_are_told_from_the_rest(tmp_path: Path) -> None:
-    clip, image, cloud = tmp_path / "a.mp4", tmp_path / "all" / "b.png", tmp_path / "all" / "c.npy"
-    image.parent.mkdir()
-    clip.touch()
-    assert _unlabelled(clip) == ([], [], [clip])
-    assert _unlabelled(tmp_path) == ([], [], [clip])
-    write_image(photo(16, 16), image)
-    assert _unlabelled(tmp_path) == ([], [image], [clip])
-    np.save(cloud, np.zeros((20, 3)))
-    assert _unlabelled(tmp_path) == ([tmp_path], [image], [clip])
 
 
 def test_the_demo_needs_no_torch_for_a_video() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,12 @@ def test_train_is_apart(tmp_path: Path, layout: str) -> None:
         (lambda r: classes(r, cloud), "train", "split train, got 3 of test alone: put those of train into CLASS/train"),
         (lambda r: (cloud(r / "noname", 1), r)[1], "test", "CLASS/FILE, CLASS/test/FILE, test/CLASS/FILE or LABEL-001"),
         (lambda r: table("files/none~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
+        (
+            lambda r: table(f"{'n' * 300}~,b\n")(r, cloud),
+            "test",
+            "row 1: expected a file that is there and a label, got",
+        ),
+        (lambda r: table("files/\0~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
         (lambda r: table("files/x~\n")(r, cloud), "test", "row 1: expected a file and a label, got 'files/x.npy'"),
         (lambda r: table("file,label,split\nfiles/x~,b,dev\n")(r, cloud), "test", "row 2: .* train or test, got 'dev'"),
         (lambda r: table("\n")(r, cloud), "test", "or a .csv of file and label, got none"),
@@ -170,6 +177,30 @@ def test_train_is_apart(tmp_path: Path, layout: str) -> None:
 def test_what_is_refused(tmp_path: Path, write: Callable[[Path], Path], split: Any, match: str) -> None:
     with pytest.raises(InputError, match=match):
         load_labelled(write(tmp_path / "s"), split)
+
+
+def test_images_are_read_as_everywhere_else(tmp_path: Path) -> None:
+    """Upright, over white, of 16 bits: as `read_image` does it, in folders and packed."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    files = {"deep": io.BytesIO(), "clear": io.BytesIO(), "turned": io.BytesIO()}
+    Image.fromarray(np.full((4, 4), 0x8080, np.uint16)).save(files["deep"], "PNG")
+    Image.fromarray(np.full((4, 4, 4), (0, 0, 0, 51), np.uint8)).save(files["clear"], "PNG")
+    Image.fromarray(np.repeat([[9], [200]], 6, 1).astype(np.uint8)).save(files["turned"], "TIFF", exif=exif)
+    blobs = [file.getvalue() for file in files.values()]
+    for name, blob in zip(files, blobs, strict=True):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "x.png").write_bytes(blob)
+    offsets = np.cumsum([0, *map(len, blobs)])
+    packed: dict[str, Any] = {"jpg": np.frombuffer(b"".join(blobs), np.uint8), "off": offsets, "labels": np.arange(3)}
+    np.savez(tmp_path / "set.npz", names=np.array(list(files)), **packed)
+    for path in (tmp_path / "set", tmp_path / "set.npz"):
+        images = load_labelled_images(path)
+        found = {images.class_names[label]: images.pixels(i) for i, label in enumerate(images.labels)}
+        assert (found["deep"] == 128).all()
+        assert (found["clear"] == 204).all()
+        assert found["turned"].shape == (6, 2, 3)
+        assert found["turned"][0, :, 0].tolist() == [200, 9]
 
 
 def test_nobodys_ten_classes_are_modelnet10(tmp_path: Path) -> None:
@@ -195,6 +226,9 @@ def test_classes_are_found_by_name_and_a_subset_will_do() -> None:
     known = ("bathtub", "bed", "night_stand", "sofa")
     assert placed([0, 1, 1], ["Night Stand", "SOFA"], known, "mine", "codec").tolist() == [2, 3, 3]
     assert placed([1], ["lamp", "night-stand"], known, "mine", "codec").tolist() == [2]  # no lamp among the labels
+    synonyms = ("tench, Tinca tinca", "crane", "maillot", "crane, wader")
+    names = ["Tench", "tinca_tinca", "wader", "crane", "crane, wader"]
+    assert placed(range(5), names, synonyms, "mine", "codec").tolist() == [0, 0, 3, 1, 3]
     assert placed([1, 0], ["b", "a"], ("class 0", "class 1"), "mine", "codec").tolist() == [1, 0]  # a codec of numbers
     with pytest.raises(
         InputError, match=r"knows: bathtub, .*; got bathtup \(did you mean bathtub\?\): rename or leave"

@@ -180,6 +180,14 @@ def test_frames_of_any_layout(tmp_path: Path, kind: str, mean: float) -> None:
     assert own == (Preprocessing() if mean or element == TensorProto.UINT8 else None)
 
 
+def hurt(change: Callable[[onnx.TensorProto], object]) -> bytes:
+    """A plain network whose first weight says something else of itself."""
+    network = model(plain_nodes())
+    change(network.graph.initializer[0])
+    data: bytes = network.SerializeToString()
+    return data
+
+
 REFUSED: dict[str, tuple[Write, str]] = {
     "operators of integers": (
         lambda p: onnx.save(qoperator(), p),
@@ -198,6 +206,18 @@ REFUSED: dict[str, tuple[Write, str]] = {
     "gzip": (lambda p: p.write_bytes(b"\x1f\x8b\x08" + bytes(60)), "a gzip archive: unpack it first"),
     "nothing": (lambda p: p.write_bytes(b""), "got an empty file"),
     "no graph": (lambda p: p.write_bytes(onnx.ModelProto(ir_version=8).SerializeToString()), "with nodes, got none"),
+    "a weight of another size": (
+        lambda p: p.write_bytes(hurt(lambda weight: weight.dims.__setitem__(0, 5))),
+        r"expected w of shape \[5, 3, 3, 3\]: .*; the file is damaged",
+    ),
+    "a weight of no type": (
+        lambda p: p.write_bytes(hurt(lambda weight: setattr(weight, "data_type", 65))),
+        r"expected w of shape \[4, 3, 3, 3\]: .*; the file is damaged",
+    ),
+    "a name that is no text": (
+        lambda p: p.write_bytes(model(plain_nodes()).SerializeToString().replace(b"logits", b"lo\xffits")),
+        "expected names in UTF-8, got .*; the file is damaged",
+    ),
     "cut in the middle": (
         lambda p: p.write_bytes(model(plain_nodes()).SerializeToString()[:300]),
         "expected an ONNX graph",

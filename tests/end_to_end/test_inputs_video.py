@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from support.odd_clips import cut, of_one_colour, trimmed, turned, with_aspect, with_gaps
+from support.odd_clips import cut, of_one_colour, trimmed, turned, with_aspect, with_gaps, written
 from support.tiny_clips import UInt8, panning, write_video
 
 from isthmus.common.errors import InputError
@@ -151,6 +151,12 @@ def with_index_last(path: Path) -> Path:
     return path
 
 
+def with_hdr(stream: Any) -> None:
+    """FFmpeg's numbers of PQ and BT.2020."""
+    stream.codec_context.color_trc, stream.codec_context.color_primaries = 16, 9
+
+
+HALF_CLEAR = av.VideoFrame.from_ndarray(np.full((16, 16, 4), (128, 10, 200, 30), np.uint8), "argb")
 HD, SD = (720, 1280), (480, 640)
 BLUE_GREEN = (200, 90, 110)
 CASES: list[tuple[str, Callable[[Path], Path | io.BytesIO], Callable[[Read], None]]] = [
@@ -199,6 +205,21 @@ CASES: list[tuple[str, Callable[[Path], Path | io.BytesIO], Callable[[Read], Non
         "full range of untagged HD",
         lambda d: of_one_colour(d / "a.mp4", HD, BLUE_GREEN, full_range=2),
         shows_colour(uncoded(BLUE_GREEN, 709, is_full=True)),
+    ),
+    (
+        "taken as it is: PQ and BT.2020",
+        lambda d: of_one_colour(d / "a.mp4", SD, BLUE_GREEN, describe=with_hdr),
+        shows_colour(uncoded(BLUE_GREEN, 601)),
+    ),
+    (
+        "taken as it is: interlaced",
+        lambda d: of_one_colour(d / "a.mp4", SD, BLUE_GREEN, options={"x264-params": "interlaced=1:tff=1"}),
+        shows_colour(uncoded(BLUE_GREEN, 601)),
+    ),
+    (
+        "taken as it is: half clear",
+        lambda d: written(d / "a.mov", [HALF_CLEAR, HALF_CLEAR], codec="qtrle"),
+        shows_colour((10, 200, 30)),
     ),
     *(
         (f"cut at 60 %, {name}", lambda d, n=name, c=codec: cut(d / n, c), is_said_to_be_cut)

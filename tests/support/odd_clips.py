@@ -52,7 +52,14 @@ def with_aspect(path: Path, pictures: list[UInt8], aspect: Fraction) -> Path:
 
 
 def of_one_colour(
-    path: Path, size: tuple[int, int], yuv: tuple[int, int, int], *, matrix: int = 2, full_range: int = 0
+    path: Path,
+    size: tuple[int, int],
+    yuv: tuple[int, int, int],
+    *,
+    matrix: int = 2,
+    full_range: int = 0,
+    describe: Callable[[Any], None] = lambda _: None,
+    options: Mapping[str, str] | None = None,
 ) -> Path:
     """Two frames of one colour, lossless; `matrix` and `full_range` are FFmpeg's numbers, and go into the tags."""
     height, width = size
@@ -61,10 +68,11 @@ def of_one_colour(
     frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
     frame.colorspace, frame.color_range = matrix, full_range
 
-    def describe(stream: Any) -> None:
+    def tagged(stream: Any) -> None:
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, full_range
+        describe(stream)
 
-    return written(path, [frame, frame], describe=describe, options={"qp": "0"})
+    return written(path, [frame, frame], describe=tagged, options={"qp": "0"} | dict(options or {}))
 
 
 def trimmed(path: Path, source: Path, frames: int) -> Path:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from isthmus.command.frame import command_frame, require_packages, table_console
+from isthmus.command.frame import command_frame, print_note, require_packages, table_console
 from isthmus.command.options import Given, with_options
 from isthmus.common.errors import InputError, IsthmusError, MissingDependencyError
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import option
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.video.signal import VIDEO
-from isthmus.data.image.formats import is_image_name
-from isthmus.data.pointcloud.formats import is_point_cloud_name
-from isthmus.data.video.formats import is_video_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,15 +53,19 @@ def demo(*, given: Given) -> None:
     from isthmus.common.zoo import find_zoos
 
     require_packages("the demo", "measure", DEMO_PACKAGES)
+    from isthmus.command.demo_data import DemoData, demo_data
     from isthmus.measure.cloud_process import CloudProcess
 
     options, console = given.of(DemoOptions), table_console()
     data, out = options.data, options.out
-    files, images, videos = _unlabelled(data) if data is not None else ([], [], [])
+    shown = DemoData(is_labelled=True) if data is None else demo_data(data, options.codec)
+    if shown.note:
+        print_note(shown.note)
+    clouds, images, videos = (shown.of(signal.name) for signal in (POINT_CLOUD, IMAGE, VIDEO))
     with CloudProcess(find_zoos()) as cloud:
-        if files:
-            _classify_files(console, [str(path) for path in files], options.codec, cloud.address)
-        elif not images and not videos:
+        if clouds:
+            _classify_files(console, [str(path) for path in clouds], options.codec, cloud.address)
+        elif shown.is_labelled or not (images or videos):
             _demo_labelled(console, data, options.codec, options.clouds, out, cloud.address)
         if images:
             _show_images(console, images, options.image_codec, out, cloud.address)
@@ -73,24 +75,6 @@ def demo(*, given: Given) -> None:
             _show_videos(console, videos, options.video_codec, out, cloud.address)
         elif data is None:
             _show_moved_photo(console, options.video_codec, out, cloud.address)
-
-
-def _unlabelled(data: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """(cloud files or the folder of them, images, videos): none where a path is, or may be, a labelled set."""
-    if data.is_file():
-        if is_image_name(data):
-            return [], [data], []
-        if is_video_name(data):
-            return [], [], [data]
-        return ([data], [], []) if is_point_cloud_name(data) else ([], [], [])
-    labelled = any(is_point_cloud_name(p) for p in data.glob("*/test/*")) or any(data.glob("*.h5"))
-    if labelled or not data.is_dir():
-        return [], [], []
-    found = sorted(data.rglob("*"))
-    images = [path for path in found if is_image_name(path)]
-    videos = [path for path in found if is_video_name(path)]
-    clouds = [path for path in found if is_point_cloud_name(path, is_certain=True)]
-    return [data] if clouds or not (images or videos) else [], images, videos
 
 
 def _classify_files(console: Console, inputs: list[str], codec: str, address: str) -> None:
@@ -104,7 +88,7 @@ def _classify_files(console: Console, inputs: list[str], codec: str, address: st
     run(Job(tuple(inputs), address, codec))
 
 
-def _show_images(console: Console, images: list[Path], codec: str, out: Path, address: str) -> None:
+def _show_images(console: Console, images: Sequence[Path], codec: str, out: Path, address: str) -> None:
     from isthmus.command.image.demo import image_codec_folder, show_photo
 
     folder = image_codec_folder(codec)
@@ -126,7 +110,7 @@ def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -
     show_photo(console, photo, folder, address, out)
 
 
-def _show_videos(console: Console, videos: list[Path], codec: str, out: Path, address: str) -> None:
+def _show_videos(console: Console, videos: Sequence[Path], codec: str, out: Path, address: str) -> None:
     from isthmus.command.video.demo import MAX_FRAMES, show_video
     from isthmus.common.zoo import find_codec
     from isthmus.data.video.clips import video_files
@@ -162,6 +146,7 @@ def _say_missing(console: Console, what: str, error: IsthmusError) -> None:
 def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int, out: Path, address: str) -> None:
     import numpy as np
 
+    from isthmus.measure.key import slug
     from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
     from isthmus.measure.pointcloud.page import write_page
     from isthmus.measure.pointcloud.plots import draw_png
@@ -175,7 +160,7 @@ def _demo_labelled(console: Console, data: Path | None, codec: str, clouds: int,
         paths = []
         for label, name in enumerate(test_set.class_names):
             for index in np.flatnonzero(test_set.labels == label)[:SHOWN_PER_CLASS]:
-                paths.append(Path(folder) / f"{name}_{index}.npy")
+                paths.append(Path(folder) / f"{slug(name)}_{index}.npy")
                 np.save(paths[-1], test_set.cloud(int(index)))
         with contextlib.chdir(folder):  # short names in the table
             _classify_files(console, [p.name for p in paths], codec, address)

@@ -16,9 +16,8 @@ from isthmus.common.options import option
 from isthmus.data.image.formats import is_image_name
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from isthmus.common.zoo import ZooFolders
+    from isthmus.measure.table import NarrowTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def inspect(
     table_console().print(_table_of(target, given.of(InspectOptions)))
 
 
-def _table_of(target: str, options: InspectOptions) -> Table:
+def _table_of(target: str, options: InspectOptions) -> NarrowTable:
     from isthmus.command import codec_tables, packet_tables
 
     if not target:
@@ -67,7 +66,7 @@ def _table_of(target: str, options: InspectOptions) -> Table:
     return codec_tables.show_codec(target, options.zoo)
 
 
-def _show_file(path: Path, codec: str, zoo: ZooFolders, picture: Path | None) -> Table:
+def _show_file(path: Path, codec: str, zoo: ZooFolders, picture: Path | None) -> NarrowTable:
     """An image, or else a point cloud, through a codec."""
     from isthmus.command.codec_tables import fields_table
     from isthmus.command.image.inspect import image_rows

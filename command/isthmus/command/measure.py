@@ -11,12 +11,12 @@ import typer
 
 from isthmus.command.frame import command_frame, end, print_note, table_console
 from isthmus.command.measure_all import measure_all
+from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
-from isthmus.measure.fuzz.options import FuzzOptions
 from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
@@ -27,9 +27,6 @@ from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
     from isthmus.measure.table import Table
-
-VIDEO_WIDTH = 170  # in a file or a pipe, where its tables are wider than others
-POINTCLOUD_WIDTH = 200
 
 
 @command_frame
@@ -46,8 +43,8 @@ def measure_pointcloud(*, given: Given) -> None:
     with tracked(table_console()) as track:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
-    written = write_outputs(measurement, command, given.of(Outputs).out, page=page)
-    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written, width=POINTCLOUD_WIDTH)
+    written = write_outputs(measurement, command, given.of(Outputs).folder(options), page=page)
+    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
 
 
 @command_frame
@@ -65,7 +62,7 @@ def measure_image(*, given: Given) -> None:
     with tracked(table_console()) as track:
         run = measure_images(options, track)
     command = command_line("isthmus measure image", options)
-    written = write_image_outputs(run, command, given.of(Outputs).out, page=page)
+    written = write_image_outputs(run, command, given.of(Outputs).folder(options), page=page)
     _tell(image_tables(run.measurement), run.measurement.notes, written)
 
 
@@ -84,10 +81,10 @@ def measure_video(*, given: Given) -> None:
     with tracked(table_console()) as track:
         run = measure_videos(options, link, track)
     command = command_line("isthmus measure video", options, link)
-    written = write_video_outputs(run, command, given.of(Outputs).out, page=given.of(Pages).page)
+    written = write_video_outputs(run, command, given.of(Outputs).folder(options), page=given.of(Pages).page)
     for named in run.measurements:
-        _tell(video_tables(named.measurement), named.measurement.notes, width=VIDEO_WIDTH)
-    _tell((table for measured in run.link for table in link_tables(measured)), (), written, width=VIDEO_WIDTH)
+        _tell(video_tables(named.measurement), named.measurement.notes)
+    _tell((table for measured in run.link for table in link_tables(measured)), (), written)
 
 
 @command_frame
@@ -112,7 +109,9 @@ def measure_motion(*, given: Given) -> None:
     with tracked(table_console()) as track:
         measurement = measured(options, effort, track)
     command = command_line("isthmus measure motion", options, effort)
-    measurement, written = write_motion_outputs(measurement, command, given.of(MotionOutputs), given.of(Outputs).out)
+    measurement, written = write_motion_outputs(
+        measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
+    )
     _tell(motion_tables(measurement), (), written)
 
 
@@ -126,7 +125,13 @@ def measure_split(
     given: Given,
 ) -> None:
     """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
-    from isthmus.command.split_network import frames_said, reading_of, require_split_packages
+    from isthmus.command.split_network import (
+        class_names_of,
+        frames_said,
+        labelled_for,
+        reading_of,
+        require_split_packages,
+    )
 
     require_split_packages()
     from isthmus.data.image.labelled import load_labelled_images
@@ -139,7 +144,7 @@ def measure_split(
     from isthmus.split.pictures import labelled_pictures
 
     settings, frames = given.of(SplitSettings), given.of(FrameOptions)
-    labelled = load_labelled_images(images)
+    labelled = labelled_for(model.stem, load_labelled_images(images), class_names_of(settings.classes))
     reading = reading_of(model, frames, lambda count: labelled_pictures(labelled, count), words(at))
     options = SplitMeasureOptions(
         words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, reading.preprocessing
@@ -148,7 +153,7 @@ def measure_split(
     with tracked(table_console()) as track:
         measurement = measured(reading.network, labelled, options, track)
     command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
-    written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).out)
+    written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
     live = () if measurement.live is None else (measurement.live.told,)
     _tell((split_table(measurement),), live, written)
 
@@ -160,9 +165,9 @@ def measure_determinism(*, given: Given) -> None:
     from isthmus.measure.determinism.pointcloud import CASES, pointcloud_determinism
     from isthmus.measure.track import tracked
 
-    console = table_console()
+    console, cases = table_console(), given.of(PointCloudCases)
     with tracked(console) as track:
-        found = pointcloud_determinism(given.of(PointCloudCases), given.of(Outputs).out, track)
+        found = pointcloud_determinism(cases, given.of(Outputs).folder(cases), track)
     console.print(
         f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {found.totals['comparisons']} numbers "
         f"compared: {found.totals['mismatches']} mismatches"
@@ -180,9 +185,9 @@ def measure_determinism_image(*, given: Given) -> None:
     from isthmus.measure.determinism.image import CASES, image_determinism
     from isthmus.measure.track import tracked
 
-    console = table_console()
+    console, cases = table_console(), given.of(ImageCases)
     with tracked(console) as track:
-        found = image_determinism(given.of(ImageCases), given.of(Outputs).out, track)
+        found = image_determinism(cases, given.of(Outputs).folder(cases), track)
     totals = found.totals
     console.print(
         f"{len(found.agreements)} codecs, {len(CASES)} ways to run each, {totals['comparisons']} integers compared: "
@@ -205,9 +210,9 @@ def measure_determinism_video(*, given: Given) -> None:
     from isthmus.measure.determinism.video import video_determinism
     from isthmus.measure.track import tracked
 
-    console = table_console()
+    console, cases = table_console(), given.of(VideoCases)
     with tracked(console) as track:
-        found = video_determinism(given.of(VideoCases), given.of(Outputs).out, track)
+        found = video_determinism(cases, given.of(Outputs).folder(cases), track)
     totals = found.totals
     for line in (
         f"{totals['frames']} predicted and {totals['key_frames']} key frames in {len(found.agreements)} cases: "
@@ -219,29 +224,6 @@ def measure_determinism_video(*, given: Given) -> None:
     ):
         console.print(line, soft_wrap=True)
     end(totals["mismatches"] + totals["wrong_results"])
-
-
-@command_frame
-@with_options(FuzzOptions, Outputs)
-def measure_fuzz(*, given: Given) -> None:
-    """Spoil real packets in every way and hand them to the decoders: each must be refused, or be a packet after all."""
-    from isthmus.measure.fuzz.targets import run_fuzz, write_fuzz
-    from isthmus.measure.track import tracked
-
-    console, options = table_console(), given.of(FuzzOptions)
-    with tracked(console) as track:
-        run = run_fuzz(options, track)
-    written = write_fuzz(run, options, given.of(Outputs).out)
-    for tally in run.tallies:
-        console.print(
-            f"{tally.name}: {tally.cases} cases, {tally.refused.total()} refused, {tally.decoded} packets after all, "
-            f"{tally.failure_count} failures; slowest {1e3 * tally.slowest_s:.0f} ms, most memory "
-            f"{tally.peak_bytes / 2**20:.1f} MiB"
-        )
-        for failure in tally.failures:
-            console.print(f"  {failure.mutation}: {failure.reason}: {failure.packet_hex}", markup=False)
-    console.print(f"{run.cases} hostile packets: {run.failures} failures; written: {written}")
-    end(run.failures)
 
 
 @command_frame
@@ -275,15 +257,14 @@ def add_commands(app: typer.Typer) -> None:
     app.command("open-question-1")(measure_open_question_1)
     app.command("open-question-2")(measure_open_question_2)
     app.command("fuzz")(measure_fuzz)
+    app.command("inputs")(measure_inputs)
     app.command("all")(measure_all)
     app.command("summary")(measure_summary)
 
 
-def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = (), width: int = 0) -> None:
+def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = ()) -> None:
     """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
     console = table_console()
-    if width and not console.is_terminal:
-        console.width = width
     for table in tables:
         console.print(table.to_rich())
     for note in notes:

@@ -65,7 +65,7 @@ def measure_open_question_1(*, photos: PhotosOption, given: Given) -> None:
     options = given.of(JointTraining)
     words = f"isthmus measure open-question-1 --photos {photos.name}"
     command = command_line(words, options, without=("runs", "adaptive", "compiled"))
-    where = (options.runs, options.adaptive or options.runs, photos, given.of(Outputs).out)
+    where = (options.runs, options.adaptive or options.runs, photos, given.of(Outputs).folder())
     asked = JointEffort(steps=options.steps)
     typer.echo(str(run(*where, command, asked, quality=options.quality, is_compiled=options.compiled)))
 
@@ -85,5 +85,5 @@ def measure_open_question_2(*, photos: PhotosOption, given: Given) -> None:
     words = f"isthmus measure open-question-2 --photos {photos.name}"
     command = command_line(words, options, without=("runs", "hyper"))
     where = (options.runs, options.hyper or options.runs)
-    found = run(*where, tuple(numbers(options.qualities)), photos, options.kodak, given.of(Outputs).out, command)
+    found = run(*where, tuple(numbers(options.qualities)), photos, options.kodak, given.of(Outputs).folder(), command)
     typer.echo(str(found))

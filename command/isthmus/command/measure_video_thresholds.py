@@ -23,6 +23,6 @@ def measure_video_thresholds(*, given: Given) -> None:
     with tracked(console) as track:
         search = search_thresholds(options, track)
     command = command_line("isthmus measure video-thresholds", options)
-    written = write_thresholds(search, command, given.of(Outputs).out)
+    written = write_thresholds(search, command, given.of(Outputs).folder(options))
     console.print(thresholds_table(search).to_rich())
     console.print("written:", written, soft_wrap=True)

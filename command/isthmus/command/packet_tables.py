@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.markup import escape
-from rich.table import Table
-
 from isthmus.codec.inspection import any_limits, inspect_packet
 from isthmus.codec.inspector import inspector_of, sections_in_hex
 from isthmus.command.codec_tables import fields_table
@@ -17,11 +14,12 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.zoo import ZooFolders, find_codec
+from isthmus.measure.table import NarrowTable, Table
 
 MAX_ROWS = 40
 
 
-def show_stream(path: Path, zoo: ZooFolders) -> Table:
+def show_stream(path: Path, zoo: ZooFolders) -> NarrowTable:
     """A row for each of a stream file's first packets, and their sum. Raises as `StreamReader`."""
     if not path.is_file():
         raise InputError(f"{path}: expected a stream file, got a path where none is")
@@ -30,19 +28,20 @@ def show_stream(path: Path, zoo: ZooFolders) -> Table:
         header = reader.header
         heading, say = _words(_known_codec(header.codec_name, zoo))
         title = f"{path}: stream of {header.codec_name}, manifest {header.identity.hex()[:12]}"
-        table = Table("packet", "type", "signals", "bytes", heading, title=escape(title), title_justify="left")
+        rows: list[tuple[str, ...]] = []
         count = size_bytes = 0
         for packet in reader:
             if count < MAX_ROWS:
                 numbers = (str(packet.signal_count), str(packet.size_bytes))
-                table.add_row(str(count), packet.type.name.lower(), *numbers, escape(say(packet)))
+                rows.append((str(count), packet.type.name.lower(), *numbers, say(packet)))
             count += 1
             size_bytes += packet.size_bytes
-    table.add_row("all", "", "", str(size_bytes), f"{count} packets")
-    return table
+    rows.append(("all", "", "", str(size_bytes), f"{count} packets"))
+    columns = ("packet", "type", "signals", "bytes", heading)
+    return Table(title, columns, tuple(rows), texts=("type", heading), least=("signals", "type")).to_rich()
 
 
-def show_packet(data: bytes, codec: str, zoo: ZooFolders) -> Table:
+def show_packet(data: bytes, codec: str, zoo: ZooFolders) -> NarrowTable:
     """The fields of a packet; its symbols too where a codec is named.
 
     Raises:

@@ -14,6 +14,7 @@ from isthmus.data.image.imagenet import IMAGENET, imagenet_classes
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
+    from isthmus.data.image.labelled import LabelledImages
     from isthmus.split.halves import Preprocessing
     from isthmus.split.network import Network
     from isthmus.split.pictures import Pictures
@@ -103,6 +104,18 @@ def class_names_of(path: Path | None) -> tuple[str, ...]:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a text file of class names, a line each: {error}") from error
+
+
+def labelled_for(network: str, images: LabelledImages, class_names: tuple[str, ...]) -> LabelledImages:
+    """Images with labels as a network numbers its classes. InputError where it does not know one of them."""
+    if class_names:
+        return images.with_classes(class_names, network)
+    # An ImageNet network's 207 is nobody's 207th folder.
+    print_note(
+        f"label 0 is {images.class_names[0]}, label {len(images.class_names) - 1} is {images.class_names[-1]}, in the "
+        f"order of {images.name}; if {network} has another, say its names with --classes"
+    )
+    return images
 
 
 def _three(text: str, flag: str) -> tuple[float, float, float]:

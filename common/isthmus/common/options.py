@@ -41,6 +41,7 @@ class OptionRule:
         choices: of a word; () for any.
         automatic: what is taken where the option is not given, in words; "" for the field's default as it is.
         metavar: what stands for the value in the help, "" for the usual one of the type.
+        is_limit: whether less than the default, or anything but it where that is none, takes in a part alone.
         elsewhere: what to do instead where it is given with a codec of another signal; "" for nothing.
     """
 
@@ -52,6 +53,15 @@ class OptionRule:
     automatic: str = ""
     metavar: str = ""
     elsewhere: str = ""
+    is_limit: bool = False
+
+    def limits(self, value: object, default: object) -> bool:
+        """Whether a value takes in a part of what the default takes in."""
+        if not self.is_limit or value == default:
+            return False
+        if isinstance(value, int | float) and isinstance(default, int | float) and value and default:
+            return value < default
+        return bool(value)
 
     def check(self, flag: str, value: object) -> None:
         """InputError where the value is out of bounds or none of the choices."""

@@ -195,7 +195,8 @@ def middle_if_far(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     low, high = given.min(0).astype(np.float64), given.max(0).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         reach, extent = max(abs(low).max(), abs(high).max()), (high - low).max()
-    if not 0 < FAR_FROM_ORIGIN * extent < reach <= MAX_COORDINATE:  # false of NaN
+        is_far = 0 < FAR_FROM_ORIGIN * extent < reach <= MAX_COORDINATE  # false of NaN
+    if not is_far:
         return np.zeros(3)
     if (given.astype(np.float32) == given).all():
         return np.zeros(3)

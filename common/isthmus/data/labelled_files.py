@@ -17,6 +17,7 @@ import csv
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,7 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
     is_numbered = len(names) == len(known) and all(NUMBER_NAME.fullmatch(class_name) for class_name in known)
     if tuple(names) == tuple(known) or is_numbered:
         return given
-    places = {_plain(class_name): i for i, class_name in enumerate(known)}
+    places = _places(known)
     used = sorted({int(label) for label in given})
     unknown = [names[label] for label in used if _plain(names[label]) not in places]
     if unknown:
@@ -134,8 +135,23 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
     return table[given]
 
 
+def _places(known: Sequence[str]) -> dict[str, int]:
+    """Where a class is, by its name, and by each of its synonyms ("tench, Tinca tinca") that no other class has."""
+    synonyms = [(_plain(word), i) for i, name in enumerate(known) for word in {_plain(w) for w in name.split(",")}]
+    count = Counter(word for word, _ in synonyms)
+    return {w: i for w, i in synonyms if count[w] == 1} | {_plain(name): i for i, name in enumerate(known)}
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip().lower())
+
+
+def _is_there(file: Path) -> bool:
+    """Whether it is a file; what is no name at all, as it is too long, is none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
 
 
 def _from_table(path: Path) -> dict[str, list[Pair]]:
@@ -158,7 +174,7 @@ def _from_table(path: Path) -> dict[str, list[Pair]]:
         if len(row) <= max(file_at or 0, label_at or 0):
             raise InputError(f"{path}, row {number}: expected a file and a label, got {delimiter.join(row)!r}")
         file, label = path.parent / row[file_at or 0].strip(), row[label_at or 0].strip()
-        if not file.is_file() or not label:
+        if not _is_there(file) or not label:
             raise InputError(
                 f"{path}, row {number}: expected a file that is there and a label, got {file} and {label!r}"
             )

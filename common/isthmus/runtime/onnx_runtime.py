@@ -70,7 +70,10 @@ class OnnxRuntime:
         options.log_severity_level = 3
         source = graph if isinstance(graph, bytes) else str(graph)
         try:
-            session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            # No falling back: there is nothing to fall back to, and it is said on standard output.
+            session = onnxruntime.InferenceSession(
+                source, options, providers=["CPUExecutionProvider"], enable_fallback=False
+            )
         except Exception as error:  # the runtime raises classes of its own
             where = "graph" if isinstance(graph, bytes) else str(graph)
             raise InputError(f"{where}: expected an ONNX graph that onnxruntime can run: {error}") from error

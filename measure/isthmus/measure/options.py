@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from isthmus.common.options import option
+from isthmus.common.options import Options, option, rules_of
 
 RESULTS = Path("results")
+PARTS = RESULTS / "part"
+"""Of a few images, clouds or cases, to see that it runs."""
 
 
 def zoo_option() -> Any:
@@ -31,11 +33,31 @@ class Outputs:
     """Where the results go.
 
     Attributes:
-        out: folder of the results files and all else.
+        out: folder of the results files and all else; None for `RESULTS`, or `PARTS` where a part is measured.
     """
 
     panel: ClassVar[str] = "Output"
-    out: Path = option(RESULTS, "Folder for the results, the pictures and the pages.", metavar="DIR")
+    out: Path | None = option(
+        None,
+        "Folder for the results, the pictures and the pages.",
+        automatic=f"{RESULTS}, or {PARTS} where a part alone is measured",
+        metavar="DIR",
+    )
+
+    def folder(self, *options: Options) -> Path:
+        """Where results of these options go: figures of a part must not stand where those of the whole do."""
+        return self.out or (PARTS if limited(*options) else RESULTS)
+
+
+def limited(*options: Options) -> tuple[str, ...]:
+    """Names of the options that take in a part of what there is."""
+    return tuple(
+        name
+        for each in options
+        for usual in ({f.name: f.default for f in fields(each)},)
+        for name, rule in rules_of(type(each)).items()
+        if rule.limits(getattr(each, name), usual[name])
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import onnx
+from onnx import numpy_helper
 from onnx.external_data_helper import load_external_data_for_model
 
 from isthmus.common.errors import InputError
@@ -51,6 +52,34 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, str]:
         raise InputError(f"{path}: expected an ONNX graph, cannot read it: {error}") from error
     if not model.graph.node:
         raise InputError(f"{path}: expected an ONNX graph with nodes, got none: it is another file, or cut")
+    _check_names(model, path)
+    _check_constants(model, path)
     # What a newer version of the format adds is types that no frame or logits have; a runtime would refuse its number.
     model.ir_version = min(model.ir_version, NEWEST_IR)
     return model, hashlib.sha256(data).hexdigest()
+
+
+def _check_constants(model: onnx.ModelProto, path: Path) -> None:
+    """InputError where the bytes of a weight are not those of its type and shape."""
+    held = (a.t for n in model.graph.node for a in n.attribute if a.type == onnx.AttributeProto.TENSOR)
+    for constant in (*model.graph.initializer, *held):
+        try:
+            numpy_helper.to_array(constant)  # of what a file holds as bytes, no copy
+        except Exception as error:  # of an unknown type, of a size that is not its shape's
+            raise InputError(
+                f"{path}: expected {constant.name or 'a constant'} of shape {list(constant.dims)}: {error}; "
+                "the file is damaged"
+            ) from error
+
+
+def _check_names(model: onnx.ModelProto, path: Path) -> None:
+    """InputError where a name is no text: protobuf then gives bytes, which nothing after it expects."""
+    graph = model.graph
+    nodes = [*graph.node, *(node for function in model.functions for node in function.node)]
+    names: list[object] = [graph.name, *(opset.domain for opset in model.opset_import)]
+    infos = (*graph.input, *graph.output, *graph.value_info)
+    names += [*(i.name for i in infos), *(c.name for c in graph.initializer), *(f.name for f in model.functions)]
+    for node in nodes:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
+    if wrong := next((name for name in names if not isinstance(name, str)), None):
+        raise InputError(f"{path}: expected names in UTF-8, got {wrong!r}; the file is damaged")

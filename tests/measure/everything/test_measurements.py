@@ -13,6 +13,7 @@ from support.paths import ROOT
 from isthmus.command.main import app
 from isthmus.common.results import NOT_SAID, SUMMARY_FILE, read_results
 from isthmus.measure.everything.measurements import (
+    CHECKOUT,
     DATA,
     ISTHMUS,
     MEASUREMENTS,
@@ -38,7 +39,7 @@ def test_names_are_said_once() -> None:
 
 @pytest.mark.parametrize("name", [name for name, words in COMMANDS.items() if words[:2] == ISTHMUS])
 def test_commands_are_those_of_today(name: str) -> None:
-    words = [word.replace(DATA, "").replace(OUT, "results") for word in COMMANDS[name][2:]]
+    words = [word.replace(DATA, "").replace(OUT, "results").replace(CHECKOUT, ".") for word in COMMANDS[name][2:]]
     command = typer.main.get_command(app)
     while hasattr(command, "commands"):  # down to the last name; there all options must be known
         command = command.commands[words.pop(0)]
@@ -48,8 +49,8 @@ def test_commands_are_those_of_today(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, words in COMMANDS.items() if words[0].endswith(".py")])
 def test_scripts_are_there(name: str) -> None:
-    script = ROOT / COMMANDS[name][0]
-    options = set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
+    texts = [(ROOT / path).read_text(encoding="utf-8") for path in (COMMANDS[name][0], "benchmarks/benchmark.py")]
+    options = set(re.findall(r'add_argument\("(--[a-z-]+)"', "".join(texts)))
     assert {word for word in COMMANDS[name] if word.startswith("--")} <= options
 
 

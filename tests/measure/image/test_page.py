@@ -285,7 +285,7 @@ def test_page_is_self_contained_and_escaped(measurement: ImageMeasurement, tmp_p
 
 
 def test_deltas_are_whole_in_a_narrow_terminal(measurement: ImageMeasurement) -> None:
-    for width in (80, 100):
+    for width in (80, 100, 140):
         file = StringIO()
         Console(file=file, width=width).print(deltas_table(measurement).to_rich())
         assert "…" not in file.getvalue()

@@ -11,6 +11,7 @@ from support import tiny_networks
 from typer.testing import CliRunner
 
 from isthmus.command.main import app
+from isthmus.command.split_network import labelled_for
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results, read_summary
 from isthmus.data.image.labelled import load_labelled_images
@@ -22,6 +23,25 @@ from isthmus.split.network import load_network
 
 pytest.importorskip("cv2", reason="motion needs OpenCV, of the extra `video`")
 pytest.importorskip("matplotlib", reason="the picture needs matplotlib, of the extra `measure`")
+
+
+def test_labels_are_found_by_name_among_the_network_s_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder's order is that of the alphabet, a network's is its own; and it may know more than the folder has."""
+    images = load_labelled_images(write_images(tmp_path / "images"))
+    count = tiny_networks.CLASSES
+    names = ("lamp", *(f"Class{i}" for i in reversed(range(count))))
+    found = labelled_for("net", images, names)
+    assert [names[label].lower() for label in found.labels] == [f"class{i}" for i in range(count) for _ in range(3)]
+    assert found.class_names == names
+    assert capsys.readouterr().err == ""
+    assert labelled_for("net", images, ()) is images
+    assert (
+        f"label 0 is class0, label {count - 1} is class{count - 1}, in the order of images" in capsys.readouterr().err
+    )
+    with pytest.raises(InputError, match=r"images: expected classes that net knows: clas0.*did you mean clas0\?"):
+        labelled_for("net", images, ("clas0", *names[:-1]))
 
 
 def write_images(folder: Path) -> Path:

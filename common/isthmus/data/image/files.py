@@ -31,7 +31,7 @@ from isthmus.data.image.colour import ToSrgb
 from isthmus.data.image.formats import FORMATS, SUFFIXES
 from isthmus.data.image.heif import CONTAINERS, coded_profile, container_of, make_ready
 from isthmus.data.image.netpbm import is_netpbm, read_netpbm
-from isthmus.data.image.picture import Picture, Shown, flattened
+from isthmus.data.image.picture import WHITE, Picture, Shown, flattened, over_white
 from isthmus.data.image.png import deep_png, png_head, png_profile, transparent_level
 from isthmus.data.image.tiff import is_tiff, page_notes, read_tiff
 from isthmus.data.inputs import found_files, read_source
@@ -40,7 +40,6 @@ MAX_FILE_BYTES = 512 * 2**20
 
 SIXTEEN_BIT_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
-WHITE = (255, 255, 255)
 ORIENTATION = 0x0112
 MOVING = ("GIF", "WEBP", "PNG", "AVIF", "HEIF")
 FIRST_FRAME = "it has more frames, of which the first was taken"
@@ -186,9 +185,7 @@ def _to_srgb(opened: PIL.Image.Image, profile: bytes | None) -> Shown:
     to_srgb = ToSrgb(image.mode, profile)
     image = to_srgb.image(image)
     if alpha is not None:
-        backdrop = PIL.Image.new("RGB", image.size, WHITE)
-        backdrop.paste(image, mask=alpha)
-        image = backdrop
+        image = over_white(image, alpha)
     return Shown(image, to_srgb.notes)
 
 

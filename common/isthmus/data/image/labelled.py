@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +16,16 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from isthmus.common.errors import InputError
+from isthmus.data.image.files import read_image
 from isthmus.data.image.formats import is_image_name
-from isthmus.data.labelled_files import TABLES, find_labelled_files
+from isthmus.data.labelled_files import TABLES, find_labelled_files, placed
 from isthmus.data.npz import Layout, cut_files, read_arrays
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 Split = Literal["train", "test"]
-MAX_SIDE = 8192
 PACKED: dict[Split, tuple[Layout, ...]] = {
     "train": (("train_jpg", "train_off", "y_train", "names"),),
     "test": (("val_jpg", "val_off", "y_val", "names"), ("jpg", "off", "labels", "names")),
@@ -65,12 +63,14 @@ class LabelledImages:
     def pixels(self, index: int) -> UInt8:
         """Image `index`, uint8 [height, width, 3]. InputError if its bytes are no image."""
         try:
-            with Image.open(io.BytesIO(self.files[index])) as image:
-                if max(image.size) > MAX_SIDE:
-                    raise InputError(f"{self.name} {index}: expected sides of at most {MAX_SIDE}, got {image.size}")
-                return np.array(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{self.name}: image {index} cannot be read: {error}") from error
+            return read_image(self.files[index]).pixels
+        except InputError as error:
+            raise InputError(f"{self.name}: image {index}: {error}") from error
+
+    def with_classes(self, class_names: tuple[str, ...], network: str) -> LabelledImages:
+        """The same images, labelled by the classes of a network. InputError where it does not know one of them."""
+        labels = placed(self.labels.tolist(), self.class_names, class_names, self.name, network)
+        return LabelledImages(self.name, self.files, labels, class_names)
 
     def take(self, indices: Sequence[int] | Int64) -> LabelledImages:
         """The images of some indices [n], in their order."""

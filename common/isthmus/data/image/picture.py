@@ -11,6 +11,7 @@ from PIL.Image import Transpose
 from isthmus.data.image.colour import MODES, Samples, ToSrgb, UInt8
 
 BLOCK_PIXELS = 1 << 20
+WHITE = (255, 255, 255)
 
 # What brings a picture upright, by the number that EXIF and TIFF give to its orientation.
 TURNS = {
@@ -53,6 +54,13 @@ class Shown:
     notes: tuple[str, ...] = ()
 
 
+def over_white(image: PIL.Image.Image, alpha: PIL.Image.Image) -> PIL.Image.Image:
+    """An image, RGB or grey, of 8 bits under its alpha, over white: mode RGB."""
+    backdrop = PIL.Image.new("RGB", image.size, WHITE)
+    backdrop.paste(image, mask=alpha)
+    return backdrop
+
+
 def flattened(picture: Picture) -> Shown:
     """The picture as it is seen. Works on some rows at a time."""
     height, width, channels = picture.samples.shape
@@ -70,7 +78,7 @@ def flattened(picture: Picture) -> Shown:
         alpha = picture.alpha[rows]
         if picture.is_premultiplied:
             samples = _divided(samples, alpha)
-        found[rows] = _over_white(to_srgb.samples(samples), alpha)
+        found[rows] = _levels_over_white(to_srgb.samples(samples), alpha)
     return _upright(found, picture, to_srgb)
 
 
@@ -88,7 +96,8 @@ def _divided(samples: Samples, alpha: Samples) -> Samples:
     return found
 
 
-def _over_white(levels: UInt8, alpha: Samples) -> UInt8:
+def _levels_over_white(levels: UInt8, alpha: Samples) -> UInt8:
+    """As `over_white`, under an alpha of any depth."""
     most = int(np.iinfo(alpha.dtype).max)
     shown = alpha.astype(np.int64)[..., None]
     return ((levels * shown + 255 * (most - shown) + most // 2) // most).astype(np.uint8)

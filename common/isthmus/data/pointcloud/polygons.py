@@ -118,6 +118,8 @@ def _off_header(lines: list[str]) -> tuple[int, int, int]:
 
 def _table(lines: list[str], dtype: type[Any], columns: tuple[int, ...], what: str) -> npt.NDArray[Any]:
     """Those columns of every line, [lines, columns]."""
+    if not all(lines):  # an empty one would be passed over, and those behind it counted otherwise
+        raise InputError(f"expected {len(columns)} numbers a line in the {what}, got none in one of them")
     try:
         return np.loadtxt(lines, dtype=dtype, usecols=columns, ndmin=2, comments=None)
     except (ValueError, OverflowError) as error:

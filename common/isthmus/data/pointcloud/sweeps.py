@@ -152,5 +152,6 @@ def _fits(values: Values, rows: Rows) -> bool:
 def _spread(values: Values, columns: int) -> float:
     """The mean logarithm of the columns' spread: least where each holds one kind of number."""
     table = values[: len(values) // columns * columns].reshape(-1, columns)
-    scale = max(float(values.std()), 1e-30)
-    return float(np.log(table.std(0) / scale + 1e-6).mean())
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no coordinates
+        scale = max(float(values.std()), 1e-30)
+        return float(np.log(table.std(0) / scale + 1e-6).mean())

@@ -24,6 +24,7 @@ from isthmus.data.video.source import DEFAULT_FPS, Closing, ReorderedError, Sour
 if TYPE_CHECKING:
     from av import VideoFrame as AvFrame
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 TEXT_FORMATS = ("tty",)
@@ -121,11 +122,11 @@ class ContainerVideo(Closing):
             kinds = [stream.type for stream in self._container.streams]
             raise InputError(f"{self.name}: expected a stream of video, got {', '.join(kinds) or 'none at all'}")
         stream = streams[0]
-        context: Any = stream.codec_context
-        if context is None:  # damage, or a kind of pictures that nobody has a decoder for
-            raise InputError(
-                f"{self.name}: expected a video that FFmpeg decodes, got pictures in a code it does not know"
-            )
+        context: VideoCodecContext | None = (
+            stream.codec_context
+        )  # none where no decoder knows what the stream says it is
+        if context is None:
+            raise InputError(f"{self.name}: expected a stream of video in a known codec, got an unknown one")
         if context.width * context.height > MAX_PIXELS or max(context.width, context.height) > MAX_SIDE:
             raise InputError(
                 f"{self.name}: expected frames of at most {MAX_PIXELS} pixels, got {context.width} x {context.height}"

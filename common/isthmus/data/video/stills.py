@@ -18,6 +18,7 @@ from isthmus.common.natural_order import natural_key
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.data.image.formats import is_image_name
+from isthmus.data.image.picture import over_white
 from isthmus.data.video.ending import missing_bytes
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
@@ -90,8 +91,7 @@ class MovingImageVideo(Closing):
                 shown = self._image.convert("RGBA")
             except Exception as error:
                 raise InputError(f"{self.name}: expected {self._count} frames, got {index}: {error}") from error
-            backdrop = PIL.Image.new("RGBA", shown.size, "white")
-            pixels = np.asarray(PIL.Image.alpha_composite(backdrop, shown).convert("RGB"))
+            pixels = np.asarray(over_white(shown.convert("RGB"), shown.getchannel("A")))
             frame_s = index / self._wanted_fps if self._wanted_fps else time_s
             yield SourceFrame(Image(sized(pixels, self._size)), index, frame_s)
             time_s += self._frame_ms() / 1000

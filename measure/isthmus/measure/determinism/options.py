@@ -47,7 +47,7 @@ class ImageCases:
     panel: ClassVar[str] = "Images"
     images: Path | None = option(None, "Folder of images.", automatic="Kodak's, else what scikit-image ships")
     codecs: str = option("image-*", PATTERNS_HELP)
-    limit: int = option(0, "Take only so many images; 0 for all.", least=0)
+    limit: int = option(0, "Take only so many images; 0 for all.", least=0, is_limit=True)
     zoo: Path | None = zoo_option()
 
 
@@ -65,7 +65,7 @@ class VideoCases:
 
     panel: ClassVar[str] = "Frames"
     codec: str = option(VIDEO.default_codec, "A video codec's name, or the path of its folder.")
-    frames: int = option(10_000, "Predicted frames to compare, over all cases.", least=1)
+    frames: int = option(10_000, "Predicted frames to compare, over all cases.", least=1, is_limit=True)
     images: Path | None = option(
         None, "Folder of images to move over.", automatic="Kodak's, else what scikit-image ships"
     )

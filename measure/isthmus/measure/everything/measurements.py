@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 OUT = "{out}"
 """In a command: the folder of the results."""
+CHECKOUT = "{root}"
+"""The folder of the checkout."""
 DATA = "{data}/"
 """In a command, before the name of a data set: the folder that it lies in."""
 ISTHMUS = ("-m", "isthmus.command")
@@ -52,7 +54,7 @@ class Measurement:
     @property
     def typed(self) -> str:
         """As a person types it, data sets and folders by their name alone."""
-        words = [word.removeprefix(DATA) for word in self.command if word not in ("--out", "--out", OUT)]
+        words = [word.removeprefix(DATA) for word in self.command if word not in ("--out", OUT, "--root", CHECKOUT)]
         if tuple(words[:2]) == ISTHMUS:
             return " ".join(["isthmus", *words[2:]])
         return " ".join(["python", *words])
@@ -119,6 +121,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     ),
     _measure("determinism-image", "determinism-image", writes="determinism_image"),
     _measure("fuzz", "fuzz", writes="fuzz"),
+    _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
     _measure("video", "video", writes="video_labelled video_natural video_link"),
     _measure("determinism-video", "determinism-video", writes="determinism_video"),
     _measure(

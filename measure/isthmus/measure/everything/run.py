@@ -20,7 +20,7 @@ from isthmus.common.circumstances import CHANGED, UNKNOWN, Circumstances, code_c
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, read_results, write_results
 from isthmus.data.beside import VARIABLE, data_beside
-from isthmus.measure.everything.measurements import DATA, OUT, Measurement
+from isthmus.measure.everything.measurements import CHECKOUT, DATA, OUT, Measurement
 
 RESULTS_NAME = "all"
 QUIET_LOAD = 0.5
@@ -115,7 +115,7 @@ def chosen_measurements(known: Sequence[Measurement], names: Iterable[str]) -> t
 
 def _run(plan: Plan, command: Sequence[str], log: Path) -> str:
     """Why a command failed; empty where it did not. Its output is added to the log."""
-    folders = {OUT: str(plan.out.resolve())}
+    folders = {OUT: str(plan.out.resolve()), CHECKOUT: str(plan.root.resolve())}
     words = [folders.get(word, word) for word in command]
     words = [str(data_beside(word.removeprefix(DATA)).resolve()) if word.startswith(DATA) else word for word in words]
     if words[0].endswith(".py"):

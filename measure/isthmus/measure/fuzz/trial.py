@@ -20,6 +20,18 @@ from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.varint import encode_varint
 from isthmus.common.errors import IsthmusError, RemoteError
 from isthmus.common.limits import Limits
+from isthmus.measure.fuzz.mutations import (
+    ODD_NUMBERS,
+    Mutation,
+    any_bytes,
+    append,
+    flip_bits,
+    insert,
+    noise,
+    remove,
+    splice,
+    truncate,
+)
 
 MAX_CASE_S = 1.0
 MEMORY_EVERY = 25
@@ -27,8 +39,6 @@ MAX_PEAK_BYTES = 32 << 20
 KEPT_FAILURES = 20
 # What a server of small signals would allow; a decoder under it needs some 16 bytes a symbol.
 FUZZ_LIMITS = Limits(max_packet_size_bytes=1 << 20, max_symbol_count=1 << 20, max_signal_count=4096)
-# Numbers at whose edges parsers break.
-ODD_NUMBERS = (0, 1, 2, 127, 128, 255, 16_383, 16_384, 65_535, 65_536, 1 << 20, 1 << 26, (1 << 31) - 1, (1 << 32) - 1)
 
 Decode = Callable[[bytes], Any]
 Encode = Callable[[Any, Packet], bytes]
@@ -173,40 +183,12 @@ def _outcome(target: FuzzTarget, mutation: str, data: bytes, tally: FuzzTally) -
     return "" if again == data else f"encodes to other bytes: {again.hex()[:80]}"
 
 
-Mutation = Callable[[bytes, random.Random, Sequence[bytes]], bytes]
-
-
-def _truncate(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    return data[: rng.randrange(len(data))] if data else data
-
-
-def _flip_bits(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    spoiled = bytearray(data)
-    for _flip in range(rng.choice((1, 1, 2, 8)) if spoiled else 0):
-        spoiled[rng.randrange(len(spoiled))] ^= 1 << rng.randrange(8)
-    return bytes(spoiled)
-
-
 def _flip_head(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
     """A bit among the first bytes, where sizes stand."""
     spoiled = bytearray(data)
     if spoiled:
         spoiled[rng.randrange(min(8, len(spoiled)))] ^= 1 << rng.randrange(8)
     return bytes(spoiled)
-
-
-def _insert(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    at = rng.randrange(len(data) + 1)
-    return data[:at] + _any_bytes(rng, rng.choice((1, 1, 2, 5, 64))) + data[at:]
-
-
-def _remove(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    at = rng.randrange(len(data) + 1)
-    return data[:at] + data[at + rng.choice((1, 1, 2, 5, 64)) :]
-
-
-def _append(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    return data + rng.choice((b"\0", b"\xff", _any_bytes(rng, rng.randrange(1, 9)), data))
 
 
 def _change_number(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
@@ -245,38 +227,22 @@ def _reshape(data: bytes, rng: random.Random, packets: Sequence[bytes]) -> bytes
         elif kind == 5:  # sizes at a section's head, the packet around it as it should be
             sections[0] = _number_at(sections[0], rng.randrange(3), rng)
         else:
-            sections[at] = _any_bytes(rng, rng.choice((0, 1, 3, 40)))
-    checksum = rng.choice((packet.checksum, packet.checksum, b"", _any_bytes(rng, 2), _any_bytes(rng, 4)))
+            sections[at] = any_bytes(rng, rng.choice((0, 1, 3, 40)))
+    checksum = rng.choice((packet.checksum, packet.checksum, b"", any_bytes(rng, 2), any_bytes(rng, 4)))
     kind_of = PacketType.PREDICTED if rng.random() < 0.05 else packet.type
     count = rng.choice((packet.signal_count, packet.signal_count, 1, 2, 300, 4096))
     return Packet(kind_of, tuple(sections), checksum, count).to_bytes()
 
 
-def _splice(data: bytes, rng: random.Random, packets: Sequence[bytes]) -> bytes:
-    """The head of one packet and the tail of another."""
-    other = rng.choice(packets)
-    return data[: rng.randrange(len(data) + 1)] + other[rng.randrange(len(other) + 1) :]
-
-
-def _noise(data: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    """Random bytes, after a real head or none."""
-    kept = rng.choice((0, 1, 2, 3, 6))
-    return data[:kept] + _any_bytes(rng, rng.randrange(1 + rng.choice((4, 40, 400))))
-
-
-def _any_bytes(rng: random.Random, count: int) -> bytes:
-    return rng.choice((bytes(count), b"\xff" * count, rng.randbytes(count), rng.randbytes(count)))
-
-
 MUTATIONS: dict[str, Mutation] = {
-    "truncated": _truncate,
-    "bits flipped": _flip_bits,
+    "truncated": truncate,
+    "bits flipped": flip_bits,
     "bits flipped in the head": _flip_head,
-    "bytes inserted": _insert,
-    "bytes removed": _remove,
-    "bytes appended": _append,
+    "bytes inserted": insert,
+    "bytes removed": remove,
+    "bytes appended": append,
     "numbers changed": _change_number,
     "sections changed": _reshape,
-    "packets spliced": _splice,
-    "noise": _noise,
+    "packets spliced": splice,
+    "noise": noise,
 }

@@ -40,7 +40,7 @@ class ImageOptions:
     adaptations: str = option(
         ",".join(ADAPTATIONS), f"How tables are fitted to an image, comma apart: {', '.join(ADAPTATIONS)}."
     )
-    limit_images: int = option(0, "Take only so many images; 0 for all.", least=0, flags=("--limit",))
+    limit_images: int = option(0, "Take only so many images; 0 for all.", least=0, flags=("--limit",), is_limit=True)
     threads: int = option(1, "Threads of the edge's network.", least=1)
     formats: str = option(",".join(FORMATS), "Image files measured beside, comma apart.")
     baselines: bool = option(True, "Measure image files as well.")

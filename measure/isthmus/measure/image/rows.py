@@ -32,7 +32,13 @@ def deltas_table(measurement: ImageMeasurement) -> Table:
         "Deltas of the mean curves (PCHIP on log rate, whole packets and files); points: of the codec / of what it is "
         f"against, that lie in the overlap, few where a side has under {ENOUGH_POINTS}"
     )
-    return Table(title, columns, rows, texts=("codec", "against", "qualities", "points", "settings"))
+    return Table(
+        title,
+        columns,
+        rows,
+        texts=("codec", "against", "qualities", "points", "settings"),
+        least=("settings", "points", "qualities"),
+    )
 
 
 def adaptation_table(measurement: ImageMeasurement) -> Table:
@@ -69,7 +75,8 @@ def quality_table(measurement: ImageMeasurement) -> Table:
             per_pixel = (number(float((bits / measurement.pixel_counts).mean()), 4) for bits in layers)
             quality = number(float(point.psnr_db.mean()), 2), number(_mean(point.ms_ssim), 4)
             rows.append((point.name, row.adaptation, *quality, *per_pixel))
-    return Table("Quality, and bits a pixel at each layer, one image a message", columns, tuple(rows))
+    least = ("estimated", "coded", "message", "wire ↑", "MS-SSIM")
+    return Table("Quality, and bits a pixel at each layer, one image a message", columns, tuple(rows), least=least)
 
 
 def image_times_table(measurement: ImageMeasurement) -> Table:
@@ -83,7 +90,9 @@ def image_times_table(measurement: ImageMeasurement) -> Table:
             times = (number(float(np.median(getattr(row, stage))), 1) for stage in STAGES)
             rows.append((point.name, row.adaptation, *times, *shown))
     columns += ("g_a MAC/px", "g_s MAC/px", "adaptive MAC/px")
-    return Table("Milliseconds an image, median, one core on each side, and operations a pixel", columns, tuple(rows))
+    title = "Milliseconds an image, median, one core on each side, and operations a pixel"
+    least = ("adaptive MAC/px", "g_s MAC/px", "g_a MAC/px", "entropy decode", "entropy encode", "wire", "synthesis")
+    return Table(title, columns, tuple(rows), least=least)
 
 
 def image_baselines_table(measurement: ImageMeasurement) -> Table:

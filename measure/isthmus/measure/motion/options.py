@@ -24,8 +24,10 @@ class MotionEffort:
     """
 
     panel: ClassVar[str] = "Effort"
-    maps: int = option(2048, "Random affine maps of each tensor.", least=1)
-    sweep_pictures: int = option(100, "Images at each place of a sweep.", least=1, flags=("--sweep-images",))
+    maps: int = option(2048, "Random affine maps of each tensor.", least=1, is_limit=True)
+    sweep_pictures: int = option(
+        100, "Images at each place of a sweep.", least=1, flags=("--sweep-images",), is_limit=True
+    )
     kernel_maps: int = 256
     dense_pictures: int = option(
         12,
@@ -70,7 +72,7 @@ class MotionOptions:
     labelled: Path | None = option(
         None, "Labelled images for the ablation's accuracies.", automatic="Tiny ImageNet's, if there"
     )
-    limit: int = option(0, "Take only so many images, evenly spread; 0 for all.", least=0)
+    limit: int = option(0, "Take only so many images, evenly spread; 0 for all.", least=0, is_limit=True)
     zoo: Path | None = zoo_option()
 
 

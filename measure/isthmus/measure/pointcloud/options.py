@@ -62,7 +62,9 @@ class PointCloudOptions:
         choices=TMC13_CHOICES,
     )
     tmc13_bits: Path | None = option(None, "Recorded bit counts of TMC13 (.npz).", automatic="those beside the project")
-    limit_clouds: int = option(0, "Take only so many clouds of the test set; 0 for all.", least=0, flags=("--limit",))
+    limit_clouds: int = option(
+        0, "Take only so many clouds of the test set; 0 for all.", least=0, flags=("--limit",), is_limit=True
+    )
     published: Path | None = option(
         None, "CSV of published curves on another data set, drawn beside and marked.", automatic="none"
     )

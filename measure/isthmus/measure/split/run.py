@@ -91,8 +91,8 @@ def measure_split(
     if (classes := class_count(network)) != len(images.class_names):
         raise InputError(
             f"{images.name}: expected labels of the {classes} classes of {network.name}, in its order, got "
-            f"{len(images.class_names)}: a network has numbers and no names, so give images of all its classes, or an "
-            ".npz with `labels` and `names`"
+            f"{len(images.class_names)}: a network has numbers and no names, so say its names with --classes, or give "
+            "images of all its classes, or an .npz with `labels` and `names`"
         )
     sides = network.height, network.width
     cuts = [find_cut(network, tensor) for tensor in options.tensors]

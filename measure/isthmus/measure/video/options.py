@@ -45,15 +45,15 @@ class VideoOptions:
         "Labelled images to move: a packed .npz or a folder of classes; none for none.",
         automatic="tinyimagenet50 where it lies beside the project",
     )
-    labelled_clips: int = option(500, "Images taken, evenly spread; 0 for all.", least=0)
-    labelled_frames: int = option(16, "Frames of each of their clips.", least=2)
+    labelled_clips: int = option(500, "Images taken, evenly spread; 0 for all.", least=0, is_limit=True)
+    labelled_frames: int = option(16, "Frames of each of their clips.", least=2, is_limit=True)
     natural: str = option(
         "",
         "Packed sequences (.npz), a video, or a folder of videos; none for none.",
         automatic="DAVIS and the videos that lie beside the project, else moved photographs of scikit-image",
     )
-    natural_frames: int = option(64, "Frames of each natural clip at most.", least=2)
-    natural_clips: int = option(0, "Natural clips taken; 0 for all.", least=0)
+    natural_frames: int = option(64, "Frames of each natural clip at most.", least=2, is_limit=True)
+    natural_clips: int = option(0, "Natural clips taken; 0 for all.", least=0, is_limit=True)
     natural_side: int = option(
         0, "Shorter side in pixels that larger natural clips are made to; 0 leaves them as they are.", least=0
     )
@@ -61,7 +61,7 @@ class VideoOptions:
     is_tuning: bool = option(
         False, "Measure on the videos that thresholds may be tuned on, and on those alone.", flags=("--tune",)
     )
-    is_quick: bool = option(False, "Few clips and settings, to see that it runs.", flags=("--quick",))
+    is_quick: bool = option(False, "Few clips and settings, to see that it runs.", flags=("--quick",), is_limit=True)
     is_live: bool = option(True, "Send the default setting over a live wire.", flags=("--live",))
     zoo: Path | None = zoo_option()
     cloud: str = cloud_option()
@@ -85,8 +85,8 @@ class ThresholdOptions:
     codec: str = option(VIDEO.default_codec, "Name of the codec.")
     videos: str = option("", "Folder with the tuning videos.", automatic="that beside the project")
     photographs: str = option("", "Packed training photographs.", automatic="photos_a_256 beside the project")
-    clips: int = option(16, "Photographs taken, evenly spread.", least=1)
-    frames: int = option(40, "Frames of each video at most.", least=2)
+    clips: int = option(16, "Photographs taken, evenly spread.", least=1, is_limit=True)
+    frames: int = option(40, "Frames of each video at most.", least=2, is_limit=True)
     moved_frames: int = option(17, "Frames of each moved photograph.", least=2)
     zoo: Path | None = zoo_option()
 

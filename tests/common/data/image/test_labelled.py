@@ -93,7 +93,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         load_labelled_images(tmp_path / "text.npz")
     with pytest.raises(InputError, match=r"CLASS/FILE, .* or a \.csv"):
         load_labelled_images(tmp_path / "empty")
-    with pytest.raises(InputError, match="image 0 cannot be read"):
+    with pytest.raises(InputError, match="set: image 0: image: expected an image"):
         LabelledImages("set", (b"no image",), np.array([0]), ("a",)).pixels(0)
     with pytest.raises(InputError, match="labels 0 to 0"):
         LabelledImages("set", (_png(0),), np.array([1]), ("a",))

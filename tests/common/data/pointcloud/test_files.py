@@ -264,6 +264,7 @@ BAD = {
     "bin not rows": ("bin", bytes(17), "16 bytes.*got 17 bytes"),
     "bin nan": ("bin", struct.pack("<4f", 1, 2, np.nan, 0), "got 1 without a finite place"),
     "obj nothing": ("obj", b"# nothing\n", "1 to 10000000 lines 'v x y z', got 0"),
+    "obj without numbers": ("obj", b"v 0 0 0\nv\nv 1 0 0\nv 0 1 0\nf 1 3 4\n", "got none in one of them"),
     "obj index": ("obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n", "indices 0 to 2, got 3"),
     "obj index zero": ("obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n", "from 1 or below 0 in face 0"),
     "obj index before": ("obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf -4 1 2\n", "got -1"),
