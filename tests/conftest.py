@@ -15,6 +15,7 @@ import grpc
 import pytest
 from hypothesis import settings
 from support import tiny_codec, tiny_zoo
+from support.ctrl_c import CtrlC, heard_here
 
 from isthmus.edge.client import open_channel
 
@@ -46,3 +47,10 @@ def channel(address: str) -> Iterator[grpc.Channel]:
     channel = open_channel(address)
     yield channel
     channel.close()
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[CtrlC]:
+    """Comes where a test says."""
+    with heard_here():
+        yield CtrlC()

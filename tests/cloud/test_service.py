@@ -175,7 +175,13 @@ def test_a_flood_of_small_frames_is_bounded(
 ) -> None:
     """A client that ignores the bound, while the cloud is busy: its stream ends, whatever HTTP/2 would let pass."""
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
-    monkeypatch.setattr(PointCloudCodec, "infer", slow_infer(0.3))
+    infer = PointCloudCodec.infer
+
+    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+        time.sleep(0.3)
+        return infer(self, packets, top_k)
+
+    monkeypatch.setattr(PointCloudCodec, "infer", slow)
     with tiny_codec.live_cloud(zoo) as live:
         channel = open_channel(live.address)
         talk = Talk(channel, [opening(encoder), *[wire.frames_request([good])] * 500])
@@ -183,31 +189,28 @@ def test_a_flood_of_small_frames_is_bounded(
     assert (talk.code.name, talk.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
 
 
-def slow_infer(seconds: float) -> Callable[..., object]:
-    infer = PointCloudCodec.infer
-
-    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
-        time.sleep(seconds)
-        return infer(self, packets, top_k)
-
-    return slow
-
-
-@pytest.mark.slow
 def test_other_calls_are_answered_while_a_network_runs(
     zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
-    monkeypatch.setattr(PointCloudCodec, "infer", slow_infer(1.5))
+    infer = PointCloudCodec.infer
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def held(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+        has_begun.set()
+        may_end.wait(TIMEOUT_S)
+        return infer(self, packets, top_k)
+
+    monkeypatch.setattr(PointCloudCodec, "infer", held)
     with tiny_codec.live_cloud(zoo) as live:
         channel = open_channel(live.address)
         other = threading.Thread(target=Talk, args=(channel, [opening(encoder), wire.frames_request([good])]))
         other.start()
-        time.sleep(0.4)
-        start_s = time.monotonic()
+        assert has_begun.wait(TIMEOUT_S)
         stub = inference_service_pb2_grpc.InferenceServiceStub(channel)  # type: ignore[no-untyped-call]
         stub.GetCapabilities(inference_service_pb2.GetCapabilitiesRequest(), timeout=TIMEOUT_S)
-        assert time.monotonic() - start_s < 0.9
+        assert other.is_alive()
+        may_end.set()
         other.join(TIMEOUT_S)
         channel.close()
 
@@ -265,12 +268,10 @@ def test_a_silent_stream_is_ended(zoo: Path, encoder: PointCloudEncoder, opens: 
         )
         if opens:
             outgoing.put(opening(encoder))
-        start_s = time.monotonic()
         with pytest.raises(grpc.RpcError) as caught:
             list(call)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert "within 0.4 s" in (caught.value.details() or "")
-        assert time.monotonic() - start_s < 3
+        assert "within 0.4 s" in (caught.value.details() or "")  # by the cloud, not after TIMEOUT_S by this client
         outgoing.put(None)
         channel.close()
 
@@ -281,7 +282,7 @@ def test_a_client_that_goes_away_frees_its_stream(zoo: Path, encoder: PointCloud
         call, outgoing = held_stream(channel, encoder)
         call.cancel()  # type: ignore[no-untyped-call]
         outgoing.put(None)
-        end_s = time.monotonic() + 5
+        end_s = time.monotonic() + 60
         while (talk := Talk(channel, [opening(encoder)])).code is not grpc.StatusCode.OK:
             assert time.monotonic() < end_s, talk.message
             time.sleep(0.02)
@@ -309,7 +310,7 @@ def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncode
             messages(), timeout=TIMEOUT_S
         )
         other = open_channel(live.address)
-        end_s = time.monotonic() + 10
+        end_s = time.monotonic() + 60
         while (talk := Talk(other, [opening(encoder)])).code is not grpc.StatusCode.OK:
             assert time.monotonic() < end_s, talk.message
             time.sleep(0.1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tiny_codec, tiny_video_codec
+from support.ctrl_c import CtrlC
 from support.tiny_clips import panning, write_video
 from support.tiny_image_codec import photo
 from support.tiny_zoo import POINTS
 
-from isthmus.codec import AsyncConnection, Codec, Result, aconnect, connect, load
+from isthmus.codec import AsyncConnection, Codec, Result, aconnect, connect, exchange, load
 from isthmus.common.bits.packet import PacketType
 from isthmus.common.codec import Allowance
 from isthmus.common.errors import (
@@ -231,6 +234,29 @@ def test_leaving_early_gives_up_what_is_under_way(address: str, points: Codec, v
     assert first is not None
     assert first.packet.type is PacketType.INTRA  # the new stream holds nothing
     assert [result.value for result in again] == list(videos.decode_all(videos.encode_all(frames)))
+
+
+@pytest.mark.slow
+def test_what_comes_after_a_ctrl_c_is_not_what_was_asked_before(
+    address: str, points: Codec, videos: Codec, ctrl_c: CtrlC
+) -> None:
+    """Wherever it comes: a cell of a notebook that is stopped, and another that asks on."""
+    clouds, frames = tiny_codec.clouds(5), panning(5, 64, 96)
+    right = [points.decode(points.encode(cloud)) for cloud in clouds]
+    assert right[0] != right[3]
+    stopped = 0
+    with connect(address, points) as cloud, connect(address, videos) as film:
+        for at in range(1, 400):
+            for connection, signals in ((cloud, clouds), (film, frames))[: 2 if at % 5 == 0 else 1]:
+                with ctrl_c.coming(at, (inspect.getfile(exchange),)), suppress(KeyboardInterrupt):
+                    ctrl_c.begin()
+                    list(connection.results(signals[:3]))
+                stopped += bool(ctrl_c.where)
+            assert [result.value for result in cloud.results(clouds[3:])] == right[3:], ctrl_c.where
+            assert all(result.value for result in film.results(frames[3:])), ctrl_c.where  # none lacks its reference
+            if not ctrl_c.where:
+                break
+    assert stopped > 40
 
 
 def test_leaving_early_with_asyncio(address: str, points: Codec) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from support.ctrl_c import HEARING
 from support.paths import ROOT
 from typer.testing import CliRunner, Result
 
@@ -126,13 +127,9 @@ def test_every_extra_is_one_of_the_project_and_its_packages_are_there() -> None:
 
 
 def isthmus(*words: str) -> subprocess.Popen[str]:
-    """A command that hears Ctrl-C, even where the tests run in the background, which ignores it for its children."""
+    """A command that hears Ctrl-C."""
     return subprocess.Popen(
-        [sys.executable, "-m", "isthmus.command", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no lock is taken there)
+        [sys.executable, "-c", HEARING, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -155,7 +152,7 @@ def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with isthmus("decode", str(pipe)) as process, pipe.open("wb"):  # it opened the file, and waits for the first byte
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "")
 
 

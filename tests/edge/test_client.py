@@ -268,7 +268,7 @@ def test_leaves_no_threads(address: str, encoder: PointCloudEncoder) -> None:
     for _ in range(5):
         with CloudClient(address, encoder.manifest) as client:
             client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + 60
     while any(thread.name == "isthmus-reader" for thread in threading.enumerate()):
         assert time.monotonic() < end_s
         time.sleep(0.02)

@@ -10,18 +10,19 @@ from typing import Any
 import grpc
 
 from isthmus.common import protocol, wire
+from isthmus.common.limits import StreamLimits
 from support import tiny_codec
 
 Behaviour = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 @contextmanager
-def false_cloud(behaviour: Behaviour) -> Iterator[str]:
+def false_cloud(behaviour: Behaviour, limits: StreamLimits = tiny_codec.LIMITS) -> Iterator[str]:
     """A server that opens any stream and then misbehaves."""
 
     def stream(requests: Iterator[bytes], _context: grpc.ServicerContext) -> Iterator[bytes]:
         next(requests)
-        yield wire.opened_response(protocol.StreamOpened("false", tiny_codec.LIMITS, 1))
+        yield wire.opened_response(protocol.StreamOpened("false", limits, 1))
         yield from behaviour(requests)
 
     server = grpc.server(futures.ThreadPoolExecutor(2))

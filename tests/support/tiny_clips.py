@@ -39,16 +39,16 @@ def panning(count: int = 12, height: int = 64, width: int = 96, *, step: float =
 
 
 def write_video(
-    path: Path, frames: list[UInt8], *, codec: str = "libx264", fps: int = 25, rotation: float = 0.0
+    path: Path, frames: list[UInt8], *, codec: str = "libx264", fps: int = 25, rotation: float = 0.0, b_frames: int = 0
 ) -> Path:
-    """Write a video without B-frames, what describes it at its front; the container goes by the name."""
+    """Write a video, what describes it at its front; the container goes by the name."""
     options = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=options) as container:
         stream: VideoStream = container.add_stream(codec, rate=fps)  # type: ignore[assignment]
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        stream.max_b_frames = 0
+        stream.max_b_frames = b_frames
         stream.gop_size = len(frames)
         if rotation:
             stream.set_display_rotation(rotation)

@@ -186,7 +186,8 @@ class Exchange:
             self._give_up()
 
     def _give_up(self) -> None:
-        if self._unanswered:
+        # A Ctrl-C may have left a signal half sent or its result half taken: the three agree only on nothing at all.
+        if self._waiting or self._unanswered or self._client.pending_count:
             self._client.end_stream()
         self._waiting.clear()
         self._unanswered.clear()

@@ -36,6 +36,9 @@ from isthmus.edge.result import FrameResult, T, Traffic
 
 METHODS = "/isthmus.v1.InferenceService/"
 
+# How long a wait goes on at most before `while_waiting` is called.
+LOOK_S = 0.1
+
 # How long a closing stream waits for the cloud's status before it cancels.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -60,12 +63,14 @@ class InferenceStream(Generic[T]):
         task: Task[T],
         class_names: tuple[str, ...],
         result_timeout_s: float,
+        while_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._address = address
         self._opening = opening
         self._task = task
         self._class_names = class_names
         self._result_timeout_s = result_timeout_s
+        self._while_waiting = while_waiting
         self._changed = threading.Condition()
         self._conversation = Conversation(Role.CLIENT, 1)
         self._pending: deque[_Pending] = deque()
@@ -188,10 +193,14 @@ class InferenceStream(Generic[T]):
         """Wait, the lock held, until `is_there`; raise what ended the stream, or DeadlineError and end it."""
         if is_there():
             return
-        came = self._changed.wait_for(lambda: is_there() or self._failure is not None, timeout_s)
+        end_s = time.monotonic() + timeout_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            if self._changed.wait_for(lambda: is_there() or self._failure is not None, min(LOOK_S, left_s)):
+                break
+            self._while_waiting()
         if is_there():
             return
-        if not came and self._failure is None:
+        if self._failure is None:
             self._fail(
                 DeadlineError(
                     f"expected {what} from the cloud at {self._address} within {timeout_s:g} s, got none; "

@@ -16,7 +16,7 @@ then be intra. A caller who wants that sends and receives by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import Generic
@@ -51,6 +51,7 @@ class CloudClient(Generic[T]):
         wants_state_crc32: whether results of a video shall tell the CRC-32 of the latents that the cloud holds.
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
+        while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
     """
 
     def __init__(  # noqa: PLR0913  what a stream asks for, each by its name
@@ -65,6 +66,7 @@ class CloudClient(Generic[T]):
         wants_state_crc32: bool = False,
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
+        while_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         if top_k < 1:
             raise InputError(f"top_k: expected at least 1, got {top_k}")
@@ -77,6 +79,7 @@ class CloudClient(Generic[T]):
         self._wants_state_crc32 = self._wanted("state_crc32", wants=wants_state_crc32)
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
+        self._while_waiting = while_waiting
         self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
         self._stream: InferenceStream[T] | None = None
         self._is_closed = False
@@ -114,7 +117,13 @@ class CloudClient(Generic[T]):
                 wants_state_crc32=self._wants_state_crc32,
             )
             stream = InferenceStream(
-                self._channel, self._address, opening, self._task, self._manifest.classes, self._result_timeout_s
+                self._channel,
+                self._address,
+                opening,
+                self._task,
+                self._manifest.classes,
+                self._result_timeout_s,
+                self._while_waiting,
             )
             self._stream = None
             try:

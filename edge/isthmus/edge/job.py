@@ -22,6 +22,7 @@ from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, progress_bar
 from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
@@ -70,11 +71,13 @@ def failure_row(
 
 
 @contextmanager
-def sending(client: CloudClient[Any], report: Report, count: int, what: str) -> Iterator[Sender]:
+def sending(
+    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption
+) -> Iterator[Sender]:
     """A sender over so many inputs, with a bar over them; what was answered is reported however it ends."""
     with progress_bar(count) as progress:
         bar = progress.add_task(what, total=count)
-        sender = Sender(client, report, on_row=lambda _: progress.advance(bar))
+        sender = Sender(client, report, on_row=lambda _: progress.advance(bar), interruption=interruption)
         try:
             yield sender
         finally:
@@ -126,17 +129,23 @@ def run_files(
     task = encoder.manifest.task_for(job.task)
     columns = (Column("file"), *task_columns(task), *beside.columns, Column("ms", is_number=True))
     wait_s = job.wait_s(signal)
-    with CloudClient(
-        job.address,
-        encoder.manifest,
-        task,
-        top_k=getattr(job.options, "top_k", 1),
-        connect_timeout_s=wait_s,
-        result_timeout_s=wait_s,
-    ) as client:
+    with (
+        Interruption() as interruption,
+        CloudClient(
+            job.address,
+            encoder.manifest,
+            task,
+            top_k=getattr(job.options, "top_k", 1),
+            connect_timeout_s=wait_s,
+            result_timeout_s=wait_s,
+            while_waiting=interruption.check,
+        ) as client,
+    ):
         client.open()  # before any file is read: if there is no cloud, say so at once
         inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
-        with sending(client, open_report(columns, as_json=job.as_json), inputs.count, "sending") as sender:
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+        ) as sender:
             for item in inputs:
                 if isinstance(item, Failure):
                     sender.place(failure_row(item.name, item.error, columns, item.where))

@@ -4,12 +4,12 @@ Theory of operation. What is under way stands in a queue, in the order in which 
 results, and rows that need none (a file that could not be read, a frame that was dropped). A row leaves the queue when
 nothing before it is open. Where the sender may reconnect, a stream that is lost loses the packets under way, which are
 told so; another stream is opened after a while, a bounded number of times. Where it may not, what ended the stream is
-raised.
+raised. Each step is done whole: a Ctrl-C is raised after it, or while it waits (`isthmus.edge.interruption`), so what
+stands in the queue is always what the stream still owes.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from isthmus.common.errors import (
     OverloadedError,
 )
 from isthmus.edge.client import CloudClient
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Doubt, Report, Row
 from isthmus.edge.result import FrameResult
 
@@ -68,6 +69,7 @@ class Sender:
         on_row: called with each row as it is reported.
         on_missing: called with what was sent and has no answer, before it is told: the cloud does not hold it.
         on_lost: called when a stream was lost, before another is opened.
+        interruption: what holds Ctrl-C back; one for the whole run.
         sleep: waits; another for tests.
 
     Attributes:
@@ -86,7 +88,8 @@ class Sender:
         on_row: Callable[[Row], None] = _ignore,
         on_missing: Callable[[Any], None] = _ignore,
         on_lost: Callable[[], None] = lambda: None,
-        sleep: Callable[[float], None] = time.sleep,
+        interruption: Interruption | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.client = client
         self.failed_count = 0
@@ -95,20 +98,19 @@ class Sender:
         self._report = report
         self._reconnects = reconnects
         self._on_row, self._on_missing, self._on_lost = on_row, on_missing, on_lost
-        self._sleep = sleep
+        self._interruption = interruption or Interruption()
+        self._sleep = sleep or self._interruption.sleep
         self._waiting: deque[_Sent | Row] = deque()
-        self._unanswered = 0
-        self._weight = 0
 
     @property
     def unanswered_count(self) -> int:
         """Packets under way."""
-        return self._unanswered
+        return sum(isinstance(entry, _Sent) for entry in self._waiting)
 
     @property
     def weight(self) -> int:
         """Of the packets under way, together, in whatever unit they were given."""
-        return self._weight
+        return sum(entry.weight for entry in self._waiting if isinstance(entry, _Sent))
 
     def send(self, packet: Packet, told: Sendable, weight: int = 0) -> bool:
         """Send one packet; whether it is under way now. One that the cloud would refuse is told as refused.
@@ -116,72 +118,77 @@ class Sender:
         Raises:
             IsthmusError: what ended the stream, where it may not reconnect or could not.
         """
-        self._waiting.append(_Sent(told, weight))
-        self._unanswered += 1
-        self._weight += weight
-        try:
-            self.client.send(packet)
-        except LimitExceededError as error:  # nothing was sent
-            self._waiting.pop()
-            self._unanswered -= 1
-            self._weight -= weight
-            self._waiting.extend(told.missing("refused", error))
-            self._flush()
-            return False
-        except LOST_STREAM as error:
-            self._reconnect(error)
+        with self._interruption.held():
+            self._waiting.append(_Sent(told, weight))
+            try:
+                self.client.send(packet)
+            except LimitExceededError as error:  # nothing was sent
+                self._waiting.pop()
+                self._waiting.extend(told.missing("refused", error))
+                self._flush()
+                return False
+            except LOST_STREAM as error:
+                self._reconnect(error)
+            except KeyboardInterrupt:  # while there was no room for it
+                self._waiting.pop()
+                raise
         return True
 
     def place(self, row: Row) -> None:
         """Report what needs no answer, in its place."""
-        self._waiting.append(row)
-        self._flush()
+        with self._interruption.held():
+            self._waiting.append(row)
+            self._flush()
 
     def take(self) -> None:
         """Wait for one result. IsthmusError as of `send`."""
-        try:
-            result = self.client.receive()
-        except LOST_STREAM as error:
-            self._reconnect(error)
-        else:
-            self._answer(result)
+        with self._interruption.held():
+            try:
+                result = self.client.receive()
+            except LOST_STREAM as error:
+                self._reconnect(error)
+            else:
+                self._answer(result)
 
     def take_ready(self) -> None:
         """Take the results that are here already."""
-        for result in self.client.take_ready():
-            self._answer(result)
+        with self._interruption.held():
+            for result in self.client.take_ready():
+                self._answer(result)
 
     def drain(self) -> None:
         """Take all results that are still due. IsthmusError as of `send`."""
-        while self._unanswered:
+        while self.unanswered_count:
             self.take()
-        self._flush()
 
     def give_up(self, error: IsthmusError) -> None:
         """Report all that is under way as lost."""
-        while self._unanswered:
-            self._settle("lost", error)
+        with self._interruption.held():
+            self._give_up(error)
+
+    def _give_up(self, error: IsthmusError) -> None:
         self._flush()
+        while self._waiting:
+            self._settle("lost", error)
 
     def _answer(self, result: FrameResult[Any]) -> None:
         sent = self._first_sent()
         if isinstance(result.outcome, IsthmusError):
             self._on_missing(sent.told)
         self._emit(sent.told.answered(result))
+        self._flush()
 
     def _settle(self, why: str, error: IsthmusError) -> None:
         """The oldest packet under way has no answer."""
         sent = self._first_sent()
         self._on_missing(sent.told)
         self._emit(sent.told.missing(why, error))
+        self._flush()
 
     def _first_sent(self) -> _Sent:
-        """The oldest packet under way, no longer under way; rows before it are reported."""
-        self._flush()
+        """The oldest packet under way, no longer under way."""
         sent = self._waiting.popleft()
         assert isinstance(sent, _Sent)  # `_flush` has left nothing else in front
-        self._unanswered -= 1
-        self._weight -= sent.weight
         return sent
 
     def _emit(self, rows: Iterable[Row]) -> None:
@@ -206,11 +213,11 @@ class Sender:
         if not self._reconnects:
             raise error
         self.take_ready()  # what came before the end
-        while self._unanswered:
-            self._settle("lost", error)
+        self._give_up(error)
         self._on_lost()
         wait_s = FIRST_WAIT_S
         for attempt in range(RECONNECT_TRIES):
+            self._interruption.check()  # nothing is under way now
             self.client.end_stream()
             self._sleep(min(max(wait_s, _asked_wait_s(error)), MAX_WAIT_S))
             wait_s *= 2

@@ -16,9 +16,10 @@ from isthmus.common.errors import InputError
 from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.video.codec_vectors import CodecVectors, vectors_of
 from isthmus.data.video.ending import UNKNOWN, is_cut_in_time, missing_bytes
+from isthmus.data.video.fragments import has_impossible_fragment
 from isthmus.data.video.libraries import import_av
 from isthmus.data.video.picture import is_as_coded, shown_pixels, shown_size
-from isthmus.data.video.source import DEFAULT_FPS, Closing, SourceFrame, told_fps
+from isthmus.data.video.source import DEFAULT_FPS, Closing, ReorderedError, SourceFrame, told_fps
 
 if TYPE_CHECKING:
     from av import VideoFrame as AvFrame
@@ -46,6 +47,7 @@ class Opening:
         probing: options of FFmpeg, where what is not there yet may still be coming: a pipe, an address.
         format_name: FFmpeg's, None to look.
         wait_s: how long FFmpeg may wait for an address; 0 for ever.
+        low_delay: whether no frame is held back for others that are shown before it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Opening:
     probing: Mapping[str, str] | None = None
     format_name: str | None = None
     wait_s: float = 0.0
+    low_delay: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class _Seen:
 
     frames: int = 0
     damaged: int = 0
+    newest_pts: int | None = None
     end_s: float = 0.0
     trouble: str = ""
 
@@ -78,6 +82,12 @@ class ContainerVideo(Closing):
         self._size, self._with_vectors = size, with_vectors
         options = None if opening.probing is None else dict(opening.probing)
         source: Any = opening.source
+        if opening.file is not None and has_impossible_fragment(opening.file):
+            self._close_file()
+            raise InputError(
+                f"{self.name}: expected a whole video, got a fragment that speaks of more pieces than there are; it is "
+                "damaged"
+            )
         try:
             self._container: InputContainer = av.open(
                 source,
@@ -103,7 +113,7 @@ class ContainerVideo(Closing):
         self.fps = told_fps(fps, float(own) if own else DEFAULT_FPS)
 
     def _first_stream(self) -> VideoStream:
-        from av.codec.context import Flags2
+        from av.codec.context import Flags, Flags2
 
         if self._container.format.name in TEXT_FORMATS:
             raise InputError(f"{self.name}: expected a video, got text")
@@ -124,6 +134,8 @@ class ContainerVideo(Closing):
         stream.thread_count = 1  # the edge has other work for its cores
         if self._with_vectors:
             context.flags2 |= Flags2.export_mvs
+        if self._opening.low_delay:
+            context.flags |= Flags.low_delay
         return stream
 
     def close(self) -> None:
@@ -139,7 +151,8 @@ class ContainerVideo(Closing):
         """All frames that can be decoded; in the end InputError if some could not."""
         av = import_av()
         seen = _Seen()
-        first_s, last_s = 0.0, 0.0
+        first_s: float | None = None
+        last_s = 0.0
         is_after_neighbour = False  # the frame before this one was shown just before it
         try:
             for frame in self._decoded(seen):
@@ -150,7 +163,8 @@ class ContainerVideo(Closing):
                 if own_s is None:
                     time_s = seen.frames / self.fps
                 else:
-                    first_s = own_s if seen.frames == 0 else first_s
+                    if first_s is None:  # of RTP the first frames may come before the times do
+                        first_s = own_s - seen.frames / self.fps
                     time_s = max(own_s - first_s, last_s)
                 vectors = vectors_of(frame) if self._with_vectors and is_after_neighbour else None
                 yield self._frame(frame, seen.frames, time_s, vectors)
@@ -170,6 +184,8 @@ class ContainerVideo(Closing):
                 continue
             try:
                 frames = packet.decode()
+                if self._opening.low_delay:
+                    self._check_order(packet.pts, seen)
             except av.FFmpegError as error:
                 seen.damaged += 1
                 seen.trouble = seen.trouble or _said(error)
@@ -181,6 +197,16 @@ class ContainerVideo(Closing):
                     yield None
                 else:
                     yield frame
+
+    def _check_order(self, pts: int | None, seen: _Seen) -> None:
+        """Raises where this piece is shown before one that came before it, or the decoder waits for such pieces."""
+        is_back = pts is not None and seen.newest_pts is not None and pts < seen.newest_pts
+        if is_back or self._stream.codec_context.has_b_frames:
+            raise ReorderedError(
+                f"{self.name}: expected a video without B-frames for --low-delay, got one that has or announces some; "
+                "have its encoder make none (zerolatency, bf 0), or leave --low-delay out"
+            )
+        seen.newest_pts = seen.newest_pts if pts is None else pts
 
     def _streams(self) -> list[Any]:
         """Those that are read: sound only where its end says whether the file is whole."""

@@ -23,7 +23,8 @@ from isthmus.data.video.camera import CameraVideo
 from isthmus.data.video.container import ContainerVideo, Opening
 from isthmus.data.video.formats import CAMERA
 from isthmus.data.video.patience import LEAVE_S, PatientVideo
-from isthmus.data.video.pipe import HEADLESS, PipeReader, is_pipe, probing, regular_file, seekable_input
+from isthmus.data.video.pipe import HEADLESS, PREFER_TCP, PipeReader, is_pipe, probing, regular_file, seekable_input
+from isthmus.data.video.reopening import ReopenedVideo
 from isthmus.data.video.source import MAX_FPS, MIN_FPS, VideoSource
 from isthmus.data.video.stills import MovingImageVideo, StillsVideo, is_moving, is_pattern
 
@@ -31,7 +32,7 @@ STANDARD_INPUT = "standard input"
 MOVING_SUFFIXES = (".gif", ".webp", ".png", ".apng")
 
 
-def open_video(
+def open_video(  # noqa: PLR0913  what is asked of a source, each by its name
     source: str | Path | BinaryIO,
     *,
     size: tuple[int, int] | None = None,
@@ -39,6 +40,8 @@ def open_video(
     with_vectors: bool = False,
     format: str | None = None,  # noqa: A002
     wait_s: float = SOURCE_WAIT_S,
+    reconnects: int = 0,
+    low_delay: bool = False,
     while_waiting: Callable[[], None] = lambda: None,
     topic: str = "",
 ) -> VideoSource:
@@ -53,6 +56,9 @@ def open_video(
         with_vectors: whether to give the motion vectors that the video carries, where it does.
         format: FFmpeg's name of the format, for streams that do not show it ("h264"); None to look.
         wait_s: how long a pipe, an address or a camera may be silent; 0 for ever.
+        reconnects: tries in a row to open an address or a camera again that ended, broke off or fell silent.
+        low_delay: whether no frame is to be held back for others that are shown before it; a video with B-frames is
+            refused then, where its first one comes.
         while_waiting: called again and again while one of these is waited for.
         topic: of a bag; "" where it has one of pictures.
 
@@ -68,14 +74,14 @@ def open_video(
         return BagVideo(Path(source), topic, size, fps)
     if topic:
         raise InputError(f"topic: expected a bag (.mcap, .db3, .bag, or a folder) for {topic}, got {source}")
-    given = _Given(size, fps, with_vectors, format, wait_s, while_waiting)
+    given = _Given(size, fps, with_vectors, format, wait_s, reconnects, low_delay, while_waiting)
     if not isinstance(source, str | Path):
         file = regular_file(source)
         return (
             given.pipe(source, STANDARD_INPUT) if file is None else given.container(Opening(STANDARD_INPUT, file, file))
         )
     if isinstance(source, str) and (found := CAMERA.fullmatch(source)):
-        return given.patient(source, partial(CameraVideo, int(found[1]), size, fps))
+        return given.live(source, partial(CameraVideo, int(found[1]), size, fps))
     return given.address(str(source)) if "://" in str(source) else given.path(Path(source))
 
 
@@ -88,6 +94,8 @@ class _Given:
     with_vectors: bool
     format_name: str | None
     wait_s: float
+    reconnects: int
+    low_delay: bool
     while_waiting: Callable[[], None]
 
     def path(self, path: Path) -> VideoSource:
@@ -106,8 +114,9 @@ class _Given:
     def address(self, address: str) -> VideoSource:
         """What FFmpeg fetches."""
         ffmpeg_wait_s = self.wait_s + LEAVE_S / 2 if self.wait_s else 0.0  # so that its thread ends too, but not first
-        opening = Opening(address, address, is_live=True, probing=HEADLESS, wait_s=ffmpeg_wait_s)
-        return self.patient(address, partial(self.container, opening))
+        options = HEADLESS | (PREFER_TCP if address.lower().startswith("rtsp:") else {})
+        opening = Opening(address, address, is_live=True, probing=options, wait_s=ffmpeg_wait_s)
+        return self.live(address, partial(self.container, opening))
 
     def pipe(self, source: BinaryIO | Path, name: str) -> VideoSource:
         """A stream that is read from front to end."""
@@ -124,11 +133,18 @@ class _Given:
 
         return self.patient(name, opened, heard_s=lambda: reader.heard_s, stop=reader.stop, release=reader.release)
 
+    def live(self, name: str, open_source: Callable[[], VideoSource]) -> VideoSource:
+        """What may fall silent, and be opened again."""
+        opened = partial(self.patient, name, open_source)
+        if not self.reconnects:
+            return opened()
+        return ReopenedVideo(name, opened, self.reconnects, while_waiting=self.while_waiting)
+
     def patient(self, name: str, open_source: Callable[[], VideoSource], **more: Any) -> VideoSource:
         """What may fall silent."""
         return PatientVideo(name, open_source, self.wait_s, while_waiting=self.while_waiting, **more)
 
     def container(self, opening: Opening) -> ContainerVideo:
         """What PyAV reads."""
-        opening = replace(opening, format_name=self.format_name)
+        opening = replace(opening, format_name=self.format_name, low_delay=self.low_delay)
         return ContainerVideo(opening, self.size, self.fps, with_vectors=self.with_vectors)

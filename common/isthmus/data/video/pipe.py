@@ -33,6 +33,8 @@ EAGER = {"probesize": "32", "formatprobesize": "65536", "analyzeduration": "0", 
 """For FFmpeg: what it looks at before the first frame is what every later one comes late by."""
 HEADLESS = {"analyzeduration": "500000", "fpsprobesize": "0"}
 """For containers that do not say at once which streams they have, and for addresses, which may be such."""
+PREFER_TCP = {"rtsp_flags": "prefer_tcp"}
+"""For RTSP: what UDP loses a decoder paints over, and nobody hears of it."""
 HEADLESS_STARTS = (b"FLV", b"\x00\x00\x01\xba")
 
 FIRST_BOXES = (b"ftyp", b"wide", b"free", b"skip", b"pnot", b"uuid")

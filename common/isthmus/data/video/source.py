@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from isthmus.common.errors import InputError
 from isthmus.common.signals import VideoFrame
 from isthmus.data.video.codec_vectors import CodecVectors
 
@@ -22,12 +23,18 @@ class SourceFrame(VideoFrame):
     Attributes:
         time_s: when it is to be shown, from the first frame on; never falls.
         vectors: the compressed video's own motion vectors, in pixels of this frame, or None.
+        gap: why frames may be missing before this one, where a live source was opened again; "" where none are.
         told: what else its source says of it, for JSON: its times in a bag.
     """
 
     time_s: float = 0.0
     vectors: CodecVectors | None = None
+    gap: str = ""
     told: Mapping[str, object] = field(default_factory=dict)
+
+
+class ReorderedError(InputError):
+    """Frames that come before others that are shown first, where none is to be held back."""
 
 
 class VideoSource(Protocol):

@@ -15,7 +15,7 @@ import PIL.Image
 
 from isthmus.common.errors import InputError
 from isthmus.common.natural_order import natural_key
-from isthmus.common.signals import MAX_PIXELS, Image
+from isthmus.common.signals import MAX_PIXELS, MAX_SIDE, Image
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.data.image.formats import is_image_name
 from isthmus.data.image.picture import over_white
@@ -61,20 +61,26 @@ class MovingImageVideo(Closing):
         self.name = str(path)
         self.is_live = False
         self._size, self._wanted_fps = size, fps
+        self._file = path.open("rb")  # what Pillow opens itself it leaves open where the file is damaged
         try:
-            self._image = PIL.Image.open(path, formats=MOVING_FORMATS)
+            self._image = PIL.Image.open(self._file, formats=MOVING_FORMATS)
             self._count = int(getattr(self._image, "n_frames", 1))
         except Exception as error:  # Pillow lets through whatever its decoders raise at damaged files
+            self._file.close()
             raise InputError(f"{path}: expected a moving image: {error}") from error
         width, height = self._image.size
-        if width * height > MAX_PIXELS:
-            self._image.close()
-            raise InputError(f"{path}: expected frames of at most {MAX_PIXELS} pixels, got {width} x {height}")
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+            self.close()
+            raise InputError(
+                f"{path}: expected frames of at most {MAX_PIXELS} pixels and sides of at most {MAX_SIDE}, got "
+                f"{width} x {height}"
+            )
         self.fps = told_fps(fps, 1000 / self._frame_ms())
 
     def close(self) -> None:
         """Let go of the file."""
         self._image.close()
+        self._file.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """Its frames, once each however often it repeats; InputError at one that cannot be decoded."""
@@ -113,7 +119,7 @@ def is_still(name: str) -> bool:
 def is_moving(path: Path) -> bool:
     """Whether a file is an image of more than one frame."""
     try:
-        with PIL.Image.open(path, formats=MOVING_FORMATS) as image:
+        with path.open("rb") as file, PIL.Image.open(file, formats=MOVING_FORMATS) as image:
             return bool(getattr(image, "is_animated", False))
     except Exception:  # as above
         return False  # who reads it will say what is wrong

@@ -8,7 +8,8 @@ bounded by their pixels, so memory does not grow with the list. Each quality is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
 from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, sending
 from isthmus.edge.report import Column, Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
@@ -57,17 +59,16 @@ def run(job: Job) -> int:
         *((Column("PSNR dB", is_number=True),) if options.save is not None else ()),
         Column("ms", is_number=True),
     )
-    flow = _Flow(job, options, coding, columns)
-    try:
+    with Interruption() as interruption, closing(_Flow(job, options, coding, columns, interruption.check)) as flow:
         client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
         inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
-        with sending(client, open_report(columns, as_json=job.as_json), inputs.count, "sending") as sender:
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+        ) as sender:
             for item in inputs:
                 flow.send(sender, item)
             sender.drain()
         return sender.failed_count
-    finally:
-        flow.close()
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
@@ -130,13 +131,22 @@ class _Coding:
 class _Flow:
     """Images of one run, each in the stream of its quality."""
 
-    def __init__(self, job: Job, options: ImageOptions, coding: _Coding, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        options: ImageOptions,
+        coding: _Coding,
+        columns: Sequence[Column],
+        while_waiting: Callable[[], None],
+    ) -> None:
         self._job = job
         self._options = options
         self._coding = coding
         self._columns = columns
         self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
+        self._quality = 0
+        self._while_waiting = while_waiting
         self._saved: set[str] = set()
 
     def open(self, quality: int) -> CloudClient[FrameReconstruction]:
@@ -149,6 +159,7 @@ class _Flow:
                 self._coding.family.encoder(quality).manifest,
                 RECONSTRUCTION,
                 wants_pixels=self._options.save is not None,
+                while_waiting=self._while_waiting,
                 connect_timeout_s=wait_s,
                 result_timeout_s=wait_s,
             )

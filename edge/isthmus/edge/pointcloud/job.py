@@ -21,6 +21,7 @@ from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
@@ -56,17 +57,23 @@ def run(job: Job) -> int:
         Column("ms", is_number=True),
     )
     wait_s = job.wait_s(POINT_CLOUD)
-    with CloudClient(
-        job.address,
-        encoder.manifest,
-        task,
-        top_k=options.top_k,
-        connect_timeout_s=wait_s,
-        result_timeout_s=wait_s,
-    ) as client:
+    with (
+        Interruption() as interruption,
+        CloudClient(
+            job.address,
+            encoder.manifest,
+            task,
+            top_k=options.top_k,
+            connect_timeout_s=wait_s,
+            result_timeout_s=wait_s,
+            while_waiting=interruption.check,
+        ) as client,
+    ):
         client.open()  # before any file is read: if there is no cloud, say so at once
         inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
-        with sending(client, open_report(columns, as_json=job.as_json), inputs.count, "classifying") as sender:
+        with sending(
+            client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption
+        ) as sender:
             for group in _groups(job, options, encoder, inputs, columns):
                 try:
                     coded = encoder.encode_batch([placed.cloud for placed in group if placed.cloud is not None])

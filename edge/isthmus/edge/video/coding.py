@@ -57,6 +57,8 @@ def open_asked(
         with_vectors=options.vectors,
         format=format_name or None,
         wait_s=options.source_wait,
+        reconnects=options.reconnect,
+        low_delay=options.low_delay,
         while_waiting=while_waiting,
         topic=options.topic,
     )

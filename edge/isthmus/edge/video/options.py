@@ -58,6 +58,8 @@ class VideoOptions:
         vectors: whether the motion vectors that a file carries are taken instead of a search.
         realtime: whether frames wait for their time, and are dropped rather than sent late.
         source_wait: seconds that a pipe, an address or a camera may send nothing; 0 for ever.
+        reconnect: tries in a row to open an address or a camera again that ended or fell silent; 0 for none.
+        low_delay: whether no frame is held back for others that are shown before it; B-frames are refused.
         topic: of bags, "" where they have one of pictures.
         fps: frames a second to count times by, 0 for the video's own.
         limit: frames of each video at most, 0 for all.
@@ -77,6 +79,10 @@ class VideoOptions:
     source_wait: float = option(
         SOURCE_WAIT_S, "Seconds that a pipe, an address or a camera may send nothing; 0 for ever.", least=0
     )
+    reconnect: int = option(
+        0, "Tries in a row to open an address or a camera again that ended or fell silent.", least=0, automatic="none"
+    )
+    low_delay: bool = option(False, "Hold no frame back for others shown before it; B-frames are refused.")
     topic: str = option(
         "",
         "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",

@@ -17,6 +17,7 @@ class VideoCounts:
         keys, motions, residuals: frames that were answered, by kind.
         dropped, lost, refused: frames that were not.
         reconnects: streams that were opened anew.
+        source_reconnects: times that a live source was opened again, and gave frames.
         bits, key_bits: of the packets of answered frames, and of the key frames among them.
         network_runs: answered frames for which the edge's network ran.
         encode_ms: sum over answered frames.
@@ -30,6 +31,7 @@ class VideoCounts:
     lost: int = 0
     refused: int = 0
     reconnects: int = 0
+    source_reconnects: int = 0
     bits: int = 0
     key_bits: int = 0
     network_runs: int = 0
@@ -103,5 +105,7 @@ class VideoCounts:
                 f"({self.key_bits / max(self.keys, 1):.0f} bits each); the network ran for {self.network_runs} frames, "
                 f"{self.encode_ms / self.frames:.2f} ms of encoding a frame"
             )
+        if self.source_reconnects:
+            lines.append(f"opened again {self.source_reconnects} times, each with a key frame")
         missing = (self.dropped, "dropped to keep pace"), (self.lost, "lost with a stream"), (self.refused, "refused")
         return lines + [f"{count} frames {what}" for count, what in missing if count]

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import av
+import numpy as np
 import pytest
 from support.odd_clips import from_pictures
 from support.tiny_clips import panning, write_video
@@ -59,6 +60,78 @@ def test_a_live_pipe_is_at_most_two_frames_behind(container: str, codec: str, be
     assert not is_late
     assert times == pytest.approx([i / 25 for i in range(20)], abs=2e-3)
     assert video.fps == 25
+
+
+class Pieces(io.RawIOBase):
+    """A stream that gives one piece a read, and counts them."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        super().__init__()
+        self.given = 0
+        self._pieces = pieces
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._rest and self.given < len(self._pieces):
+            self._rest = self._pieces[self.given]
+            self.given += 1
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+
+def test_a_decoder_that_waits_for_b_frames_need_not() -> None:
+    """MPEG-2's does, be there any or not; asked for low delay it is a frame earlier."""
+    file = io.BytesIO()
+    pieces: list[bytes] = []
+    with av.open(file, "w", format="mpegts", options={"flush_packets": "1"}) as film:
+        stream: Any = film.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.max_b_frames = 64, 96, "yuv420p", 0
+        for frame in from_pictures(panning(30)):
+            film.mux(stream.encode(frame))
+            pieces.append(file.getvalue()[sum(map(len, pieces)) :])
+
+    def behind(low_delay: bool) -> int:
+        source = Pieces(pieces)
+        with open_video(cast(BinaryIO, source), low_delay=low_delay) as video:
+            return next(source.given - frame.index for frame in video if frame.index == 15)
+
+    assert behind(low_delay=True) == behind(low_delay=False) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp4", "libx264"),
+        ("a.ts", "libx264"),
+        ("a.264", "libx264"),
+        ("a.mkv", "libx265"),
+        ("a.ts", "mpeg2video"),
+        ("a.avi", "mpeg4"),
+    ],
+)
+def test_no_frame_comes_in_another_order_for_the_sake_of_delay(tmp_path: Path, name: str, codec: str) -> None:
+    pictures = panning(12)
+    path = write_video(tmp_path / name, pictures, codec=codec, b_frames=2)
+    with open_video(path) as video:
+        whole = [frame.image.pixels for frame in video]
+    assert len(whole) == 12
+    seen: list[SourceFrame] = []
+    with (
+        open_video(path, low_delay=True) as video,
+        pytest.raises(InputError, match=r"without B-frames for --low-delay, got .*zerolatency"),
+    ):
+        seen.extend(video)
+    for frame in seen:  # before the first B-frame, what it is shown before may have come
+        assert np.array_equal(frame.image.pixels, whole[round(frame.time_s * 25)])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.264"])
+def test_without_b_frames_nothing_is_missing(tmp_path: Path, name: str) -> None:
+    path = write_video(tmp_path / name, panning(12))
+    with open_video(path) as video, open_video(path, low_delay=True) as quick:
+        whole = [frame.image.pixels for frame in video]
+        assert np.array_equal([frame.image.pixels for frame in quick], whole)
+    assert len(whole) == 12
 
 
 def test_a_reader_gives_what_is_there() -> None:
