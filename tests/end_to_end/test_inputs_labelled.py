@@ -161,7 +161,7 @@ def test_train_is_apart(tmp_path: Path, layout: str) -> None:
             "test",
             "row 1: expected a file that is there and a label, got",
         ),
-        (lambda r: table("files/\0~,b\n")(r, cloud), "test", "row 1: expected a file that is there and a label, got"),
+        (lambda r: table("files/\0~,b\n")(r, cloud), "test", "expected text in UTF-8, got a zero byte"),
         (lambda r: table("files/x~\n")(r, cloud), "test", "row 1: expected a file and a label, got 'files/x.npy'"),
         (lambda r: table("file,label,split\nfiles/x~,b,dev\n")(r, cloud), "test", "row 2: .* train or test, got 'dev'"),
         (lambda r: table("\n")(r, cloud), "test", "or a .csv of file and label, got none"),
