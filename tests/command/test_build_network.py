@@ -70,3 +70,12 @@ def test_imagenet_is_a_word_for_its_classes(tmp_path: Path, monkeypatch: pytest.
     assert class_names_of(Path("imagenet")) == ("mine", "yours")
     with pytest.raises(InputError, match=r"imagenets: expected a text file"):
         class_names_of(Path("imagenets"))
+
+
+def test_class_names_as_spreadsheets_save_them(tmp_path: Path) -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "names.txt").write_text("cat\n\ndog\n", encoding=encoding)
+        assert class_names_of(tmp_path / "names.txt") == ("cat", "dog")
+    (tmp_path / "names.txt").write_bytes("Größe\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"a text file of class names, a line each: .*save it as UTF-8"):
+        class_names_of(tmp_path / "names.txt")

@@ -92,8 +92,12 @@ def test_surveys_by_laspy(name: str, tmp_path: Path) -> None:
     cloud = read_point_cloud(path)
     assert cloud.notes == (WITHHELD,)
     np.testing.assert_allclose(placed(cloud), SURVEYED, rtol=0, atol=1e-6)
-    (tmp_path / "b.las").write_bytes(path.read_bytes())  # by content, whatever the name
-    np.testing.assert_array_equal(read_point_cloud(tmp_path / "b.las").points, cloud.points)
+
+
+@needs_lazrs
+def test_laz_by_the_name_of_las_is_laz(tmp_path: Path) -> None:
+    (tmp_path / "a.las").write_bytes(survey("laz, format 3"))
+    np.testing.assert_allclose(placed(read_point_cloud(tmp_path / "a.las")), SURVEYED, rtol=0, atol=1e-6)
 
 
 @needs_lazrs
@@ -310,7 +314,7 @@ def test_damaged_laz_ends_a_process_apart_at_most(name: str) -> None:
     """lazrs aborts where the table of chunks, at the end, names more of them than there is memory for."""
     data = survey(name)
     damaged = [flipped(data, at, bit) for at in range(len(data) - 12, len(data)) for bit in range(0, 8, 3)]
-    damaged += [flipped(data, at, at % 8) for at in range(0, len(data), 9)] + [
+    damaged += [flipped(data, at, at % 8) for at in range(0, len(data), 17)] + [
         data[:at] for at in range(0, len(data), 60)
     ]
     ends = forked.ends_of(laz.unpack, damaged, max_memory_bytes=apart.MAX_MEMORY_BYTES)
@@ -327,7 +331,7 @@ def test_damaged_laz_ends_a_process_apart_at_most(name: str) -> None:
 @pytest.mark.slow
 def test_damaged_e57_ends_a_process_apart_at_most() -> None:
     data = e57(Scan(cartesian(POINTS[:6], INVALID[:6]), QUARTER, FAR))
-    damaged = [with_checksums(flipped(data, at, at % 8)) for at in range(0, len(data), 11)]
+    damaged = [with_checksums(flipped(data, at, at % 8)) for at in range(0, len(data), 19)]
     damaged += [data[:at] for at in range(0, len(data), 200)]
     passed = []
     for content in damaged:

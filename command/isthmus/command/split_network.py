@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from isthmus.command.frame import print_note
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data.image.imagenet import IMAGENET, imagenet_classes
+from isthmus.data.text import text_of
 from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ def class_names_of(path: Path | None) -> tuple[str, ...]:
     if path == Path(IMAGENET) and not path.exists():
         return imagenet_classes()
     try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
+        return tuple(line.strip() for line in text_of(path.read_bytes()).splitlines() if line.strip())
+    except (OSError, InputError) as error:
         raise InputError(f"{path}: expected a text file of class names, a line each: {error}") from error
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError
-from isthmus.data.text import plain_text
+from isthmus.data.text import text_of
 
 Int64 = npt.NDArray[np.int64]
 IsWanted = Callable[[Path], bool]
@@ -193,17 +193,9 @@ def _text(path: Path) -> tuple[str, str]:
         InputError: no such text.
     """
     try:
-        text = plain_text(path.read_bytes()).decode().replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: expected a table of file and label in UTF-8, got {error}; save it as UTF-8"
-        ) from error
+        text = text_of(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if "\0" in text:
-        raise InputError(
-            f"{path}: expected text in UTF-8, got a zero byte (UTF-16 without its mark?); save it as UTF-8"
-        )
+        raise InputError(f"{path}: expected a table of file and label: {error}") from error
     first, _, rest = text.partition("\n")
     if said := SEPARATOR.fullmatch(first):
         return rest, said[1]

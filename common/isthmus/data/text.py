@@ -33,3 +33,18 @@ def plain_text(data: bytes) -> bytes:
                     f"expected text in {name}, as its first bytes say, got {error}; save it as UTF-8"
                 ) from error
     return data
+
+
+def text_of(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 or UTF-32 with its mark.
+
+    Raises:
+        InputError: in another encoding, or no text.
+    """
+    try:
+        text = plain_text(data).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected text in UTF-8, got {error}; save it as UTF-8") from error
+    if "\0" in text:
+        raise InputError("expected text in UTF-8, got a zero byte (UTF-16 without its mark?); save it as UTF-8")
+    return text

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data.pointcloud.files import to_z_up
 from isthmus.data.pointcloud.labelled import Float32, Int64, LabelledClouds, Split, in_float32, set_name
-from isthmus.data.text import plain_text
+from isthmus.data.text import text_of
 
 MAX_SET_POINTS = 500_000_000  # 6 GB of float32: what a header may claim before anything is read
 
@@ -38,9 +38,9 @@ def load_modelnet_hdf5(folder: str | Path, split: Split) -> LabelledClouds:
     """The 2,048-point ModelNet40 of PointNet (`modelnet40_ply_hdf5_2048`): y up in the file, z up here."""
     folder = Path(folder)
     try:
-        text = plain_text((folder / "shape_names.txt").read_bytes()).decode()
+        text = text_of((folder / "shape_names.txt").read_bytes())
         names = [line for raw in text.splitlines() if (line := raw.strip())]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, InputError) as error:
         raise InputError(f"{folder}: expected shape_names.txt with one class a line: {error}") from error
     files = hdf5_files(folder, split)
     if not files:
