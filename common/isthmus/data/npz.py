@@ -17,6 +17,8 @@ from isthmus.common.errors import InputError
 Layout = tuple[str, ...]
 """Names of the arrays of one way to pack a set."""
 NPZ = "an .npz file"
+MAX_CODE_POINT = 0x10FFFF
+"""Of Unicode."""
 
 
 @contextlib.contextmanager
@@ -54,9 +56,20 @@ def read_arrays(path: Path, *layouts: Layout, kind: str = NPZ) -> tuple[npt.NDAr
             wanted = ", or ".join(" and ".join(filter(None, (", ".join(n[:-1]), n[-1]))) for n in layouts)
             raise InputError(f"{path}: expected {kind} with the arrays {wanted}; got {', '.join(sorted(file.files))}")
         try:
-            return tuple(file[name] for name in found)
+            return tuple(_array(path, name, file[name]) for name in found)
         except (OSError, *NPZ_ERRORS) as error:
             raise InputError(f"{path}: expected arrays {', '.join(found)}, cannot read them: {error}") from error
+
+
+def _array(path: Path, name: str, held: Any) -> npt.NDArray[Any]:
+    """What an archive holds under a name. InputError if it is no array, or its words are no text."""
+    if not isinstance(held, np.ndarray):  # NumPy gives a member that is none as bytes
+        raise InputError(f"{path}: expected an array {name}, got {len(held)} bytes that are none; the file is damaged")
+    if held.dtype.kind == "U" and held.size and held.dtype.itemsize:
+        points = np.ascontiguousarray(held).view(np.dtype("u4").newbyteorder(held.dtype.byteorder))
+        if int(points.max()) > MAX_CODE_POINT:
+            raise InputError(f"{path}: expected words in {name}, got numbers that are no letters; the file is damaged")
+    return held
 
 
 def cut_files(path: Path, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> tuple[bytes, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ def test_what_cannot_be_read_is_said(packed: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.arange(3))
     with pytest.raises(InputError, match="got a single array"):
         read_arrays(tmp_path / "one.npy", ("a",))
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as file:
+        file.writestr("a.npy", b"no array")
+    with pytest.raises(InputError, match="expected an array a, got 8 bytes that are none"):
+        read_arrays(tmp_path / "text.npz", ("a",))
+    for order in "<>":
+        letters = np.array([0x41, 0x110000, 0x42], f"{order}u4").view(f"{order}U1")
+        np.savez(tmp_path / "words.npz", a=letters, b=letters[::2], c=letters[:0])
+        assert read_arrays(tmp_path / "words.npz", ("b", "c"))[0].tolist() == ["A", "B"]
+        with pytest.raises(InputError, match="expected words in a, got numbers that are no letters"):
+            read_arrays(tmp_path / "words.npz", ("a",))
     cut = tmp_path / "cut.npz"
     whole = packed.read_bytes()
     for length in range(0, len(whole), 7):
