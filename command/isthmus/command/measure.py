@@ -22,6 +22,7 @@ from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOu
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.split.options import SplitSettings
+from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.split.options import FrameOptions
 
@@ -159,6 +160,26 @@ def measure_split(
 
 
 @command_frame
+@with_options(StillSettings, Outputs)
+def measure_stills(*, given: Given) -> None:
+    """Rate against accuracy of labelled stills, at every step of codecs of a real network, beside JPEG, WebP, AVIF."""
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.stills.rows import still_tables
+    from isthmus.measure.stills.run import measure_stills as measured
+    from isthmus.measure.stills.run import write_still_outputs
+    from isthmus.measure.track import tracked
+
+    settings = given.of(StillSettings)
+    with tracked(table_console()) as track:
+        measurement = measured(settings, track)
+    command = command_line("isthmus measure stills", settings)
+    written = write_still_outputs(measurement, command, given.of(Outputs).folder(settings))
+    name, images, mismatches = measurement.live
+    live = (f"live wire, {name}: {images} images, {mismatches} other packets or answers",) if images else ()
+    _tell(still_tables(measurement), (*live, *measurement.notes), written)
+
+
+@command_frame
 @with_options(PointCloudCases, Outputs)
 def measure_determinism(*, given: Given) -> None:
     """Compare symbols, bytes and logits over runtimes, threads, batches and precisions; needs the extra `train`."""
@@ -251,6 +272,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
+    app.command("stills")(measure_stills)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
     app.command("determinism-video")(measure_determinism_video)

@@ -1,0 +1,228 @@
+"""Labelled stills through codecs whose frames choose their step: rate against accuracy, beside image files.
+
+Every image becomes a packet of a key frame at every step and comes back from it, and the codec's own cloud half answers.
+A rival's file is decoded and answered by the whole network, which is the codec's two halves with nothing rounded between
+them. Images are resized to the network's frame first, for all alike. Some images cross a live wire as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.errors import InputError
+from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.video.codec_tables import open_tables
+from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT, UNIT_STEP
+from isthmus.common.zoo import find_codec
+from isthmus.data.image.labelled import load_labelled_images
+from isthmus.edge.client import CloudClient
+from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.policy import VideoPolicy
+from isthmus.measure.cloud_process import CloudProcess
+from isthmus.measure.image.baselines import BaselineCodec, available, decode_picture, encode_picture, library_versions
+from isthmus.measure.options import words
+from isthmus.measure.stills.loss import Float64, divergences, log_probabilities, loss_factor
+from isthmus.measure.stills.measurement import SURE, StillCurve, StillMeasurement, StillPoint
+from isthmus.measure.stills.options import StillSettings
+from isthmus.measure.stills.plots import draw_stills_png
+from isthmus.measure.track import Track
+from isthmus.measure.video.network import WholeNetwork
+from isthmus.runtime.frame_size import resized
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+VERSIONED = ("numpy", "onnxruntime", "pillow")
+
+
+class _Halves:
+    """A codec's network, run as it is, and its coder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.network = WholeNetwork(folder)
+        manifest = self.manifest = self.network.manifest
+        if not manifest.tile_latents or not manifest.frame_height:
+            raise InputError(
+                f"{manifest.name}: expected a codec of frames of one size that choose their step, as `isthmus split` "
+                "makes without --bits, got another"
+            )
+        self.coder = VideoCoder(manifest, open_tables(folder / ENTROPY_FILE, manifest))
+
+    def latents(self, frame: UInt8) -> Float32:
+        """Of a frame of the codec's size, float32 `[M, h, w]` in units."""
+        return self.network.latents(frame[None])[0]
+
+    def logits(self, y_hat: Float32) -> Float32:
+        """Of latents `[M, h, w]` in units, float32 `[classes]`."""
+        return self.network.logits(y_hat[None])[0]
+
+
+def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
+    """Measure all codecs, then the rivals.
+
+    Raises:
+        InputError: no such codec, a codec of another kind, labels that are not of its classes, or codecs of several
+            frame sizes.
+        IsthmusError: what the cloud or a codec raises.
+    """
+    images = load_labelled_images(settings.images)
+    folders = [find_codec(name, settings.zoo) for name in words(settings.codec)]
+    opened = [_Halves(folder) for folder in folders]
+    manifest = opened[0].manifest
+    sides = manifest.frame_height, manifest.frame_width
+    for other in opened[1:]:
+        if (other.manifest.frame_height, other.manifest.frame_width) != sides:
+            raise InputError(
+                f"{other.manifest.name}: expected frames of {sides[0]} x {sides[1]}, as of {manifest.name}"
+            )
+    if len(images.class_names) > len(manifest.class_names):
+        raise InputError(
+            f"{images.name}: expected labels of the {len(manifest.class_names)} classes of {manifest.name}, got "
+            f"{len(images.class_names)}"
+        )
+    frames = [resized(images.pixels(i), *sides) for i in range(len(images))]
+    labels = np.asarray(images.labels, np.int64)
+    curves, whole = [], np.empty(0)
+    for halves in opened:
+        advance = track(halves.manifest.name, len(frames) * (1 + len(words(settings.offsets))))
+        units = [halves.latents(frame) for frame in frames]
+        answers = _answers(halves, units, advance)
+        whole = answers if not len(whole) else whole
+        points = [_point(halves, units, step, answers, labels, advance) for step in _steps(settings.offsets)]
+        macs = halves.network.macs(*sides)
+        curves.append(StillCurve(halves.manifest.name, tuple(points), DEFAULT_STEP, macs[0], sum(macs)))
+    working, notes = available(words(settings.rivals))
+    total = sum(len(codec.settings) for codec in working)
+    advance = track("image files", total)
+    rivals = tuple(_rival(opened[0], codec, frames, whole, labels, advance) for codec in working)
+    top1 = 100 * float((whole.argmax(1) == labels).mean())
+    every = [p for curve in (*curves, *rivals) for p in curve.points]
+    lost = [top1 - 100 * float(p.is_right.mean()) for p in every]
+    live = (manifest.name, 0, 0)
+    if settings.live:
+        shown = frames[: settings.live]
+        live = _live(folders[0], manifest, shown, track("live wire", len(shown)))
+    return StillMeasurement(
+        images.name,
+        len(frames),
+        top1,
+        np.exp(whole).max(1) >= SURE,
+        loss_factor([float(p.nats.mean()) for p in every], lost),
+        tuple(curves),
+        rivals,
+        live,
+        tuple(notes),
+    )
+
+
+def write_still_outputs(measurement: StillMeasurement, command: str, folder: Path) -> tuple[Path, ...]:
+    """Results file and picture, the summary gathered; answers their paths."""
+    chosen = (
+        "Codecs: calibrated on other images, as their split.json tells; no step was chosen by these images. The factor of "
+        "the smoothed loss was fitted on the points measured."
+    )
+    provenance = Provenance.of(command, measurement.data, 0, VERSIONED, chosen=chosen, others=library_versions())
+    written = write_results(folder, Results("stills", provenance, measurement.summary(), measurement.detail()))
+    picture = folder / "stills.png"
+    draw_stills_png(measurement, picture)
+    gather_summary(folder)
+    return written, picture
+
+
+def _steps(offsets: str) -> list[int]:
+    try:
+        found = sorted({DEFAULT_STEP + int(word) for word in words(offsets)}, reverse=True)
+    except ValueError:
+        raise InputError(f"--offsets: expected whole numbers, comma apart, got {offsets!r}") from None
+    if not found or found[-1] < 0 or found[0] >= STEP_COUNT:
+        raise InputError(f"--offsets: expected steps from 0 to {STEP_COUNT - 1}, got {offsets!r}")
+    return found
+
+
+def _answers(halves: _Halves, units: Sequence[Float32], advance: Callable[[int], None]) -> Float64:
+    """Log probabilities ``[images, classes]`` of latents ``[M, h, w]`` as they are."""
+    found = []
+    for y in units:
+        found.append(halves.logits(y))
+        advance(1)
+    return log_probabilities(np.stack(found))
+
+
+def _point(
+    halves: _Halves,
+    units: Sequence[Float32],
+    step: int,
+    whole: Float64,
+    labels: Int64,
+    advance: Callable[[int], None],
+) -> StillPoint:
+    manifest, bits, found = halves.manifest, [], []
+    low, high = UNIT_STEP * manifest.symbol_min, UNIT_STEP * manifest.symbol_max
+    for index, y in enumerate(units):
+        fine = np.clip(np.rint(y * np.float32(UNIT_STEP)), low, high).astype(np.int32)
+        packet = halves.coder.encode_latents(fine, index % 256, step).packet
+        state = VideoDecoder(halves.coder).decode(packet.to_bytes()).state
+        bits.append(8 * packet.size_bytes)
+        found.append(halves.logits(state.y_hat))
+        advance(1)
+    return _judged(step, bits, np.stack(found), whole, labels)
+
+
+def _judged(setting: float, bits: Sequence[int], logits: Float32, whole: Float64, labels: Int64) -> StillPoint:
+    answers = logits.argmax(1)
+    return StillPoint(
+        setting,
+        np.array(bits, np.float64),
+        divergences(whole, log_probabilities(logits)),
+        answers == labels,
+        answers == whole.argmax(1),
+    )
+
+
+def _rival(
+    halves: _Halves,
+    codec: BaselineCodec,
+    frames: Sequence[UInt8],
+    whole: Float64,
+    labels: Int64,
+    advance: Callable[[int], None],
+) -> StillCurve:
+    points = []
+    for setting in codec.settings:
+        files = [encode_picture(codec, frame, setting) for frame in frames]
+        logits = np.stack([halves.logits(halves.latents(decode_picture(data))) for data in files])
+        points.append(_judged(setting, [8 * len(data) for data in files], logits, whole, labels))
+        advance(1)
+    return StillCurve(codec.name, tuple(points))
+
+
+def _live(
+    folder: Path, manifest: VideoManifest, frames: Sequence[UInt8], advance: Callable[[int], None]
+) -> tuple[str, int, int]:
+    """How many packets or answers of a live wire differ from those in process."""
+    from isthmus.cloud.half import Bench
+    from isthmus.cloud.video.codec import VideoCodec
+    from isthmus.common.video.signal import VIDEO
+
+    local, policy = VideoCodec(folder, Bench(VIDEO.allowance)), VideoPolicy(mode="intra")
+    encoder, again, differing = VideoEncoder(folder, policy), VideoEncoder(folder, policy), 0
+    with CloudProcess(folder.parent) as cloud, CloudClient(cloud.address, manifest) as client:
+        for index, frame in enumerate(frames):
+            coded = encoder.encode(VideoFrame(Image(frame), index))
+            client.send(coded.packet)
+            answered = client.receive().value.top().class_index
+            same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
+            labels, _ = local.infer(local.decoder(), same, 1)
+            is_same = not isinstance(labels, Exception) and labels.signals(1)[0][0].class_index == answered
+            differing += same != coded.packet.to_bytes() or not is_same
+            advance(1)
+    return manifest.name, len(frames), differing
