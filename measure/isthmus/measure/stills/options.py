@@ -17,7 +17,7 @@ class StillSettings:
     """How labelled stills are measured.
 
     Attributes:
-        images: labelled images: a packed .npz or a folder of classes, whose labels are numbers of the network's classes.
+        images: labelled images, whose labels are numbers of the network's classes.
         codec: codecs whose frames choose their step, comma apart.
         zoo: folder of the codecs, None for those that ship.
         offsets: of the steps from the codec's own, eight to an octave, comma apart.

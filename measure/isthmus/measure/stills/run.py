@@ -1,8 +1,8 @@
 """Labelled stills through codecs whose frames choose their step: rate against accuracy, beside image files.
 
-Every image becomes a packet of a key frame at every step and comes back from it, and the codec's own cloud half answers.
-A rival's file is decoded and answered by the whole network, which is the codec's two halves with nothing rounded between
-them. Images are resized to the network's frame first, for all alike. Some images cross a live wire as well.
+Every image becomes a packet of a key frame at every step and comes back from it, and the codec's own cloud half
+answers. A rival's file is decoded and answered by the whole network, which is the codec's two halves with nothing
+rounded between them. Images are resized to the network's frame first, for all alike. Some cross a live wire as well.
 """
 
 from __future__ import annotations
@@ -59,11 +59,13 @@ class _Halves:
 
     def latents(self, frame: UInt8) -> Float32:
         """Of a frame of the codec's size, float32 `[M, h, w]` in units."""
-        return self.network.latents(frame[None])[0]
+        y: Float32 = self.network.latents(frame[None])[0]
+        return y
 
     def logits(self, y_hat: Float32) -> Float32:
         """Of latents `[M, h, w]` in units, float32 `[classes]`."""
-        return self.network.logits(y_hat[None])[0]
+        found: Float32 = self.network.logits(y_hat[None])[0]
+        return found
 
 
 def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
@@ -127,8 +129,8 @@ def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
 def write_still_outputs(measurement: StillMeasurement, command: str, folder: Path) -> tuple[Path, ...]:
     """Results file and picture, the summary gathered; answers their paths."""
     chosen = (
-        "Codecs: calibrated on other images, as their split.json tells; no step was chosen by these images. The factor of "
-        "the smoothed loss was fitted on the points measured."
+        "Codecs: calibrated on other images, as their split.json tells; no step was chosen by these images. The factor "
+        "of the smoothed loss was fitted on the points measured."
     )
     provenance = Provenance.of(command, measurement.data, 0, VERSIONED, chosen=chosen, others=library_versions())
     written = write_results(folder, Results("stills", provenance, measurement.summary(), measurement.detail()))
