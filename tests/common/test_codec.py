@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from support.paths import ROOT
 
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Signal, opened
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.tasks import verbs
+from isthmus.common.video.signal import LABELLING_CODEC
 
 OPENERS = ("manifest", "encoder", "read", "cloud_half", "pack", "job", "options", "inspector")
 
@@ -39,7 +41,8 @@ def test_what_its_codecs_take_of_other_signals_is_there(name: str) -> None:
 def test_the_codec_of_a_task() -> None:
     image = of("image")
     assert image.codec_for() == image.codec_for("reconstruct") == image.default_codec
-    assert image.codec_for("classify") == of("video").default_codec
+    assert image.codec_for("classify") == LABELLING_CODEC
+    assert (ROOT / "models" / "zoo" / LABELLING_CODEC / "manifest.json").exists()
     for signal in SIGNALS.values():
         assert set(signal.task_codecs) <= set(verbs())
 

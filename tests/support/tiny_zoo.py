@@ -21,7 +21,7 @@ def write_zoo(zoo: Path, names: Iterable[str] = (POINTS,)) -> Path:
     for name in names:
         if name.startswith("image-"):
             tiny_image_codec.write_image_codec(zoo, name)
-        elif name.startswith("video-"):
+        elif name.startswith(("video-", "vision-")):
             tiny_video_codec.write_video_codec(zoo, name)
         else:
             tiny_codec.write_codec(zoo, name)

@@ -15,7 +15,7 @@ from isthmus.common.errors import InputError, IsthmusError, MissingDependencyErr
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.options import option
 from isthmus.common.pointcloud.signal import POINT_CLOUD
-from isthmus.common.video.signal import VIDEO
+from isthmus.common.video.signal import LABELLING_CODEC, VIDEO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +41,7 @@ class DemoOptions:
     )
     codec: str = option(POINT_CLOUD.default_codec, "Codec of the table of single point clouds.", metavar="NAME")
     image_codec: str = option(IMAGE.default_family, "Codec of the photograph, or a family.", metavar="NAME")
+    label_codec: str = option(LABELLING_CODEC, "Codec that names what a photograph shows.", metavar="NAME")
     video_codec: str = option(VIDEO.default_codec, "Codec of the video.", metavar="NAME")
     clouds: int = option(300, "Point clouds that each codec of the curve is measured on.", least=10)
     out: Path = option(Path("out/demo"), "Where the pictures and the page go.", metavar="DIR")
@@ -71,6 +72,7 @@ def demo(*, given: Given) -> None:
             _show_images(console, images, options.image_codec, out, cloud.address)
         elif data is None:
             _show_shipped_photo(console, options.image_codec, out, cloud.address)
+            _show_label(console, options.label_codec, cloud.address)
         if videos:
             _show_videos(console, videos, options.video_codec, out, cloud.address)
         elif data is None:
@@ -108,6 +110,21 @@ def _show_shipped_photo(console: Console, codec: str, out: Path, address: str) -
         _say_missing(console, "photograph", error)
         return
     show_photo(console, photo, folder, address, out)
+
+
+def _show_label(console: Console, codec: str, address: str) -> None:
+    """What a photograph shows, named by the cloud; a line where it or the codec is missing."""
+    from isthmus.command.image.demo import shipped_photo
+    from isthmus.command.image.label_demo import PHOTO, show_label
+    from isthmus.common.zoo import find_codec
+
+    try:
+        photo = shipped_photo(PHOTO)
+        find_codec(codec)
+    except (MissingDependencyError, InputError) as error:
+        _say_missing(console, "label", error)
+        return
+    show_label(console, photo, codec, address)
 
 
 def _show_videos(console: Console, videos: Sequence[Path], codec: str, out: Path, address: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.tasks import CLASSIFY
-from isthmus.common.video.signal import DEFAULT_CODEC as CLASSIFYING_CODEC
+from isthmus.common.video.signal import LABELLING_CODEC
 
 IMAGE_LIMITS = Limits(max_packet_size_bytes=16 << 20, max_symbol_count=1 << 26, max_signal_count=1)
 
@@ -36,7 +36,7 @@ IMAGE = Signal(
     },
     default_codec="image-light-q4",
     default_family="image-light",
-    task_codecs={CLASSIFY: CLASSIFYING_CODEC},
+    task_codecs={CLASSIFY: LABELLING_CODEC},
     # Packets are large and few; each stream may hold some tens of megabytes of packets and pixels.
     allowance=Allowance(
         StreamLimits(

@@ -41,7 +41,8 @@ SOURCE_WAIT_S = 30.0
 CAMERA_PATTERN = r"camera:([0-9]{1,3})"
 
 DEFAULT_CODEC = "video-tiny-q3"
-"""Of videos, and of images that are to be classified."""
+LABELLING_CODEC = "vision-lite0-b5"
+"""Of images that are to be classified: a real network, of ImageNet's thousand classes."""
 
 VIDEO = Signal(
     name="video",

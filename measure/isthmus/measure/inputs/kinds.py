@@ -15,6 +15,8 @@ TESTS = (
     "tests/split/test_heads.py",
     "tests/split/test_conventions.py",
     "tests/command/test_video_sources.py",
+    "tests/common/data/video/test_pipe.py",
+    "tests/common/data/video/test_reopening.py",
     "tests/common/data/image/test_labelled.py",
     "tests/common/data/bag/test_damage.py",
 )
@@ -89,7 +91,8 @@ KINDS: tuple[Kind, ...] = (
         ("GIF, WebP, PNG that move (with `--video`)", r"\[a moving image|that does not move"),
         ("a pipe, `-` or a named one", r"^test_video_sources::.*(pipe|stalls)|^test_inputs_video::.*in a pipe"),
         ("MP4 or MOV in a pipe", r"an? (MP4|MOV) in a pipe"),
-        ("an address (`http://`, `rtsp://`), `camera:0`", r"^test_video_sources::.*address"),
+        ("an address (`http://`, `rtsp://`), `camera:0`", r"^test_video_sources::.*address|^test_reopening::"),
+        ("with `--low-delay`", r"^test_pipe::.*(b_frames|another_order)"),
     ),
     *_kinds(
         "Bags of robots",

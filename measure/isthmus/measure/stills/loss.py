@@ -62,7 +62,7 @@ def bits_at_loss(bits: Sequence[Float64], nats: Sequence[Float64], factor: float
 
 
 def standard_error(find: Callable[[npt.NDArray[np.int64]], float], images: int, seed: int = 0) -> float:
-    """Deviation of what is found on images drawn anew with replacement; nan where it is not found on most draws."""
+    """Deviation of what is found on drawn images ``[images]``, with replacement; nan where it is not on most draws."""
     generator = np.random.default_rng(seed)
     found = np.array([find(generator.integers(0, images, images)) for _ in range(DRAWS)])
     known = found[np.isfinite(found)]
