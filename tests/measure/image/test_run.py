@@ -116,8 +116,9 @@ def test_a_real_codec_is_fuzzed(zoo: Path) -> None:
     assert run.cases == 1000
 
 
-def test_both_sides_of_the_benchmark_run(zoo: Path) -> None:
+def test_both_sides_of_the_benchmark_run(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="the comparison is torch's eager mode")
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))  # where a script finds its neighbours
     spec = importlib.util.spec_from_file_location("image_benchmark", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
