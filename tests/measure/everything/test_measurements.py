@@ -78,7 +78,7 @@ def test_results_say_the_commands() -> None:
                 assert " ".join(shlex.split(provenance.command)) == measurement.typed, Path(name)
 
 
-OF_BEFORE = {"motion", "open_question_1", "open_question_2", "house"}
+OF_BEFORE = {"open_question_1", "open_question_2", "house"}
 """Not measured since files say their circumstances: hours of training come first."""
 
 

@@ -24,7 +24,9 @@ class FuzzOptions:
     panel: ClassVar[str] = "Cases"
     cases: int = option(100_000, "Packets, spread evenly over the codecs.", least=1, is_limit=True)
     codecs: str = option(
-        "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*", "Patterns of codec names, comma apart.", is_limit=True
+        "pc-*-any-q1,pc-*-any-q5,pc-*-any-q10,image-*,video-*,vision-*",
+        "Patterns of codec names, comma apart.",
+        is_limit=True,
     )
     seed: int = option(31, "Of everything that is drawn.")
     zoo: Path | None = zoo_option()
