@@ -3,7 +3,8 @@
     F = E over images and answers y drawn from p(y | x) of  g g',   g = d log p(y | x) / dx at one place
 
 Off its diagonal it knows which errors make each other good, which saves bits against a diagonal one. It is taken where
-torch is installed and all operators of the cloud half are known here; `sensitivity` is what remains. Source: the Fisher information is the second derivative of the divergence of answers (Kullback, 1959).
+torch is installed and all operators of the cloud half are known here; `sensitivity` is what remains. Source: the Fisher
+information is the second derivative of the divergence of answers (Kullback, 1959).
 """
 
 from __future__ import annotations
