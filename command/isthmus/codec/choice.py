@@ -12,7 +12,9 @@ from isthmus.common.options import Options, rules_of
 from isthmus.common.tasks import verbs
 
 # Options of commands that are not about one codec: which one is taken, where results go, the pace of sending.
-OF_COMMANDS = ("quality", "max_bytes", "save", "batch", "video", "realtime")
+OF_COMMANDS = ("save", "batch", "video", "realtime")
+# And these, where a quality is a codec of its own in a family.
+OF_FAMILIES = ("quality", "max_bytes")
 
 
 def chosen_options(signal: Signal, given: Mapping[str, Any]) -> Options:
@@ -22,7 +24,8 @@ def chosen_options(signal: Signal, given: Mapping[str, Any]) -> Options:
         InputError: no such option, or a value that it cannot have.
     """
     kind: type[Options] = opened(signal.options)  # type: ignore[assignment]  # it gives what the signal names
-    rules = {name: rule for name, rule in rules_of(kind).items() if name not in OF_COMMANDS}
+    others = OF_COMMANDS + (OF_FAMILIES if signal.default_family else ())
+    rules = {name: rule for name, rule in rules_of(kind).items() if name not in others}
     for name, value in given.items():
         if name not in rules:
             raise InputError(f"option {name!r}: expected one of {', '.join(rules)} for {signal.plural}, got {name!r}")
