@@ -252,7 +252,8 @@ def test_commands(tmp_path: Path, images: Path) -> None:
     load_codec_folder(tmp_path / "zoo" / "video-mine", kind=VideoManifest)
     history = json.loads((tmp_path / "zoo" / "video-mine" / SPLIT_FILE).read_text())
     assert history["command"] == (
-        f"isthmus split any.onnx --at {tensor} --images my images --count 200 --bits 4 --mean 1,2,3 --seed 7"
+        f"isthmus split any.onnx --at {tensor} --images my images --count 200 --bits 4 --mean 1,2,3 --seed 7 "
+        "--classes names.txt"
     )
     assert str(tmp_path) not in json.dumps(history)
     again = runner.invoke(app, arguments)

@@ -7,7 +7,7 @@ code that would train it, and both have to say the same: schedule, trade-off, al
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,13 @@ from isthmus.command.train_video import VideoTrainingOptions
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import load_codec_folder
+from isthmus.common.video.manifest import VideoManifest
+from isthmus.data.image.imagenet import IMAGENET, imagenet_classes
 from isthmus.models.image.transforms import STRIDE
 from isthmus.models.pointcloud.pointnet import CONFIGS
 from isthmus.split.codec_folder import SPLIT_FILE
+from isthmus.split.options import CutOptions, FrameOptions
+from isthmus.split.pictures import load_pictures
 from isthmus.split.video_zoo import FAMILY, FIRST_ROUND, SECOND_ROUND, STEPS
 from isthmus.training.image import transforms
 from isthmus.training.image.transforms import ROUND_STEPS, ImageEffort
@@ -43,10 +47,12 @@ FOLDERS = sorted(path.parent for path in ZOO.glob("*/manifest.json"))
 CLOUDS = [folder for folder in FOLDERS if folder.name.startswith("pc-")]
 IMAGES = [folder for folder in FOLDERS if folder.name.startswith("image-")]
 VIDEOS = [folder for folder in FOLDERS if folder.name.startswith("video-")]
+CUT = [folder for folder in FOLDERS if folder.name.startswith("vision-")]
+"""Of networks that were trained elsewhere."""
 POINTS = 64
 SIDE = 128
 
-of_codec = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+of_codec = pytest.mark.parametrize("folder", [*CLOUDS, *IMAGES, *VIDEOS], ids=lambda folder: folder.name)
 of_cloud = pytest.mark.parametrize("folder", CLOUDS, ids=lambda folder: folder.name)
 of_image = pytest.mark.parametrize("folder", IMAGES, ids=lambda folder: folder.name)
 of_video = pytest.mark.parametrize("folder", VIDEOS, ids=lambda folder: folder.name)
@@ -98,8 +104,8 @@ def quality_of(folder: Path) -> int:
 
 
 def test_every_codec_has_a_record() -> None:
-    assert len(FOLDERS) == len(CLOUDS) + len(IMAGES) + len(VIDEOS) == 159
-    assert [f.name for f in FOLDERS if not (f / HISTORY_FILE).exists()] == [f.name for f in VIDEOS]
+    assert len(FOLDERS) == len(CLOUDS) + len(IMAGES) + len(VIDEOS) + len(CUT) == 161
+    assert [f.name for f in FOLDERS if not (f / HISTORY_FILE).exists()] == [f.name for f in [*VIDEOS, *CUT]]
 
 
 @of_codec
@@ -116,7 +122,7 @@ def test_a_record_is_of_this_codec_and_these_data(folder: Path) -> None:
     sorted(
         {
             (str(command_of(record["command"]).values["data"]), str(record.get("training", record)["data_sha256"]))
-            for record in map(record_of, [*FOLDERS, ZOO / classifiers.FOLDER])
+            for record in map(record_of, [*CLOUDS, *IMAGES, *VIDEOS, ZOO / classifiers.FOLDER])
         }
     ),
 )
@@ -125,6 +131,45 @@ def test_data_are_those_that_are_named(name: str, digests: str) -> None:
     if not (DATA / name).exists():
         pytest.skip(f"no {name} in {DATA}")
     assert data_digest(DATA / name) == digests
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a record says of its images."""
+
+    data: str
+    sha256: str
+    images: int
+
+
+@cache
+def _calibration(data: str, count: int) -> Calibration:
+    pictures = load_pictures(DATA / data, count)
+    return Calibration(pictures.name, pictures.sha256, len(pictures))
+
+
+@pytest.mark.parametrize("folder", CUT, ids=lambda folder: folder.name)
+def test_a_cut_codec_is_what_its_command_makes(folder: Path) -> None:
+    record, manifest = record_of(folder), load_codec_folder(folder, kind=VideoManifest).manifest
+    assert manifest.identity.hex() == record["manifest_sha256"]
+    command = command_of(record["command"])
+    cut, frames = command.of(CutOptions), command.of(FrameOptions)
+    assert command.name == "isthmus split"
+    assert cut.at == record["cut"]["tensor"] == f"block{folder.name.removeprefix('vision-lite0-b')}/output"
+    assert (cut.bits, cut.step, cut.seed) == (0, 0, record["seed"])
+    assert cut.count == record["calibration"]["images"]
+    pixels = [[float(x) for x in words.split(",")] for words in (frames.mean, frames.std)]
+    assert pixels == [record["preprocessing"]["mean"], record["preprocessing"]["std"]]
+    assert str(command.values["classes"]) == IMAGENET
+    assert manifest.class_names == imagenet_classes()
+    assert manifest.latent_channels == record["quantiser"]["components"] <= record["quantiser"]["of_channels"]
+    height, width = record["macs"]["frame"]
+    places = manifest.latent_height * manifest.latent_width
+    mixing = record["quantiser"]["of_channels"] * manifest.latent_channels * places
+    assert graph_macs(folder / "edge.onnx", 1, 3, height, width) == record["macs"]["edge"] + mixing
+    data = Path(command.values["images"]).name
+    if (DATA / data).exists():
+        assert record["calibration"] == asdict(_calibration(data, cut.count))
 
 
 @of_cloud

@@ -130,6 +130,7 @@ def _cut(model: Path, images: Path, given: Given) -> None:
         + _told(cut, "step")
         + _told(frames_said(frames, reading), *rules_of(FrameOptions))
         + _told(cut, "seed")
+        + (f" --classes {target.classes.name}" if target.classes else "")
     )
     write = write_split_codec if cut.bits or cut.step else write_stepped_codec
     options = SplitOptions(
