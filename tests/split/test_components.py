@@ -8,10 +8,11 @@ from onnx import TensorProto, helper, numpy_helper
 from support import tiny_networks
 
 from isthmus.common.errors import InputError
+from isthmus.split.answers import divergences, log_probabilities
 from isthmus.split.components import FLOOR, Components, Moments, find_components
 from isthmus.split.gradients import OPERATORS, full_metric, knows
 from isthmus.split.graphs import open_model
-from isthmus.split.sensitivity import channel_metric, divergence, log_probabilities
+from isthmus.split.sensitivity import channel_metric
 
 Float32 = npt.NDArray[np.float32]
 CHANNELS, CLASSES = 6, 4
@@ -49,7 +50,7 @@ def fisher(w: Float32, seen: list[Float32]) -> npt.NDArray[np.float64]:
     """Worked by hand: the mean over places makes every gradient w' (onehot - p) / places."""
     total = np.zeros((CHANNELS, CHANNELS))
     for x in seen:
-        p = np.exp(log_probabilities((w @ x.mean((1, 2)))[None]))
+        p = np.exp(log_probabilities((w @ x.mean((1, 2)))[None])[0])
         total += w.T.astype(np.float64) @ (np.diag(p) - np.outer(p, p)) @ w / 20**2
     return total / len(seen)
 
@@ -121,10 +122,10 @@ def test_divergence_is_that_of_the_answers() -> None:
     logits = np.array([[1.0, 2.0, -1.0]], np.float32)
     whole = log_probabilities(logits)
     assert np.exp(whole).sum() == pytest.approx(1)
-    assert divergence(whole, whole) == 0
+    assert divergences(whole, whole)[0] == 0
     other = log_probabilities(np.array([[2.0, 1.0, -1.0]], np.float32))
     p, q = np.exp(whole), np.exp(other)
-    assert divergence(whole, other) == pytest.approx(float((p * np.log(p / q)).sum()))
+    assert divergences(whole, other)[0] == pytest.approx(float((p * np.log(p / q)).sum()))
 
 
 def test_what_cannot_be() -> None:

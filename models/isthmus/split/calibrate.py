@@ -13,7 +13,7 @@ The same seed gives the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,15 +26,17 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.motion_field import MotionField
 from isthmus.common.video.residual import residual_context
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import VideoTables
-from isthmus.common.video.warp import FINE_BITS, warp
+from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.runtime.frame_size import fitted
-from isthmus.split.encoder import Choices, EncoderSource, Search
+from isthmus.split.clip_frames import CLIP_FRAMES, ClipFrames, predict_share
+from isthmus.split.encoder import Choices, EncoderSource
 from isthmus.split.graphs import Float32, batch_of
 from isthmus.split.pictures import Pictures, UInt8
 from isthmus.training.contexts import (
@@ -54,12 +56,9 @@ MANY_CHANNELS = 48
 """From here on tables are learned with less effort."""
 MOST_SYMBOLS = 6_000_000
 """Learned from, of key frames and of residuals each."""
-CLIP_FRAMES = 6
 PLAYED_FRAMES = 12
 MOST_CLIPS = 32
 CHOICES = Choices()
-RESIDUAL_SHARES = (0.1, 0.3, 0.6, 1.0)
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +131,8 @@ def first_tables(
     count = max(1, MOST_SYMBOLS // (symbols[0].size * 2 * (CLIP_FRAMES - 1)))
     frames = pictures.frames[: min(count, MOST_CLIPS)]
     progress(f"motion in {len(frames)} clips of {CLIP_FRAMES} frames")
-    predicted = list(_predicted_frames(manifest, edge, encoders.open_search(manifest), frames, seed))
+    frames_of = ClipFrames(manifest, edge, encoders.open_search(manifest), seed)
+    predicted = list(frames_of.predicted(frames, _of_fine))
     motion = learn_motion([p.message for p in predicted])
     return VideoTables(intra, motion, residual_tables(predicted)), predicted
 
@@ -202,29 +202,13 @@ def residual_tables(predicted: Sequence[PredictedFrame]) -> ContextModel:
 
 def latents_of(manifest: VideoManifest, edge: Callable[[Float32], Float32], frame: UInt8) -> Int32:
     """y of a frame, int32 [M, h, w]."""
-    y = edge(batch_of(fitted(manifest, frame)))[0]
-    symbols: Int32 = np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max).astype(np.int32)
-    return symbols
+    return fine_latents(manifest, edge(batch_of(fitted(manifest, frame)))[0]) >> FINE_BITS
 
 
-def _predicted_frames(
-    manifest: VideoManifest,
-    edge: Callable[[Float32], Float32],
-    search: Search,
-    frames: Sequence[UInt8],
-    seed: int,
-) -> Iterator[PredictedFrame]:
-    generator = np.random.default_rng(seed)
-    for index, frame in enumerate(frames):
-        clip = moving_clip(frame, ClipMotion.random(seed + index), CLIP_FRAMES, seed + index)
-        state = latents_of(manifest, edge, clip[0]) << FINE_BITS
-        luma = _luma(clip[0])
-        for shown in clip[1:]:
-            before, luma = luma, _luma(shown)
-            y = latents_of(manifest, edge, shown)
-            share = float(generator.choice(RESIDUAL_SHARES))
-            frame_coded, state = predict_frame(manifest, state, y, search(luma, before), share)
-            yield frame_coded
+def _of_fine(
+    manifest: VideoManifest, state: Int32, fine: Int32, field: MotionField, share: float
+) -> tuple[PredictedFrame, Int32]:
+    return predict_frame(manifest, state, fine >> FINE_BITS, field, share)
 
 
 def predict_frame(
@@ -239,32 +223,14 @@ def predict_frame(
         field: its motion.
         share: of the blocks take a residual, those predicted worst.
     """
-    _, height, width = y.shape
-    block, low, high = manifest.block_latents, manifest.symbol_min, manifest.symbol_max
-    at = phases(field, height, width, block, manifest.motion_fraction_bits)
-    predicted = warp(state, at, low << FINE_BITS, high << FINE_BITS)
-    error = _block_sums(np.abs((y << FINE_BITS) - predicted), block)
-    worst = np.sort(error.ravel())[::-1][max(0, round(share * error.size) - 1)]
-    modes = np.where((error >= worst) & (error > 0), BlockMode.RESIDUAL, BlockMode.PREDICTED).astype(np.int32)
-    # Where nothing of the prediction holds, the latents themselves are smaller than what it leaves.
-    modes[(modes == BlockMode.RESIDUAL) & (_block_sums(np.abs(y) << FINE_BITS, block) < error)] = BlockMode.INTRA
-    predicted[:, spread(modes == BlockMode.INTRA, height, width, block)] = 0
+    predicted, decided = predict_share(manifest, state, y << FINE_BITS, field, share)
     off = ((y << FINE_BITS) - predicted) / (1 << FINE_BITS)
     residual = (np.sign(off) * np.floor(np.abs(off) + 1 - CHOICES.deadzone)).astype(np.int32)
-    decided = field.with_modes(modes)
-    given, mask = residual_context(predicted, decided, block)
+    given, mask = residual_context(predicted, decided, manifest.block_latents)
     residual *= mask
-    after = np.clip(predicted + (residual << FINE_BITS), low << FINE_BITS, high << FINE_BITS).astype(np.int32)
+    low, high = manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
+    after = np.clip(predicted + (residual << FINE_BITS), low, high).astype(np.int32)
     return PredictedFrame(decided.message(), residual, given, mask), after
-
-
-def _block_sums(values: Int32, block: int) -> npt.NDArray[np.int64]:
-    """Sums over all channels of each block, [bh, bw]."""
-    plane = values.sum(0, dtype=np.int64)
-    rows, columns = block_grid(plane.shape[0], plane.shape[1], block)
-    grown = np.pad(plane, ((0, rows * block - plane.shape[0]), (0, columns * block - plane.shape[1])))
-    sums: npt.NDArray[np.int64] = grown.reshape(rows, block, columns, block).sum((1, 3))
-    return sums
 
 
 def _effort(channels: int) -> ContextEffort:
@@ -281,8 +247,3 @@ def _within_budget(symbols: Sequence[Int32]) -> Sequence[Int32]:
 
 def _top(latents: npt.NDArray[np.int16]) -> int:
     return max(1, int(np.abs(latents).max()))
-
-
-def _luma(frame: UInt8) -> UInt8:
-    luma: UInt8 = np.rint(frame @ LUMA).astype(np.uint8)
-    return luma

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.split.answers import divergences, log_probabilities
 from isthmus.split.components import Float32, Float64
 
 LEAST_DEVIATION = 1e-6
@@ -44,22 +45,9 @@ def channel_metric(
             noisy = x.copy()
             signs = generator.integers(0, 2, x.shape[1:], dtype=np.int8) * np.int8(2) - np.int8(1)
             noisy[channel] += signs.astype(np.float32) * np.float32(deviations[channel])
-            nats[channel] += divergence(whole, log_probabilities(cloud(noisy[None])))
+            nats[channel] += divergences(whole, log_probabilities(cloud(noisy[None])))[0]
     progress(len(latents), len(latents))
     return np.diag(2 * nats / len(latents) / places / np.maximum(deviations, LEAST_DEVIATION) ** 2)
-
-
-def log_probabilities(logits: Float32) -> Float64:
-    """Natural logarithms of the softmax of logits [1, classes], float64 [classes]."""
-    values = logits[0].astype(np.float64)
-    values = values - values.max()
-    made: Float64 = values - np.log(np.exp(values).sum())
-    return made
-
-
-def divergence(whole: Float64, other: Float64) -> float:
-    """Kullback-Leibler divergence of other answers from the whole network's, in nats; log probabilities [classes]."""
-    return float((np.exp(whole) * (whole - other)).sum())
 
 
 def mean_divergence(
@@ -68,5 +56,5 @@ def mean_divergence(
     latents: Sequence[npt.NDArray[np.float32]],
 ) -> float:
     """Mean over images of the divergence of the answers to these latents [M, h, w] from those of the whole network."""
-    found = [divergence(w, log_probabilities(cloud(x[None]))) for w, x in zip(whole, latents, strict=True)]
+    found = [divergences(w, log_probabilities(cloud(x[None]))) for w, x in zip(whole, latents, strict=True)]
     return float(np.mean(found))

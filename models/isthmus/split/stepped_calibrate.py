@@ -19,19 +19,20 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.codec_tables import open_tables
 from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
-from isthmus.common.video.step import DEFAULT_STEP, UNIT_STEP, fine_step
+from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.step import DEFAULT_STEP, fine_step
 from isthmus.common.video.stepped_tables import SteppedTables
 from isthmus.common.video.tiles import MAX_TILE, forward, frequencies
-from isthmus.common.video.warp import FINE_BITS, warp
+from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.runtime.frame_size import fitted
-from isthmus.split.calibrate import CHOICES, CLIP_FRAMES, LUMA, PLAYED_FRAMES, RESIDUAL_SHARES
-from isthmus.split.encoder import EncoderSource, Search
+from isthmus.split.calibrate import CHOICES, MOST_CLIPS, PLAYED_FRAMES
+from isthmus.split.clip_frames import CLIP_FRAMES, ClipFrames, predict_share
+from isthmus.split.encoder import EncoderSource
 from isthmus.split.expectation_recipe import Seen, expectations, learn_expectation, scale_of
-from isthmus.split.graphs import Float32, batch_of
-from isthmus.split.pictures import Pictures, UInt8
+from isthmus.split.graphs import Float32
+from isthmus.split.pictures import Pictures
 from isthmus.training.contexts import learn_motion
 
 Int32 = npt.NDArray[np.int32]
@@ -40,7 +41,6 @@ Float64 = npt.NDArray[np.float64]
 KEY_STEPS = tuple(DEFAULT_STEP + off for off in (-16, -8, 0, 6, 12, 20))
 """Steps that key frames are counted at."""
 RESIDUAL_STEPS = tuple(DEFAULT_STEP + off for off in (-12, 0, 8, 16))
-MOST_CLIPS = 32
 LEAST_SCALE = -96
 """Of a residual's channel that no clip moved."""
 
@@ -86,7 +86,7 @@ def key_scales(manifest: VideoManifest, latents: Sequence[Int32]) -> Int32:
 
 def first_tables(
     manifest: VideoManifest,
-    latents: Sequence[Int32],
+    latents: Sequence[Float32],
     edge: Callable[[Float32], Float32],
     pictures: Pictures,
     encoders: EncoderSource,
@@ -97,7 +97,7 @@ def first_tables(
 
     Args:
         manifest: of the codec; its weights do not matter.
-        latents: of the pictures, int32 `[M, h, w]` in 1/16 of a unit.
+        latents: of the pictures, float32 `[M, h, w]` in units.
         edge: the codec's edge half, frame [1, 3, H, W] to y [1, M, h, w] in units.
         pictures: of the size of its frames, where it has one.
         encoders: whose search finds the motion.
@@ -105,18 +105,20 @@ def first_tables(
         progress: told what is being done.
     """
     progress("tables of key frames")
-    plain = _empty_tables(manifest, key_scales(manifest, latents))
-    intra = learn_expectation(_seen_keys(manifest, plain, latents))
+    fine = [fine_latents(manifest, y) for y in latents]
+    plain = _empty_tables(manifest, key_scales(manifest, fine))
+    intra = learn_expectation(_seen_keys(manifest, plain, fine))
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"motion in {len(frames)} clips of {CLIP_FRAMES} frames")
-    corrected = list(_corrected_frames(manifest, edge, encoders.open_search(manifest), frames, seed))
+    frames_of = ClipFrames(manifest, edge, encoders.open_search(manifest), seed)
+    corrected = list(frames_of.predicted(frames, _corrected))
     tables = replace(
         plain,
         intra=intra,
         motion=learn_motion([c.message for c in corrected]),
         residual_scales=residual_scales(manifest, corrected),
     )
-    return replace(tables, residual=learn_expectation(_seen_residuals(manifest, tables, corrected)))
+    return replace(tables, residual=learn_expectation(_seen_residuals(tables, corrected)))
 
 
 def played_tables(
@@ -160,7 +162,7 @@ def played_tables(
     if not corrected:
         return tables
     tables = replace(tables, residual_scales=residual_scales(manifest, corrected))
-    return replace(tables, residual=learn_expectation(_seen_residuals(manifest, tables, corrected, (DEFAULT_STEP,))))
+    return replace(tables, residual=learn_expectation(_seen_residuals(tables, corrected, (DEFAULT_STEP,))))
 
 
 def residual_scales(manifest: VideoManifest, corrected: Sequence[Corrected]) -> Int32:
@@ -176,14 +178,6 @@ def residual_scales(manifest: VideoManifest, corrected: Sequence[Corrected]) -> 
     if not counts[1]:
         scales[1] = scales[0]
     return np.maximum(scales, LEAST_SCALE).astype(np.int32)
-
-
-def fine_latents(manifest: VideoManifest, edge: Callable[[Float32], Float32], frame: UInt8) -> Int32:
-    """Latents of a frame in 1/16 of a unit, int32 [M, h, w]."""
-    y = edge(batch_of(fitted(manifest, frame)))[0] * np.float32(UNIT_STEP)
-    low, high = UNIT_STEP * manifest.symbol_min, UNIT_STEP * manifest.symbol_max
-    fine: Int32 = np.clip(np.rint(y), low, high).astype(np.int32)
-    return fine
 
 
 def _empty_tables(manifest: VideoManifest, scales: Int32) -> SteppedTables:
@@ -205,12 +199,10 @@ def _seen_keys(manifest: VideoManifest, tables: SteppedTables, latents: Sequence
 
 
 def _seen_residuals(
-    manifest: VideoManifest,
     tables: SteppedTables,
     corrected: Sequence[Corrected],
     steps: tuple[int, ...] = RESIDUAL_STEPS,
 ) -> Iterator[Seen]:
-    del manifest
     for c in corrected:
         scales = tables.residual_scales[(c.modes == BlockMode.INTRA).astype(np.int32)].transpose(2, 0, 1)
         inside = c.modes != BlockMode.PREDICTED
@@ -221,55 +213,16 @@ def _seen_residuals(
             yield Seen(symbols, tables.expected_of(scales - step), inside)
 
 
-def _corrected_frames(
-    manifest: VideoManifest,
-    edge: Callable[[Float32], Float32],
-    search: Search,
-    frames: Sequence[UInt8],
-    seed: int,
-) -> Iterator[Corrected]:
-    """Frames of moving clips, each predicted from the one before in the loop that the codec runs."""
-    generator = np.random.default_rng(seed)
-    for index, frame in enumerate(frames):
-        clip = moving_clip(frame, ClipMotion.random(seed + index), CLIP_FRAMES, seed + index)
-        state, luma = fine_latents(manifest, edge, clip[0]), _luma(clip[0])
-        for shown in clip[1:]:
-            before, luma = luma, _luma(shown)
-            y = fine_latents(manifest, edge, shown)
-            share = float(generator.choice(RESIDUAL_SHARES))
-            coded, state = _corrected(manifest, state, y, search(luma, before), share)
-            yield coded
-
-
 def _corrected(
     manifest: VideoManifest, state: Int32, y: Int32, field: MotionField, share: float
 ) -> tuple[Corrected, Int32]:
     """(a frame of which a share of the blocks, those predicted worst, take a residual; the state after it)."""
+    predicted, decided = predict_share(manifest, state, y, field, share)
     _, height, width = y.shape
-    block, low, high = manifest.block_latents, manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
-    predicted = warp(state, phases(field, height, width, block, manifest.motion_fraction_bits), low, high)
-    error = _block_sums(np.abs(y - predicted), block)
-    worst = np.sort(error.ravel())[::-1][max(0, round(share * error.size) - 1)]
-    modes = np.where((error >= worst) & (error > 0), BlockMode.RESIDUAL, BlockMode.PREDICTED).astype(np.int32)
-    modes[(modes == BlockMode.RESIDUAL) & (_block_sums(np.abs(y), block) < error)] = BlockMode.INTRA
-    everywhere = spread(modes, height, width, block)
-    predicted[:, everywhere == BlockMode.INTRA] = 0
+    everywhere = spread(decided.modes, height, width, manifest.block_latents)
     off = np.where(everywhere != BlockMode.PREDICTED, y - predicted, 0).astype(np.int32)
     n = fine_step(DEFAULT_STEP)
     residual = (np.sign(off) * ((np.abs(off) + n // 2) // n)).astype(np.int32)
+    low, high = manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
     after = np.clip(predicted + residual * n, low, high).astype(np.int32)
-    return Corrected(field.with_modes(modes).message(), off, everywhere), after
-
-
-def _block_sums(values: Int32, block: int) -> npt.NDArray[np.int64]:
-    """Sums over all channels of each block, [bh, bw]."""
-    plane = values.sum(0, dtype=np.int64)
-    rows, columns = block_grid(plane.shape[0], plane.shape[1], block)
-    grown = np.pad(plane, ((0, rows * block - plane.shape[0]), (0, columns * block - plane.shape[1])))
-    sums: npt.NDArray[np.int64] = grown.reshape(rows, block, columns, block).sum((1, 3))
-    return sums
-
-
-def _luma(frame: UInt8) -> UInt8:
-    luma: UInt8 = np.rint(frame @ LUMA).astype(np.uint8)
-    return luma
+    return Corrected(decided.message(), off, everywhere), after

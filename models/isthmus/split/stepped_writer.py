@@ -15,6 +15,7 @@ import numpy as np
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.step import DEFAULT_STEP, UNIT_STEP, fine_step
 from isthmus.common.video.tiles import MAX_TILE, forward, inverse
+from isthmus.split.answers import log_probabilities
 from isthmus.split.codec_folder import (
     Calibrated,
     Learning,
@@ -33,7 +34,7 @@ from isthmus.split.halves import Halves, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
 from isthmus.split.plan import unquantised
-from isthmus.split.sensitivity import channel_metric, log_probabilities, mean_divergence
+from isthmus.split.sensitivity import channel_metric, mean_divergence
 from isthmus.split.stepped_calibrate import first_tables, played_tables
 
 TARGET_NATS = 0.1
@@ -84,14 +85,12 @@ def write_stepped_codec(
     plain = cut_halves(sized, cut, options.preprocessing, unquantised(cut), free=free)
     latents = latents_before(plain, pictures)
     found = find_quantiser(plain, latents, options.seed, progress)
-    units = [np.rint(UNIT_STEP * found.components.of(x)).astype(np.int32) for x in latents]
     halves = cut_halves(sized, cut, options.preprocessing, found.components, free=free)
     calibrated = Calibrated(halves, LEAST_SYMBOL, MOST_SYMBOL, MAX_TILE, _facts(found, cut))
     edge, seed = open_model(halves.edge), options.seed
-    bound = UNIT_STEP * LEAST_SYMBOL, UNIT_STEP * MOST_SYMBOL
-    fine = [np.clip(x, *bound) for x in units]
+    units = [found.components.of(x) for x in latents]
     learning = Learning(
-        lambda manifest, shown: first_tables(manifest, fine, edge, shown, encoders, seed, progress),
+        lambda manifest, shown: first_tables(manifest, units, edge, shown, encoders, seed, progress),
         lambda made, shown: played_tables(made, shown, encoders, seed, progress),
     )
     return write_calibrated(network, pictures, options, folder, calibrated, learning)

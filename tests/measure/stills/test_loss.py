@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from isthmus.measure.stills.loss import bits_at_loss, divergences, log_probabilities, loss_factor, standard_error
+from isthmus.measure.stills.loss import bits_at_loss, loss_factor, standard_error
+from isthmus.split.answers import divergences, log_probabilities
 
 
 def test_divergence_of_answers() -> None:

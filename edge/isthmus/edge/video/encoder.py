@@ -27,6 +27,7 @@ from isthmus.common.manifest.folder import EDGE_HALF, CodecFolder, load_codec_fo
 from isthmus.common.signals import VideoFrame
 from isthmus.common.video.codec_tables import open_tables
 from isthmus.common.video.coder import VideoCoder
+from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.frames import CodedFrame
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField
@@ -145,13 +146,7 @@ class VideoEncoder:
             )
         if not np.isfinite(y).all():
             raise InputError("expected finite latents, the network gave others")
-        if self._coder.names_step:
-            y *= np.float32(UNIT_STEP)
-            return np.clip(np.rint(y), UNIT_STEP * manifest.symbol_min, UNIT_STEP * manifest.symbol_max).astype(
-                np.int32
-            )
-        units = np.clip(np.rint(y), manifest.symbol_min, manifest.symbol_max)
-        return units.astype(np.int32) << FINE_BITS
+        return fine_latents(manifest, y)
 
     def _known_cause(self, size: tuple[int, int]) -> str:
         """Why this frame must be a key frame before anybody has looked at it; "" if nothing says so."""

@@ -23,19 +23,6 @@ DRAWS = 400
 LEAST_NATS = 1e-6
 
 
-def log_probabilities(logits: npt.NDArray[np.float32]) -> Float64:
-    """Logarithms of the softmax of logits ``[images, classes]``."""
-    values = logits.astype(np.float64)
-    values -= values.max(1, keepdims=True)
-    made: Float64 = values - np.log(np.exp(values).sum(1, keepdims=True))
-    return made
-
-
-def divergences(whole: Float64, other: Float64) -> Float64:
-    """Nats of each image, float64 ``[images]``; log probabilities ``[images, classes]`` of both."""
-    return np.asarray((np.exp(whole) * (whole - other)).sum(1), np.float64)
-
-
 def loss_factor(nats: Sequence[float], lost_points: Sequence[float]) -> float:
     """c of the law, by least squares over points of up to `MOST_NATS`; nan without any."""
     x = np.array(nats) ** POWER

@@ -20,8 +20,9 @@ from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.codec_tables import open_tables
 from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
+from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT, UNIT_STEP
+from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.labelled import load_labelled_images
 from isthmus.edge.client import CloudClient
@@ -30,13 +31,14 @@ from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.image.baselines import BaselineCodec, available, decode_picture, encode_picture, library_versions
 from isthmus.measure.options import words
-from isthmus.measure.stills.loss import Float64, divergences, log_probabilities, loss_factor
+from isthmus.measure.stills.loss import Float64, loss_factor
 from isthmus.measure.stills.measurement import SURE, StillCurve, StillMeasurement, StillPoint
 from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.stills.plots import draw_stills_png
 from isthmus.measure.track import Track
 from isthmus.measure.video.network import WholeNetwork
 from isthmus.runtime.frame_size import resized
+from isthmus.split.answers import divergences, log_probabilities
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -167,11 +169,9 @@ def _point(
     labels: Int64,
     advance: Callable[[int], None],
 ) -> StillPoint:
-    manifest, bits, found = halves.manifest, [], []
-    low, high = UNIT_STEP * manifest.symbol_min, UNIT_STEP * manifest.symbol_max
+    bits, found = [], []
     for index, y in enumerate(units):
-        fine = np.clip(np.rint(y * np.float32(UNIT_STEP)), low, high).astype(np.int32)
-        packet = halves.coder.encode_latents(fine, index % 256, step).packet
+        packet = halves.coder.encode_latents(fine_latents(halves.manifest, y), index % 256, step).packet
         state = VideoDecoder(halves.coder).decode(packet.to_bytes()).state
         bits.append(8 * packet.size_bytes)
         found.append(halves.logits(state.y_hat))
