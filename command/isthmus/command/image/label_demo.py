@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import PIL.Image
 
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.files import read_image
@@ -35,18 +32,18 @@ def show_label(console: Console, photo: Path, codec: str, address: str) -> None:
     from isthmus.edge.client import CloudClient
     from isthmus.edge.video.options import StillOptions
     from isthmus.edge.video.stills import StillEncoder
+    from isthmus.measure.image.baselines import CODECS, encode_picture
     from isthmus.runtime.frame_size import resized
 
     folder, image = find_codec(codec), read_image(photo)
     encoders = [StillEncoder(folder, options=StillOptions(quality=quality)) for quality in QUALITIES]
     manifest = encoders[0].manifest
     seen = resized(image.pixels, manifest.frame_height, manifest.frame_width)
-    file = io.BytesIO()
-    PIL.Image.fromarray(seen).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    file = encode_picture(CODECS["jpeg"], seen, JPEG_QUALITY)
     console.print(
         f"\n[bold]What does it show?[/bold] {photo.name} crosses as the latents of a classifier, coded by "
         f"{manifest.name}; as a JPEG file of the size that the classifier sees, quality {JPEG_QUALITY}, it is "
-        f"{len(file.getvalue()):,} bytes:",
+        f"{len(file):,} bytes:",
         soft_wrap=True,
     )
     with CloudClient(address, manifest) as client:

@@ -104,7 +104,7 @@ class VideoCoder:
         packet = Packet(PacketType.INTRA, (head, section), checksum)
         values.flags.writeable = False
         return CodedFrame(
-            packet, LatentState(values, serial), is_key=True, estimated_bits=bits, motion_bits=0, residual_bits=0
+            packet, LatentState(values, serial), field=None, estimated_bits=bits, motion_bits=0, residual_bits=0
         )
 
     def predict(self, reference: LatentState, field: MotionField) -> Int32:
@@ -170,7 +170,7 @@ class VideoCoder:
         return CodedFrame(
             packet,
             state,
-            is_key=False,
+            field,
             estimated_bits=bits,
             motion_bits=8 * len(sections[0]),
             residual_bits=8 * sum(map(len, sections[1:])),

@@ -19,16 +19,22 @@ class CodedFrame:
     """One packet, and the state that it leads to on both sides.
 
     Attributes:
+        field: its motion and the modes of its blocks; None for a key frame.
         estimated_bits: ideal bits of all symbols; headers and framing are not among them.
         motion_bits, residual_bits: of the sections of a predicted frame; both 0 for a key frame.
     """
 
     packet: Packet
     state: LatentState
-    is_key: bool
+    field: MotionField | None
     estimated_bits: float
     motion_bits: int
     residual_bits: int
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it refers to nothing but itself."""
+        return self.field is None
 
     @property
     def packet_bits(self) -> int:

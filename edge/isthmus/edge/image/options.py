@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
+from isthmus.edge.bag_options import topic_option
 
 # `isthmus.common.image.side.Adaptation`, without what it imports; a test holds them equal.
 ADAPTATIONS = ("auto", "static", "chosen", "synthesized", "context")
@@ -37,10 +38,5 @@ class ImageOptions:
     adaptation: str = option(
         "auto", f"How tables are fitted: {', '.join(ADAPTATIONS[:-1])} or {ADAPTATIONS[-1]}.", choices=ADAPTATIONS
     )
-    topic: str = option(
-        "",
-        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
-        automatic="the one there is that can be read",
-        metavar="NAME",
-    )
+    topic: str = topic_option()
     save: Path | None = option(None, "Folder for what the cloud reconstructs, as PNG.", metavar="DIR")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from isthmus.common.options import option
+from isthmus.edge.bag_options import topic_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,7 @@ class PointCloudOptions:
         automatic="told by the file",
         metavar="NAMES",
     )
-    topic: str = option(
-        "",
-        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
-        automatic="the one there is that can be read",
-        metavar="NAME",
-    )
+    topic: str = topic_option()
     points: int = option(0, "Points each is thinned to.", least=0, automatic="the codec's own number")
     top_k: int = option(1, "Labels for each.", flags=("--top-k", "--top"), least=1)
     batch: int = option(1, "Clouds coded together in one packet: fewer bits each.", least=1)

@@ -44,7 +44,6 @@ class FrameDetail:
 
 def encoded(
     coded: CodedFrame,
-    field: MotionField | None,
     cause: str,
     damage: float,
     at_s: tuple[float, float, float],
@@ -60,6 +59,6 @@ def encoded(
         ("entropy_encode", time.perf_counter() - analysed_s),
     )
     detail = FrameDetail(
-        coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, field, cause, damage, network_runs
+        coded.state, coded.is_key, coded.motion_bits, coded.residual_bits, coded.field, cause, damage, network_runs
     )
     return Coded(coded.packet, Timing(steps), detail, lambda: np.array([coded.estimated_bits]))

@@ -187,7 +187,7 @@ class VideoEncoder:
     ) -> Coded[FrameDetail]:
         held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
         self._latest = self._key = held
-        return encoded(coded, None, cause, damage, at_s, network_runs=True)
+        return encoded(coded, cause, damage, at_s, network_runs=True)
 
     def _frame(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """A frame that may be predicted."""
@@ -216,7 +216,7 @@ class VideoEncoder:
             y = self.fine_latents(frame)
             return self._finish_key(self._key_of(y), canvas, "rate", damage, (start_s, seen_s, time.perf_counter()))
         self._latest = _Held(coded.state, motion.warped, damage)
-        return encoded(coded, motion.field, "", damage, (start_s, seen_s, seen_s), network_runs=False)
+        return encoded(coded, "", damage, (start_s, seen_s, seen_s), network_runs=False)
 
     def _corrected(
         self,
@@ -231,24 +231,23 @@ class VideoEncoder:
         y = self.fine_latents(frame)
         predicted = self._coder.predict(reference, field)
         analysed_s = time.perf_counter()
-        coded_field = field
 
         def at(step: int) -> CodedFrame:
-            nonlocal coded_field
             fine_step = self._coder.fine_step(step)
             modes, residual = choose_modes(y, predicted, self.policy, self.manifest.block_latents, fine_step)
-            coded_field = field.with_modes(modes)
-            used = residual if modes.any() else ()
-            return self._coder.encode_predicted(reference, coded_field, used, self._serial, step if modes.any() else 0)
+            has_residual = bool(modes.any())
+            used, named = (residual, step) if has_residual else ((), 0)
+            return self._coder.encode_predicted(reference, field.with_modes(modes), used, self._serial, named)
 
         coded = within_bytes(at, self._steps(), self.policy.max_bytes)
-        if coded_field.modes.any():
+        is_too_large = self._is_too_large(coded)
+        if is_too_large or (coded.field is not None and coded.field.modes.any()):
             key = self._key_of(y)
-            if coded.packet_bits > self.policy.key_share * key.packet_bits or self._is_too_large(coded):
+            if is_too_large or coded.packet_bits > self.policy.key_share * key.packet_bits:
                 return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
-        return encoded(coded, coded_field, "", damage, (*at_s, analysed_s), network_runs=True)
+        return encoded(coded, "", damage, (*at_s, analysed_s), network_runs=True)
 
     def _vectors(self, frame: VideoFrame) -> CodecVectors | None:
         """The video's own vectors, where they lead from what the reference stands for."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from isthmus.common.options import option
 from isthmus.common.video.signal import SOURCE_WAIT_S
+from isthmus.edge.bag_options import topic_option
 
 # Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
 MODES = ("auto", "intra", "motion")
@@ -36,12 +37,7 @@ class StillOptions:
     )
     quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
     max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")
-    topic: str = option(
-        "",
-        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
-        automatic="the one there is that can be read",
-        metavar="NAME",
-    )
+    topic: str = topic_option()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +79,7 @@ class VideoOptions:
         0, "Tries in a row to open an address or a camera again that ended or fell silent.", least=0, automatic="none"
     )
     low_delay: bool = option(False, "Hold no frame back for others shown before it; B-frames are refused.")
-    topic: str = option(
-        "",
-        "Topic of a bag (.mcap, .db3, .bag, or a folder of ROS 2).",
-        automatic="the one there is that can be read",
-        metavar="NAME",
-    )
+    topic: str = topic_option()
     fps: float = option(0.0, "Frames a second.", least=0, automatic="the video's own")
     limit: int = option(0, "Frames of each at most.", least=0, automatic="all")
     top_k: int = option(1, "Labels for each frame.", flags=("--top-k", "--top"), least=1)

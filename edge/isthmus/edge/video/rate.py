@@ -13,18 +13,19 @@ def within_bytes(code: Callable[[int], CodedFrame], steps: Sequence[int], max_by
     Packets shrink with steps but for a few bytes, so halving finds the step, or one beside it.
 
     Args:
-        code: codes the frame at a step; called for the one that is taken last.
+        code: codes the frame at a step.
         steps: from the finest that is wanted.
         max_bytes: 0 for no bound.
     """
     coded = code(steps[0])
-    if not max_bytes or coded.packet.size_bytes <= max_bytes:
+    if not max_bytes or coded.packet.size_bytes <= max_bytes or len(steps) == 1:
         return coded
-    low, high = 0, len(steps) - 1  # too large at `low`; taken at `high`, whatever it is
+    low, high, best = 0, len(steps) - 1, code(steps[-1])  # too large at `low`; `best`, at `high`, whatever it is
     while high - low > 1:
         middle = (low + high) // 2
-        if code(steps[middle]).packet.size_bytes <= max_bytes:
-            high = middle
+        tried = code(steps[middle])
+        if tried.packet.size_bytes <= max_bytes:
+            high, best = middle, tried
         else:
             low = middle
-    return code(steps[high])
+    return best

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,12 @@ import PIL.Image
 
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
-from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
-from isthmus.common.video.signal import VIDEO
 from isthmus.data.image.labelled import LabelledImages
-from isthmus.edge.client import CloudClient
-from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.policy import VideoPolicy
-from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.key import slug
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
+from isthmus.measure.split.live import cross_live
 from isthmus.measure.split.measurement import LOSS_POINTS, LiveCheck, SplitCurve, SplitMeasurement, SplitPoint
 from isthmus.measure.split.plots import draw_split_png
 from isthmus.measure.track import Track
@@ -218,26 +213,9 @@ def _live(
     """A codec folder as it is used: edge encoder, wire, cloud; compared with the same folder run in process."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "video-split-live"
-        manifest = write_split_codec(network, seen, chosen, folder, EDGE_ENCODER)
-        from isthmus.cloud.half import Bench
-        from isthmus.cloud.video.codec import VideoCodec
-
-        local = VideoCodec(folder, Bench(VIDEO.allowance))
-        decoder = local.decoder()
-        encoder, again = (VideoEncoder(folder, VideoPolicy(mode="intra")) for _ in range(2))
-        packets = answers = 0
-        with CloudProcess(Path(place)) as cloud, CloudClient(cloud.address, manifest) as client:
-            for index, frame in enumerate(frames):
-                coded = encoder.encode(VideoFrame(Image(frame), index))
-                client.send(coded.packet)
-                answered = client.receive().value.top().class_index
-                same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
-                labels, _ = local.infer(decoder, same, 1)
-                packets += same != coded.packet.to_bytes()
-                answers += isinstance(labels, Exception) or labels.signals(1)[0][0].class_index != answered
-                advance(1)
-            wire_bits = 8 * client.traffic.sent_bytes / len(frames)
-    return LiveCheck(chosen.tensor, chosen.bits, len(frames), packets, answers, wire_bits)
+        write_split_codec(network, seen, chosen, folder, EDGE_ENCODER)
+        crossed = cross_live(folder, frames, advance)
+    return LiveCheck(chosen.tensor, chosen.bits, len(frames), *astuple(crossed))
 
 
 def _through_jpeg(frame: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:

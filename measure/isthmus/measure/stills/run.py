@@ -16,21 +16,16 @@ import numpy.typing as npt
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
-from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.codec_tables import open_tables
 from isthmus.common.video.coder import VideoCoder
 from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.fine import fine_latents
-from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.labelled import load_labelled_images
-from isthmus.edge.client import CloudClient
-from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.policy import VideoPolicy
-from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.image.baselines import BaselineCodec, available, decode_picture, encode_picture, library_versions
 from isthmus.measure.options import words
+from isthmus.measure.split.live import cross_live
 from isthmus.measure.stills.loss import Float64, loss_factor
 from isthmus.measure.stills.measurement import SURE, StillCurve, StillMeasurement, StillPoint
 from isthmus.measure.stills.options import StillSettings
@@ -114,7 +109,8 @@ def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
     live = (manifest.name, 0, 0)
     if settings.live:
         shown = frames[: settings.live]
-        live = _live(folders[0], manifest, shown, track("live wire", len(shown)))
+        crossed = cross_live(folders[0], shown, track("live wire", len(shown)))
+        live = (manifest.name, len(shown), crossed.differing_packets + crossed.differing_answers)
     return StillMeasurement(
         images.name,
         len(frames),
@@ -205,26 +201,3 @@ def _rival(
         points.append(_judged(setting, [8 * len(data) for data in files], logits, whole, labels))
         advance(1)
     return StillCurve(codec.name, tuple(points))
-
-
-def _live(
-    folder: Path, manifest: VideoManifest, frames: Sequence[UInt8], advance: Callable[[int], None]
-) -> tuple[str, int, int]:
-    """How many packets or answers of a live wire differ from those in process."""
-    from isthmus.cloud.half import Bench
-    from isthmus.cloud.video.codec import VideoCodec
-    from isthmus.common.video.signal import VIDEO
-
-    local, policy = VideoCodec(folder, Bench(VIDEO.allowance)), VideoPolicy(mode="intra")
-    encoder, again, differing = VideoEncoder(folder, policy), VideoEncoder(folder, policy), 0
-    with CloudProcess(folder.parent) as cloud, CloudClient(cloud.address, manifest) as client:
-        for index, frame in enumerate(frames):
-            coded = encoder.encode(VideoFrame(Image(frame), index))
-            client.send(coded.packet)
-            answered = client.receive().value.top().class_index
-            same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
-            labels, _ = local.infer(local.decoder(), same, 1)
-            is_same = not isinstance(labels, Exception) and labels.signals(1)[0][0].class_index == answered
-            differing += same != coded.packet.to_bytes() or not is_same
-            advance(1)
-    return manifest.name, len(frames), differing
