@@ -87,6 +87,14 @@ typedef struct {
     uint8_t small[256];
 } Encoder;
 
+static void open_encoder(Encoder *e) {
+    e->low = 0;
+    e->range = WINDOW;
+    e->out = e->small;
+    e->size = 0;
+    e->capacity = sizeof e->small;
+}
+
 static inline void narrow(Encoder *e, uint32_t cumulative, uint32_t frequency, int bits) {
     uint64_t part = e->range >> bits, low = e->low + part * cumulative, range = part * frequency;
     if (low >> 56) {
@@ -492,6 +500,26 @@ static int open_numbers(PyObject *object, Py_buffer *view, const char *name) {
     return -1;
 }
 
+/* The section, and the bytes and range before its end: the interval says how many bits the symbols took. */
+static PyObject *measured_section(Encoder *e, int kind, Py_ssize_t at) {
+    Py_ssize_t settled_bytes = e->size;
+    uint64_t range = e->range;
+    if (!kind) finish(e);
+    PyObject *result = kind ? failure(kind, at)
+                            : Py_BuildValue("(y#nK)", (const char *)e->out, e->size, settled_bytes,
+                                            (unsigned long long)range);
+    if (e->out != e->small) free(e->out);
+    return result;
+}
+
+/* What was decoded, once it has ended well; else it is given back and the failure told. */
+static PyObject *decoded_or_failure(PyObject *values, const Decoder *d, int kind, Py_ssize_t at) {
+    if (!kind && !ends_well(d)) kind = BAD_ENDING, at = d->size;
+    if (!kind) return values;
+    Py_DECREF(values);
+    return failure(kind, at);
+}
+
 static PyObject *encode_any(Coder *c, PyObject *values_object, PyObject *indices_object) {
     Py_buffer values, indices = {0};
     if (open_numbers(values_object, &values, "values") < 0) return NULL;
@@ -502,9 +530,8 @@ static PyObject *encode_any(Coder *c, PyObject *values_object, PyObject *indices
     PyObject *result = NULL;
     Py_ssize_t n = values.len / 4, at = 0;
     int kind = FINE;
-    Encoder e = {.range = WINDOW};
-    e.out = e.small;
-    e.capacity = sizeof e.small;
+    Encoder e;
+    open_encoder(&e);
     if (indices_object ? indices.len != values.len : !c->channel_count || n % c->channel_count) {
         PyErr_SetString(PyExc_ValueError, "values: their count does not fit the table indices or channels");
         goto done;
@@ -650,22 +677,13 @@ static PyObject *Coder_encode_context(PyObject *self, PyObject *const *args, Py_
     Py_ssize_t at = 0;
     Job job;
     if (open_job(&job, c, args, n, 1)) return NULL;
-    Encoder e = {.range = WINDOW};
-    e.out = e.small;
-    e.capacity = sizeof e.small;
+    Encoder e;
+    open_encoder(&e);
     PyThreadState *thread = PyEval_SaveThread();
     int kind = encode_context(job.x, c, &e, job.height, job.width, job.given.buf, job.mask.buf, job.data.buf, NULL, &at);
-    /* The interval says how many bits the symbols took. */
-    Py_ssize_t settled_bytes = e.size;
-    uint64_t range = e.range;
-    if (!kind) finish(&e);
     PyEval_RestoreThread(thread);
-    PyObject *result = kind ? failure(kind, at)
-                            : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes,
-                                            (unsigned long long)range);
-    if (e.out != e.small) free(e.out);
     close_job(&job);
-    return result;
+    return measured_section(&e, kind, at);
 }
 
 /* decode_context(context, data, height, width[, given, mask]) */
@@ -682,12 +700,8 @@ static PyObject *Coder_decode_context(PyObject *self, PyObject *const *args, Py_
     Decoder d;
     start(&d, job.data.buf, job.data.len);
     int kind = decode_context(job.x, c, &d, job.height, job.width, job.given.buf, job.mask.buf, out, &at);
-    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = job.data.len;
     PyEval_RestoreThread(thread);
-    if (kind) {
-        Py_DECREF(result);
-        result = failure(kind, at);
-    }
+    result = decoded_or_failure(result, &d, kind, at);
 done:
     close_job(&job);
     return result;
@@ -872,22 +886,14 @@ static PyObject *Coder_encode_expected(PyObject *self, PyObject *args) {
     Py_ssize_t at = 0;
     ExpectedJob job;
     if (open_expected(&job, c, args, 1)) return NULL;
-    Encoder e = {.range = WINDOW};
-    e.out = e.small;
-    e.capacity = sizeof e.small;
+    Encoder e;
+    open_encoder(&e);
     PyThreadState *thread = PyEval_SaveThread();
     int kind = walk_expected(&job.x, c, job.channels, job.height, job.width, job.views[4].buf, job.views[5].buf, &e,
                              NULL, job.views[3].buf, NULL, &at);
-    Py_ssize_t settled_bytes = e.size;
-    uint64_t range = e.range;
-    if (!kind) finish(&e);
     PyEval_RestoreThread(thread);
-    PyObject *result = kind ? failure(kind, at)
-                            : Py_BuildValue("(y#nK)", (const char *)e.out, e.size, settled_bytes,
-                                            (unsigned long long)range);
-    if (e.out != e.small) free(e.out);
     close_expected(&job);
-    return result;
+    return measured_section(&e, kind, at);
 }
 
 /* decode_expected(...): the values, int32 in native order */
@@ -905,12 +911,8 @@ static PyObject *Coder_decode_expected(PyObject *self, PyObject *args) {
     start(&d, job.views[3].buf, job.views[3].len);
     int kind = walk_expected(&job.x, c, job.channels, job.height, job.width, job.views[4].buf, job.views[5].buf, NULL,
                              &d, out, NULL, &at);
-    if (!kind && !ends_well(&d)) kind = BAD_ENDING, at = job.views[3].len;
     PyEval_RestoreThread(thread);
-    if (kind) {
-        Py_DECREF(result);
-        result = failure(kind, at);
-    }
+    result = decoded_or_failure(result, &d, kind, at);
 done:
     close_expected(&job);
     return result;
