@@ -20,7 +20,16 @@ from typing import BinaryIO
 
 from isthmus.common.errors import InputError
 from isthmus.data.bag.unpacking import unpacked
-from isthmus.data.bag.values import MAX_MESSAGE_BYTES, MAX_TOPICS, Contents, Recorded, Topic, plain_type, summed
+from isthmus.data.bag.values import (
+    MAX_MESSAGE_BYTES,
+    MAX_TOPICS,
+    Contents,
+    Recorded,
+    Topic,
+    plain_type,
+    read_through,
+    summed,
+)
 
 MAGIC = b"\x89MCAP0\r\n"
 HEAD_BYTES = 9
@@ -75,15 +84,8 @@ class McapBag:
                 return summed(self.name, self._summary(file).topics())
             except InputError:
                 pass  # no summary, or a damaged one: the data say it themselves
-            known, fault = _Known(), None
-            try:
-                for kind, body in self._records(file):
-                    known.add(kind, body)
-            except InputError as error:
-                if not known.channels:
-                    raise
-                fault = error
-            return summed(self.name, known.topics(), fault)
+            known = _Known()
+            return read_through(self.name, self._records(file), lambda record: known.add(*record), known.topics)
 
     def messages(self, topic: Topic) -> Iterator[Recorded]:
         """The messages of a topic, in the order of the file."""

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from isthmus.common.errors import InputError
 from isthmus.data.bag.fields import ROS1
 from isthmus.data.bag.unpacking import unpacked
-from isthmus.data.bag.values import MAX_MESSAGE_BYTES, MAX_TOPICS, Contents, Recorded, Topic, summed
+from isthmus.data.bag.values import MAX_MESSAGE_BYTES, MAX_TOPICS, Contents, Recorded, Topic, read_through, summed
 
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG_HEADER, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 5, 6, 7
@@ -87,7 +87,7 @@ class Ros1Bag:
     def contents(self) -> Contents:
         """Its topics, from its index; where that cannot be read, from all that is there."""
         with self._path.open("rb") as file:
-            known, fault = _Known(), None
+            known = _Known()
             try:
                 size, index_at = self._begin(file)
                 if not 0 < index_at < size:
@@ -98,14 +98,7 @@ class Ros1Bag:
                 return summed(self.name, known.topics())
             except InputError:
                 known = _Known()  # the messages say it themselves
-            try:
-                for record in self._records(file):
-                    known.add(record)
-            except InputError as error:
-                if not known.connections:
-                    raise
-                fault = error
-            return summed(self.name, known.topics(), fault)
+            return read_through(self.name, self._records(file), known.add, known.topics)
 
     def messages(self, topic: Topic) -> Iterator[Recorded]:
         """The messages of a topic, in the order of the file."""

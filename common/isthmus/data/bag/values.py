@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from isthmus.common.errors import InputError
+
+Record = TypeVar("Record")
 
 MAX_MESSAGE_BYTES = 256 * 2**20
 """Of a message, and of a chunk of them when it is unpacked."""
@@ -95,3 +97,28 @@ def summed(name: str, topics: list[Topic], fault: InputError | None = None) -> C
     if len(counts) > MAX_TOPICS:
         raise InputError(f"{name}: expected at most {MAX_TOPICS} topics, got {len(counts)}")
     return Contents(tuple(Topic(*key, count) for key, count in sorted(counts.items())), fault)
+
+
+def read_through(
+    name: str, records: Iterable[Record], add: Callable[[Record], None], topics: Callable[[], list[Topic]]
+) -> Contents:
+    """The topics of a bag without a summary, from all that is there; of a cut one, from what is whole.
+
+    Args:
+        name: of the bag, for messages.
+        records: of the whole bag, read one by one.
+        add: takes in a record.
+        topics: those that were met with so far.
+
+    Raises:
+        InputError: it is damaged before any topic.
+    """
+    fault = None
+    try:
+        for record in records:
+            add(record)
+    except InputError as error:
+        if not topics():
+            raise
+        fault = error
+    return summed(name, topics(), fault)
