@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.measure.inputs.sums import crc32c
+
 Array = npt.NDArray[Any]
 
 PAGE_BYTES = 1024
@@ -91,24 +93,4 @@ def _add(libe57: Any, file: Any, scan: Scan) -> None:
 def with_checksums(data: bytes) -> bytes:
     """The same with the checksum that each page should have, so that damage is not found by it alone."""
     pages = (data[at : at + PAGE_BYTES - 4] for at in range(0, len(data) - PAGE_BYTES + 1, PAGE_BYTES))
-    return b"".join(page + struct.pack(">I", _crc32c(page)) for page in pages)
-
-
-def _table() -> list[int]:
-    found = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)  # noqa: PLW2901
-        found.append(value)
-    return found
-
-
-_TABLE = _table()
-
-
-def _crc32c(data: bytes) -> int:
-    """Castagnoli's, as RFC 3720 has it."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = value >> 8 ^ _TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFF
+    return b"".join(page + struct.pack(">I", crc32c(page)) for page in pages)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
-import struct
 import zipfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from isthmus.measure.inputs.scenes import glb
 
 Array = npt.NDArray[Any]
 
@@ -89,14 +90,6 @@ class Gltf:
         """With its buffer in the text, or under a name."""
         given = uri or "data:application/octet-stream;base64," + base64.b64encode(self.buffer).decode()
         return json.dumps(self.document | {"buffers": [{"byteLength": len(self.buffer), "uri": given}]}).encode()
-
-
-def glb(document: dict[str, Any], binary: bytes) -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    binary += bytes(-len(binary) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
 def mesh_3mf(vertices: Array = CORNERS, faces: Array = FACES) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from isthmus.common.codec import Signal
 from isthmus.common.coded import Coded, Encoder
@@ -27,6 +27,8 @@ from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.runtime.engine import AUTO
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,33 @@ class Beside:
 PACKET_BITS = Beside()
 
 
+@contextmanager
+def connected(
+    job: Job, signal: Signal, manifest: Manifest, task: Task[T]
+) -> Iterator[tuple[CloudClient[T], Interruption]]:
+    """An open stream to the job's cloud, and what holds back a Ctrl-C while a step of it is under way.
+
+    Raises:
+        InputError: an address that is none.
+        IsthmusError: what kept the stream from opening. No input was read until then.
+    """
+    wait_s = job.wait_s(signal)
+    with (
+        Interruption() as interruption,
+        CloudClient(
+            job.address,
+            manifest,
+            task,
+            top_k=getattr(job.options, "top_k", 1),
+            connect_timeout_s=wait_s,
+            result_timeout_s=wait_s,
+            while_waiting=interruption.check,
+        ) as client,
+    ):
+        client.open()
+        yield client, interruption
+
+
 def run_files(
     job: Job,
     signal: Signal,
@@ -128,20 +157,7 @@ def run_files(
     """
     task = encoder.manifest.task_for(job.task)
     columns = (Column("file"), *task_columns(task), *beside.columns, Column("ms", is_number=True))
-    wait_s = job.wait_s(signal)
-    with (
-        Interruption() as interruption,
-        CloudClient(
-            job.address,
-            encoder.manifest,
-            task,
-            top_k=getattr(job.options, "top_k", 1),
-            connect_timeout_s=wait_s,
-            result_timeout_s=wait_s,
-            while_waiting=interruption.check,
-        ) as client,
-    ):
-        client.open()  # before any file is read: if there is no cloud, say so at once
+    with connected(job, signal, encoder.manifest, task) as (client, interruption):
         inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
         with sending(
             client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption

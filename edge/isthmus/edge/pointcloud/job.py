@@ -18,11 +18,9 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.tasks import Labels, Task
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.files import point_cloud_paths
-from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Inputs, Item, Place
-from isthmus.edge.interruption import Interruption
-from isthmus.edge.job import Job, Packed, failure_row, pack_files, sending
+from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.options import PointCloudOptions
@@ -56,20 +54,7 @@ def run(job: Job) -> int:
         Column("packet bits", is_number=True),
         Column("ms", is_number=True),
     )
-    wait_s = job.wait_s(POINT_CLOUD)
-    with (
-        Interruption() as interruption,
-        CloudClient(
-            job.address,
-            encoder.manifest,
-            task,
-            top_k=options.top_k,
-            connect_timeout_s=wait_s,
-            result_timeout_s=wait_s,
-            while_waiting=interruption.check,
-        ) as client,
-    ):
-        client.open()  # before any file is read: if there is no cloud, say so at once
+    with connected(job, POINT_CLOUD, encoder.manifest, task) as (client, interruption):
         inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
         with sending(
             client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption

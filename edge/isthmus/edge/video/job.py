@@ -12,10 +12,8 @@ from isthmus.common.tasks import Labels, Task
 from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
 from isthmus.data.video.source import VideoSource
-from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure
-from isthmus.edge.interruption import Interruption
-from isthmus.edge.job import Job, Packed
+from isthmus.edge.job import Job, Packed, connected
 from isthmus.edge.report import Column, Row, open_report, task_columns
 from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.flow import VideoFlow
@@ -31,20 +29,7 @@ def run(job: Job) -> int:
     """
     options: VideoOptions = job.options or VideoOptions()
     encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
-    wait_s = job.wait_s(VIDEO)
-    with (
-        Interruption() as interruption,
-        CloudClient(
-            job.address,
-            encoder.manifest,
-            encoder.manifest.task,
-            top_k=options.top_k,
-            connect_timeout_s=wait_s,
-            result_timeout_s=wait_s,
-            while_waiting=interruption.check,
-        ) as client,
-    ):
-        client.open()  # before any frame is read: if there is no cloud, say so at once
+    with connected(job, VIDEO, encoder.manifest, encoder.manifest.task) as (client, interruption):
         report = open_report(columns(encoder.manifest.task), as_json=job.as_json, is_live=True)
         flow = VideoFlow(options, encoder, client, report, interruption=interruption)
         try:

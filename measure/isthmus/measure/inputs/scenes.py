@@ -54,10 +54,11 @@ def gltf_files() -> tuple[bytes, ...]:
     inside = [{"byteLength": len(binary), "uri": uri}]
     text = json.dumps(document | {"meshes": [mesh], "buffers": inside}).encode()
     alone = json.dumps(document | {"meshes": [points], "buffers": inside}).encode()
-    return _glb(document | {"meshes": [mesh], "buffers": [{"byteLength": len(binary)}]}, binary), text, alone
+    return glb(document | {"meshes": [mesh], "buffers": [{"byteLength": len(binary)}]}, binary), text, alone
 
 
-def _glb(document: dict[str, Any], binary: bytes) -> bytes:
+def glb(document: dict[str, Any], binary: bytes) -> bytes:
+    """A GLB file of a document and its buffer."""
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     binary += bytes(-len(binary) % 4)

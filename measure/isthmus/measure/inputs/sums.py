@@ -47,7 +47,7 @@ def _unpacked(data: bytes, way: int) -> bytes:
 def with_e57_sums(data: bytes) -> bytes:
     """An E57 file whose pages have their checksums."""
     pages = (data[at : at + PAGE_BYTES - PAGE_SUM_BYTES] for at in range(0, len(data), PAGE_BYTES))
-    return b"".join(page + struct.pack(">I", _crc32c(page)) for page in pages)
+    return b"".join(page + struct.pack(">I", crc32c(page)) for page in pages)
 
 
 def _crc32c_table() -> tuple[int, ...]:
@@ -63,7 +63,7 @@ def _crc32c_table() -> tuple[int, ...]:
 _CRC32C = _crc32c_table()
 
 
-def _crc32c(data: bytes) -> int:
+def crc32c(data: bytes) -> int:
     """Castagnoli's, as RFC 3720 has it."""
     value = 0xFFFFFFFF
     for byte in data:

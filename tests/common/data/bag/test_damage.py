@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from support import bag_files
 from support.bag_files import Sent, cloud, compressed, image, lz4_packed, noted, temperature, zstd_packed
+from support.damage import damaged
 
 from isthmus.common.errors import InputError
 from isthmus.data.bag.clouds import read_cloud
@@ -40,16 +40,6 @@ def bag_bytes(kind: str, folder: Path) -> bytes:
 # Every so many bytes are looked at, so that it takes a second; every single one was, when this was written.
 STEPS = {"mcap": 11, "lz4.mcap": 7, "zstd.mcap": 7, "db3": 23, "bag": 61, "bz2.bag": 61}
 KINDS = ("mcap", "lz4.mcap", "zstd.mcap", "db3", "bag", "bz2.bag")
-
-
-def damaged(data: bytes, step: int = 1) -> Iterator[bytes]:
-    """Beginnings, and the file with one bit of a byte turned, for every byte or each so many."""
-    rng = np.random.default_rng(3)
-    for at in range(0, len(data), step):
-        yield data[:at]
-        changed = bytearray(data)
-        changed[at] ^= 1 << int(rng.integers(8))
-        yield bytes(changed)
 
 
 def read_all(path: Path) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
 from contextlib import suppress
 
-import numpy as np
 import pytest
+from support.damage import damaged
 from support.small_pictures import small_pictures
 
 from isthmus.common.errors import InputError
@@ -16,16 +15,6 @@ from isthmus.data.image.files import read_image
 PICTURES = small_pictures()
 MOST_BYTES = 64e6
 """A changed byte may ask for a larger picture; those of the files here stay under this."""
-
-
-def damaged(data: bytes, step: int = 1) -> Iterator[bytes]:
-    """Beginnings, and the file with one bit of a byte turned, for every byte or each so many."""
-    rng = np.random.default_rng(3)
-    for at in range(0, len(data), step):
-        yield data[:at]
-        changed = bytearray(data)
-        changed[at] ^= 1 << int(rng.integers(8))
-        yield bytes(changed)
 
 
 @pytest.mark.parametrize("name", PICTURES)
