@@ -133,6 +133,12 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(SQUEEZENET,),
     ),
     _measure(
+        "stills",
+        *("stills", "--images", f"{DATA}imagenet500_256.npz"),
+        writes="stills",
+        needs=("imagenet500_256.npz",),
+    ),
+    _measure(
         "motion",
         *("motion", "--checkpoints", "runs/motion"),
         writes="motion",
