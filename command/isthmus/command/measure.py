@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from isthmus.command.frame import command_frame, end, print_note, table_console
+from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_stills import measure_photograph, measure_stills
+from isthmus.command.measure_told import tell_measured
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
@@ -22,12 +23,8 @@ from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOu
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.split.options import SplitSettings
-from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.split.options import FrameOptions
-
-if TYPE_CHECKING:
-    from isthmus.measure.table import Table
 
 
 @command_frame
@@ -45,7 +42,7 @@ def measure_pointcloud(*, given: Given) -> None:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).folder(options), page=page)
-    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
+    tell_measured(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
 
 
 @command_frame
@@ -64,7 +61,7 @@ def measure_image(*, given: Given) -> None:
         run = measure_images(options, track)
     command = command_line("isthmus measure image", options)
     written = write_image_outputs(run, command, given.of(Outputs).folder(options), page=page)
-    _tell(image_tables(run.measurement), run.measurement.notes, written)
+    tell_measured(image_tables(run.measurement), run.measurement.notes, written)
 
 
 @command_frame
@@ -84,8 +81,8 @@ def measure_video(*, given: Given) -> None:
     command = command_line("isthmus measure video", options, link)
     written = write_video_outputs(run, command, given.of(Outputs).folder(options), page=given.of(Pages).page)
     for named in run.measurements:
-        _tell(video_tables(named.measurement), named.measurement.notes)
-    _tell((table for measured in run.link for table in link_tables(measured)), (), written)
+        tell_measured(video_tables(named.measurement), named.measurement.notes)
+    tell_measured((table for measured in run.link for table in link_tables(measured)), (), written)
 
 
 @command_frame
@@ -113,7 +110,7 @@ def measure_motion(*, given: Given) -> None:
     measurement, written = write_motion_outputs(
         measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
     )
-    _tell(motion_tables(measurement), (), written)
+    tell_measured(motion_tables(measurement), (), written)
 
 
 @command_frame
@@ -156,27 +153,7 @@ def measure_split(
     command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
     written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
     live = () if measurement.live is None else (measurement.live.told,)
-    _tell((split_table(measurement),), live, written)
-
-
-@command_frame
-@with_options(StillSettings, Outputs)
-def measure_stills(*, given: Given) -> None:
-    """Rate against accuracy of labelled stills, at every step of codecs of a real network, beside JPEG, WebP, AVIF."""
-    from isthmus.measure.command_line import command_line
-    from isthmus.measure.stills.rows import still_tables
-    from isthmus.measure.stills.run import measure_stills as measured
-    from isthmus.measure.stills.run import write_still_outputs
-    from isthmus.measure.track import tracked
-
-    settings = given.of(StillSettings)
-    with tracked(table_console()) as track:
-        measurement = measured(settings, track)
-    command = command_line("isthmus measure stills", settings)
-    written = write_still_outputs(measurement, command, given.of(Outputs).folder(settings))
-    name, images, mismatches = measurement.live
-    live = (f"live wire, {name}: {images} images, {mismatches} other packets or answers",) if images else ()
-    _tell(still_tables(measurement), (*live, *measurement.notes), written)
+    tell_measured((split_table(measurement),), live, written)
 
 
 @command_frame
@@ -273,6 +250,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
     app.command("stills")(measure_stills)
+    app.command("photograph")(measure_photograph)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
     app.command("determinism-video")(measure_determinism_video)
@@ -282,14 +260,3 @@ def add_commands(app: typer.Typer) -> None:
     app.command("inputs")(measure_inputs)
     app.command("all")(measure_all)
     app.command("summary")(measure_summary)
-
-
-def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = ()) -> None:
-    """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
-    console = table_console()
-    for table in tables:
-        console.print(table.to_rich())
-    for note in notes:
-        print_note(note)
-    if paths := " ".join(str(path) for path in written):
-        console.print("written:", paths, soft_wrap=True)

@@ -138,6 +138,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         writes="stills",
         needs=("imagenet500_256.npz",),
     ),
+    _measure("photograph", "photograph", writes="photograph"),
     _measure(
         "motion",
         *("motion", "--checkpoints", "runs/motion"),
