@@ -160,6 +160,19 @@ def measure_split(
 
 
 @command_frame
+@with_options(Outputs)
+def measure_split_cuts(*, given: Given) -> None:
+    """Cut networks of many kinds at several tensors; the halves must be the whole. Needs the extra `train`."""
+    from isthmus.measure.cuts.run import cuts_table, measure_cuts, summary_of, write_cuts
+    from isthmus.measure.track import tracked
+
+    with tracked(table_console()) as track:
+        rows = measure_cuts(track)
+    _tell((cuts_table(rows),), (), (write_cuts(rows, given.of(Outputs).folder()),))
+    end(int(summary_of(rows)["split.multi.mismatches"]))
+
+
+@command_frame
 @with_options(StillSettings, Outputs)
 def measure_stills(*, given: Given) -> None:
     """Rate against accuracy of labelled stills, at every step of codecs of a real network, beside JPEG, WebP, AVIF."""
@@ -272,6 +285,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
+    app.command("split-cuts")(measure_split_cuts)
     app.command("stills")(measure_stills)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
