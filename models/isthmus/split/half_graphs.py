@@ -43,7 +43,7 @@ def cast(nodes: list[onnx.NodeProto], h: str, kind: int, to: int, name: str) -> 
 def affine(
     nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], h: str, gain: Float32, shift: Float32, name: str
 ) -> str:
-    """`h * gain + shift`, a number a channel; what does nothing is left out."""
+    """`h * gain + shift`, each float32 `[M]`, a number a channel; what does nothing is left out."""
     for operator, numbers, neutral in (("Mul", gain, 1.0), ("Add", shift, 0.0)):
         if (numbers != neutral).any():
             constant, made = f"{name}/{operator.lower()}", f"{name}/{operator.lower()}/made"

@@ -55,6 +55,7 @@ class UNet(nn.Module):
         self.last = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to scores of classes [1, classes, H, W]."""
         skips: list[Tensor] = []
         for layer in self.down:
             x = layer(x if not skips else functional.max_pool2d(x, 2, ceil_mode=self.resizes))
@@ -80,6 +81,7 @@ class Pyramid(nn.Module):
         self.scores, self.boxes = nn.Conv2d(width, classes, 3, 1, 1), nn.Conv2d(width, 4, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames [1, 3, H, W] to scores [1, classes, n] and boxes [1, 4, n]."""
         x = self.stem(x)
         levels: list[Tensor] = []
         for stage in self.stages:
@@ -107,6 +109,7 @@ class Yolo(nn.Module):
         self.heads = nn.ModuleList([nn.Conv2d(c, 4 + classes, 1) for c in (16, 24, 32)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to [1, 4 + classes, n]."""
         a = self.a(self.stem(x))
         b = self.b(self.to_b(a))
         c = self.c(self.to_c(b))
@@ -130,6 +133,7 @@ class Splitting(nn.Module):
         self.last = nn.Conv2d(3 * half, self.made, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[1, channels, h, w] to [1, made, h, w]."""
         a, b = functional.silu(self.first(x)).chunk(2, 1)
         made: Tensor = functional.silu(self.last(torch.cat([a, b, b + self.inner(b)], 1)))
         return made
@@ -147,6 +151,7 @@ class Dense(nn.Module):
         self.linear = nn.Linear(40, 5)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to logits [1, 5]."""
         x = self.stem(x)
         for part, between in ((self.layers, self.between), (self.more, nn.Identity())):
             found = [x]
@@ -169,6 +174,7 @@ class Residual(nn.Module):
         self.linear = nn.Linear(20, 5)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to logits [1, 5]."""
         x = self.stem(x)
         for inner, beside in zip(self.inner, self.beside, strict=True):
             x = functional.relu(beside(x) + inner(x))
@@ -188,6 +194,7 @@ class Parallel(nn.Module):
         self.last = nn.Conv2d(20, 6, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to heat maps [1, 6, h, w]."""
         x = self.stem(x)
         a, b = self.fine(x), self.coarse(x)
         up = functional.interpolate(self.to_fine(b), scale_factor=2.0)
@@ -207,6 +214,7 @@ class Branching(nn.Module):
         self.linear = nn.Linear(26, 16)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to an embedding [1, 16]."""
         x = self.stem(x)
         one = functional.max_pool2d(self.one(x), 2)
         pool = self.pool(functional.avg_pool2d(x, 3, 2, 1))
@@ -226,6 +234,7 @@ class Atrous(nn.Module):
         self.last = nn.Conv2d(24, 4, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Frames [1, 3, H, W] to scores of classes [1, 4, H, W]."""
         size = x.shape[2:]
         low = self.low(self.stem(x))
         deep = self.deep(low)
