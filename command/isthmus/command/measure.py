@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,10 @@ from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_split import measure_split, measure_split_cuts
 from isthmus.command.measure_stills import measure_photograph, measure_stills
-from isthmus.command.measure_told import tell_measured
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
+from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
@@ -22,9 +23,10 @@ from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
-from isthmus.measure.split.options import SplitSettings
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
-from isthmus.split.options import FrameOptions
+
+if TYPE_CHECKING:
+    pass
 
 
 @command_frame
@@ -111,49 +113,6 @@ def measure_motion(*, given: Given) -> None:
         measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
     )
     tell_measured(motion_tables(measurement), (), written)
-
-
-@command_frame
-@with_options(SplitSettings, FrameOptions, Outputs)
-def measure_split(
-    *,
-    model: Annotated[Path, typer.Option(help="An ONNX classifier; of one size of frames.")],
-    images: Annotated[Path, typer.Option(help="Labelled images: a packed .npz or a folder of classes.")],
-    at: Annotated[str, typer.Option(help="Tensors to cut at, comma apart; `isthmus split MODEL --plan` lists them.")],
-    given: Given,
-) -> None:
-    """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
-    from isthmus.command.split_network import (
-        class_names_of,
-        frames_said,
-        labelled_for,
-        reading_of,
-        require_split_packages,
-    )
-
-    require_split_packages()
-    from isthmus.data.image.labelled import load_labelled_images
-    from isthmus.measure.command_line import command_line
-    from isthmus.measure.options import words
-    from isthmus.measure.split.rows import split_table
-    from isthmus.measure.split.run import SplitMeasureOptions, depths_of, write_split_outputs
-    from isthmus.measure.split.run import measure_split as measured
-    from isthmus.measure.track import tracked
-    from isthmus.split.pictures import labelled_pictures
-
-    settings, frames = given.of(SplitSettings), given.of(FrameOptions)
-    labelled = labelled_for(model.stem, load_labelled_images(images), class_names_of(settings.classes))
-    reading = reading_of(model, frames, lambda count: labelled_pictures(labelled, count), words(at))
-    options = SplitMeasureOptions(
-        words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, reading.preprocessing
-    )
-    frames = frames_said(frames, reading)
-    with tracked(table_console()) as track:
-        measurement = measured(reading.network, labelled, options, track)
-    command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
-    written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
-    live = () if measurement.live is None else (measurement.live.told,)
-    tell_measured((split_table(measurement),), live, written)
 
 
 @command_frame
@@ -249,6 +208,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
+    app.command("split-cuts")(measure_split_cuts)
     app.command("stills")(measure_stills)
     app.command("photograph")(measure_photograph)
     app.command("determinism")(measure_determinism)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.command.frame import command_frame, table_console
-from isthmus.command.measure_told import tell_measured
+from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
 from isthmus.measure.options import Outputs
 from isthmus.measure.photograph.options import PhotographSettings

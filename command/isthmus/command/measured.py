@@ -1,4 +1,4 @@
-"""What a measurement ends with on a terminal."""
+"""What every measurement ends with on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def tell_measured(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = ()) -> None:
-    """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
+    """Its tables, what a reader must know of them, and where they are."""
     console = table_console()
     for table in tables:
         console.print(table.to_rich())
