@@ -45,6 +45,7 @@ from isthmus.measure.pointcloud.rows import (
     times_table,
 )
 from isthmus.measure.table import Table, number, summary_table
+from isthmus.measure.video.answer_thresholds import AnswerSearch
 from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.rows import (
@@ -58,7 +59,7 @@ from isthmus.measure.video.rows import (
     video_times_table,
     videos_table,
 )
-from isthmus.measure.video.thresholds import ThresholdSearch, thresholds_table
+from isthmus.measure.video.thresholds import ThresholdSearch
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs")
 """Documents and folders of them, where none is named."""
@@ -110,7 +111,10 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
     "videolinkways": link_ways_table,
 }
 
-THRESHOLD_TABLES: Mapping[str, Callable[[ThresholdSearch], Table]] = {"videothresholds": thresholds_table}
+THRESHOLD_TABLES: Mapping[str, type[ThresholdSearch] | type[AnswerSearch]] = {
+    "videothresholds": ThresholdSearch,
+    "answerthresholds": AnswerSearch,
+}
 
 FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
     "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
@@ -257,7 +261,7 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
     if name in LINK_TABLES:
         return LINK_TABLES[name](LinkMeasurement.from_detail(detail))
     if name in THRESHOLD_TABLES:
-        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(detail))
+        return THRESHOLD_TABLES[name].from_detail(detail).table()
     return TABLES[name](Measurement.from_detail(detail))
 
 

@@ -127,6 +127,14 @@ class LatentSender:
 
     def send(self, clip: Clip, network: WholeNetwork, truth: Truth) -> FrameTrace:
         """A clip to a decoder beside, and the cloud's half of the network behind it."""
+        log, seen = self.pass_through(clip)
+        start_s = time.perf_counter()
+        answers = network.answers(seen)
+        network_ms = 1e3 * (time.perf_counter() - start_s) / len(seen)
+        return log.trace(answers, truth, nrmse(seen, truth.latents), network_ms)
+
+    def pass_through(self, clip: Clip) -> tuple[FrameLog, Float32]:
+        """A clip to a decoder beside: what was sent, and the latents that came of it, float32 ``[frames, M, h, w]``."""
         decoder = VideoDecoder(self._coder)
         log = FrameLog()
         seen: list[Float32] = []
@@ -136,10 +144,7 @@ class LatentSender:
             start_s = time.perf_counter()
             seen.append(decoder.decode(data).state.y_hat)
             log.add(coded, 8 * len(data), edge_ms, 1e3 * (time.perf_counter() - start_s))
-        start_s = time.perf_counter()
-        answers = network.answers(np.stack(seen))
-        network_ms = 1e3 * (time.perf_counter() - start_s) / len(seen)
-        return log.trace(answers, truth, nrmse(np.stack(seen), truth.latents), network_ms)
+        return log, np.stack(seen)
 
 
 class FrameLog:
