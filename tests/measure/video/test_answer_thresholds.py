@@ -11,10 +11,13 @@ from support.paths import ROOT
 from support.tiny_clips import panning
 
 from isthmus.common.errors import InputError
+from isthmus.common.results import read_results
+from isthmus.common.video.signal import VIDEO
 from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.data.video.clips import Clip
 from isthmus.edge.video.policy import STEPPED_POLICY
 from isthmus.measure.video.answer_thresholds import GRID, AnswerSearch, AnswerTrial, policy_with, tried_policies
+from isthmus.measure.video.clips import TUNING_STEMS
 from isthmus.measure.video.network import WholeNetwork
 from isthmus.measure.video.proxy import ProxyEvidence, proxy_evidence
 from isthmus.measure.video.runs import truth_of
@@ -69,6 +72,16 @@ def test_every_combination_is_tried_and_nothing_else_changes() -> None:
         assert {name: getattr(policy, name) for name in GRID} == values
         assert replace(STEPPED_POLICY, **{name: getattr(policy, name) for name in GRID}) == policy
     assert policy_with(VALUES).key_finer == 4
+
+
+def test_the_encoder_has_what_the_record_chose() -> None:
+    record = read_results(ROOT / "results" / "video_lite0_thresholds.json")
+    found = AnswerSearch.from_detail(record.detail)
+    assert [trial.values for trial in found.trials] == [values for values, _ in tried_policies()]
+    assert policy_with(found.chosen.values) == STEPPED_POLICY
+    assert found.codec == VIDEO.default_codec
+    assert set(TUNING_STEMS) < set(found.clip_names)
+    assert all(name in TUNING_STEMS or name.startswith("photograph ") for name in found.clip_names)
 
 
 def test_names_of_results() -> None:

@@ -136,6 +136,7 @@ def test_the_command_tries_all_and_writes_what_it_chose(tmp_path: Path, monkeypa
     )
     assert steps == [3, 1, 1, 1]
     assert found.frames == 18
+    assert isinstance(found, ThresholdSearch)
     assert found.intra.network_percent == 100
     assert found.intra.agreement_percent <= 100
     assert {trial.values["residual_damage"] for trial in found.trials} == {0.0, 0.5}

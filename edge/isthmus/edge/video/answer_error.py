@@ -56,7 +56,7 @@ class AnswerError:
         self._left = mean_square(y, state)
 
     def seen(self, difference: float, y: Int32, predicted: Int32) -> None:
-        """What a `difference` has come to: the latents and what they were predicted as, as of `held`."""
+        """What a `difference` has come to: latents and what they were predicted as, `[M, h, w]` each, as of `held`."""
         if difference <= 0:
             return
         added = max(mean_square(y, predicted) - self._left, LEAST_ERROR)
@@ -71,5 +71,5 @@ def grey_difference(current: UInt8, held: UInt8, shape: CanvasShape) -> float:
 
 
 def mean_square(one: Int32, other: Int32) -> float:
-    """Mean squared difference of latents in 1/16 of a unit, in squared units."""
+    """Mean squared difference of latents `[M, h, w]` in 1/16 of a unit, in squared units."""
     return float(np.square(np.subtract(one, other, dtype=np.float32)).mean()) / UNIT_STEP**2

@@ -45,13 +45,13 @@ class Judge(Protocol):
         """(modes of the blocks, int32 `[bh, bw]`; the residual in steps, int32 `[M, h, w]`)."""
 
     def better_key(self, coded: CodedFrame, y: Int32, fine_step: int, make: KeyMaker) -> CodedFrame | None:
-        """A key frame of the same latents, where it is better; else None."""
+        """A key frame of the same latents `[M, h, w]`, where it is better; else None."""
 
     def sees(self, y: Int32, predicted: Int32) -> None:
-        """What the latents are of the frame that the network was wanted for, and what motion alone makes of them."""
+        """What the latents are that the network was wanted for, and what motion makes of them; `[M, h, w]` each."""
 
     def holds(self, y: Int32, coded: CodedFrame, fine_step: int) -> None:
-        """What was sent of latents."""
+        """What was sent of latents `[M, h, w]`."""
 
     def forgets(self) -> None:
         """Another picture comes."""
@@ -64,25 +64,25 @@ class ShareJudge:
         self._policy = policy
 
     def wants_network(self, damages: Float32, current: UInt8, held: UInt8, shape: CanvasShape, fine_step: int) -> bool:
-        """Where the damage of a block is large."""
+        """Where the damage of a block is large; arrays are `[rows, columns]`, of blocks and of cells."""
         del current, held, shape, fine_step
         return float(damages.max()) > self._policy.residual_damage
 
     def modes(self, y: Int32, predicted: Int32, block: int, fine_step: int) -> tuple[Int32, Int32]:
-        """By the latents' true errors, as a share of their energy."""
+        """By the latents' true errors, as a share of their energy; `[M, h, w]`."""
         return choose_modes(y, predicted, self._policy, block, fine_step)
 
     def better_key(self, coded: CodedFrame, y: Int32, fine_step: int, make: KeyMaker) -> CodedFrame | None:
-        """One that takes few more bits."""
+        """One of latents `[M, h, w]` that takes few more bits."""
         del fine_step
         key = make(y)
         return key if coded.packet_bits > self._policy.key_share * key.packet_bits else None
 
     def sees(self, y: Int32, predicted: Int32) -> None:
-        """Nothing is learned."""
+        """Nothing is learned of latents `[M, h, w]`."""
 
     def holds(self, y: Int32, coded: CodedFrame, fine_step: int) -> None:
-        """Nothing is learned."""
+        """Nothing is learned of latents `[M, h, w]`."""
 
     def forgets(self) -> None:
         """Nothing was learned."""
@@ -98,17 +98,17 @@ class AnswerJudge:
         self._key_cost = 0.0
 
     def wants_network(self, damages: Float32, current: UInt8, held: UInt8, shape: CanvasShape, fine_step: int) -> bool:
-        """Where the error that motion adds is large, as far as pixels tell."""
+        """Where the error that motion adds is large, as far as canvases `[rows, columns]` tell."""
         del damages
         self._difference = grey_difference(current, held, shape)
         return self._error.expected(self._difference) * UNIT_STEP**2 > self._policy.answer_error * fine_step**2
 
     def modes(self, y: Int32, predicted: Int32, block: int, fine_step: int) -> tuple[Int32, Int32]:
-        """What costs least."""
+        """What costs least, of latents `[M, h, w]`."""
         return cheapest_modes(y, predicted, self._policy.rate_weight, block, fine_step)
 
     def better_key(self, coded: CodedFrame, y: Int32, fine_step: int, make: KeyMaker) -> CodedFrame | None:
-        """One that costs less; it is not tried where that is unlikely."""
+        """One of latents `[M, h, w]` that costs less; it is not tried where that is unlikely."""
         cost = self._cost(y, coded, fine_step)
         if cost < TRIED_SHARE * self._key_cost:
             return None
@@ -116,11 +116,11 @@ class AnswerJudge:
         return key if self._cost(y, key, fine_step) < cost else None
 
     def sees(self, y: Int32, predicted: Int32) -> None:
-        """The guess is held against it."""
+        """The guess is held against latents `[M, h, w]`."""
         self._error.seen(self._difference, y, predicted)
 
     def holds(self, y: Int32, coded: CodedFrame, fine_step: int) -> None:
-        """What is left wrong, and what a key frame costs."""
+        """What is left wrong of latents `[M, h, w]`, and what a key frame costs."""
         self._error.held(y, coded.state.values)
         if coded.field is None:
             self._key_cost = self._cost(y, coded, fine_step)

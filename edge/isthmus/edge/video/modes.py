@@ -62,7 +62,7 @@ def cheapest_modes(
 ) -> tuple[Int32, Int32]:
     """Modes of the blocks, and the residual, that cost least: squared error in steps, and `rate_weight` a bit.
 
-    Args, Returns: as of `choose_modes`. Of a codec with tiles that error is what the answers lose.
+    Args, Returns: as of `choose_modes`, `[M, h, w]`. Of a codec with tiles that error is what the answers lose.
     """
     _, height, width = y.shape
     error = y - predicted

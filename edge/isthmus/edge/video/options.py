@@ -72,7 +72,7 @@ class VideoOptions:
         "Frames from one key frame to the next at most.",
         least=0,
         most=MOST_KEY_INTERVAL,
-        automatic="the codec's own: 48 where frames choose their step, else 12",
+        automatic="the codec's own: 24 where frames choose their step, else 12",
     )
     quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
     max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")

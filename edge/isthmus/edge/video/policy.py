@@ -108,7 +108,7 @@ class VideoPolicy:
         return self.step if self.mode == "intra" else max(0, self.step - self.key_finer)
 
 
-STEPPED_POLICY = VideoPolicy(key_interval=48, rate_weight=0.05, answer_error=0.05, key_finer=4)
+STEPPED_POLICY = VideoPolicy(key_interval=24, rate_weight=0.07, answer_error=0.05, key_finer=4)
 """Of codecs with tiles."""
 
 
