@@ -40,12 +40,12 @@ from isthmus.split.codec_folder import SPLIT_FILE, SplitOptions
 from isthmus.split.codec_writer import calibrate_cut, write_split_codec
 from isthmus.split.cuts import find_cuts
 from isthmus.split.encoder import Choices
-from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network, load_network, read_network
 from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, load_pictures
 from isthmus.split.plan import Plan, plan_cuts
 from isthmus.split.plan_table import plan_json, plan_table
+from isthmus.split.preprocessing import Preprocessing
 
 pytest.importorskip("cv2", reason="motion needs OpenCV, of the extra `video`")
 
@@ -319,6 +319,7 @@ def test_wrong_files_end_in_one_line(tmp_path: Path, images: Path, kind: str, ac
         path.write_bytes(b"nothing of the kind")
     elif kind == "no classifier":
         onnx.save(tiny_networks.segmenter_model(), path)
+        action = (*action, "--task", "classify")
     elif kind == "no images":
         onnx.save(tiny_networks.uneven_model(), path)
         calibration = tmp_path / "none"

@@ -13,10 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from isthmus.split.conventions import CONVENTIONS, Trial, choose_convention, doubt_about, prepared, score_of
-from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network, read_network
 from isthmus.split.normalising import own_preprocessing
 from isthmus.split.pictures import Pictures
+from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.reading import flags_in_words, read_with
 
 UInt8 = npt.NDArray[np.uint8]

@@ -54,7 +54,7 @@ def build_efficientnet(
     from isthmus.data.image.imagenet import IMAGENET
     from isthmus.models.video.efficientnet_graph import DEVIATION, MEAN, efficientnet_model
     from isthmus.models.video.efficientnet_weights import read_efficientnet_weights
-    from isthmus.split.halves import Preprocessing
+    from isthmus.split.preprocessing import Preprocessing
     from isthmus.split.reading import flags_in_words
 
     read = read_efficientnet_weights(weights)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.command.frame import command_frame, end, print_note, table_console
+from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_split import measure_split, measure_split_cuts
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
+from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
@@ -21,13 +22,11 @@ from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
-from isthmus.measure.split.options import SplitSettings
 from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
-from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
-    from isthmus.measure.table import Table
+    pass
 
 
 @command_frame
@@ -45,7 +44,7 @@ def measure_pointcloud(*, given: Given) -> None:
         measurement = measure(options, live, track)
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).folder(options), page=page)
-    _tell(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
+    tell_measured(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
 
 
 @command_frame
@@ -64,7 +63,7 @@ def measure_image(*, given: Given) -> None:
         run = measure_images(options, track)
     command = command_line("isthmus measure image", options)
     written = write_image_outputs(run, command, given.of(Outputs).folder(options), page=page)
-    _tell(image_tables(run.measurement), run.measurement.notes, written)
+    tell_measured(image_tables(run.measurement), run.measurement.notes, written)
 
 
 @command_frame
@@ -84,8 +83,8 @@ def measure_video(*, given: Given) -> None:
     command = command_line("isthmus measure video", options, link)
     written = write_video_outputs(run, command, given.of(Outputs).folder(options), page=given.of(Pages).page)
     for named in run.measurements:
-        _tell(video_tables(named.measurement), named.measurement.notes)
-    _tell((table for measured in run.link for table in link_tables(measured)), (), written)
+        tell_measured(video_tables(named.measurement), named.measurement.notes)
+    tell_measured((table for measured in run.link for table in link_tables(measured)), (), written)
 
 
 @command_frame
@@ -113,50 +112,7 @@ def measure_motion(*, given: Given) -> None:
     measurement, written = write_motion_outputs(
         measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
     )
-    _tell(motion_tables(measurement), (), written)
-
-
-@command_frame
-@with_options(SplitSettings, FrameOptions, Outputs)
-def measure_split(
-    *,
-    model: Annotated[Path, typer.Option(help="An ONNX classifier; of one size of frames.")],
-    images: Annotated[Path, typer.Option(help="Labelled images: a packed .npz or a folder of classes.")],
-    at: Annotated[str, typer.Option(help="Tensors to cut at, comma apart; `isthmus split MODEL --plan` lists them.")],
-    given: Given,
-) -> None:
-    """Rate against accuracy of any ONNX classifier cut at several tensors, beside JPEG and the whole network."""
-    from isthmus.command.split_network import (
-        class_names_of,
-        frames_said,
-        labelled_for,
-        reading_of,
-        require_split_packages,
-    )
-
-    require_split_packages()
-    from isthmus.data.image.labelled import load_labelled_images
-    from isthmus.measure.command_line import command_line
-    from isthmus.measure.options import words
-    from isthmus.measure.split.rows import split_table
-    from isthmus.measure.split.run import SplitMeasureOptions, depths_of, write_split_outputs
-    from isthmus.measure.split.run import measure_split as measured
-    from isthmus.measure.track import tracked
-    from isthmus.split.pictures import labelled_pictures
-
-    settings, frames = given.of(SplitSettings), given.of(FrameOptions)
-    labelled = labelled_for(model.stem, load_labelled_images(images), class_names_of(settings.classes))
-    reading = reading_of(model, frames, lambda count: labelled_pictures(labelled, count), words(at))
-    options = SplitMeasureOptions(
-        words(at), depths_of(settings.bits), settings.calibration, settings.live_frames, reading.preprocessing
-    )
-    frames = frames_said(frames, reading)
-    with tracked(table_console()) as track:
-        measurement = measured(reading.network, labelled, options, track)
-    command = f"isthmus measure split --model {model.name} --images {images.name} --at {at}"
-    written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
-    live = () if measurement.live is None else (measurement.live.told,)
-    _tell((split_table(measurement),), live, written)
+    tell_measured(motion_tables(measurement), (), written)
 
 
 @command_frame
@@ -176,7 +132,7 @@ def measure_stills(*, given: Given) -> None:
     written = write_still_outputs(measurement, command, given.of(Outputs).folder(settings))
     name, images, mismatches = measurement.live
     live = (f"live wire, {name}: {images} images, {mismatches} other packets or answers",) if images else ()
-    _tell(still_tables(measurement), (*live, *measurement.notes), written)
+    tell_measured(still_tables(measurement), (*live, *measurement.notes), written)
 
 
 @command_frame
@@ -272,6 +228,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
+    app.command("split-cuts")(measure_split_cuts)
     app.command("stills")(measure_stills)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
@@ -282,14 +239,3 @@ def add_commands(app: typer.Typer) -> None:
     app.command("inputs")(measure_inputs)
     app.command("all")(measure_all)
     app.command("summary")(measure_summary)
-
-
-def _tell(tables: Iterable[Table], notes: Iterable[str], written: Iterable[Path] = ()) -> None:
-    """What every measurement ends with: its tables, what a reader must know of them, and where they are."""
-    console = table_console()
-    for table in tables:
-        console.print(table.to_rich())
-    for note in notes:
-        print_note(note)
-    if paths := " ".join(str(path) for path in written):
-        console.print("written:", paths, soft_wrap=True)

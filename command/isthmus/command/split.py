@@ -21,6 +21,7 @@ from isthmus.command.split_network import (
 )
 from isthmus.common.errors import InputError
 from isthmus.common.options import Options, rules_of
+from isthmus.common.tasks import CLASSIFY
 from isthmus.split.options import CutOptions, FolderOptions, FrameOptions, PlanOptions
 
 if TYPE_CHECKING:
@@ -123,6 +124,10 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     class_names = class_names_of(target.classes)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count), (cut.at,))
     network, count = reading.network, cut.count or SPLIT_COUNT
+    if network.task != CLASSIFY or "," in cut.at:
+        raise InputError(
+            f"{network.name}: expected a classifier cut at one tensor, to make a codec; --plan lists the cuts of others"
+        )
     folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
     command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count}"
     command += (

@@ -16,9 +16,9 @@ from isthmus.split.options import FrameOptions
 
 if TYPE_CHECKING:
     from isthmus.data.image.labelled import LabelledImages
-    from isthmus.split.halves import Preprocessing
     from isthmus.split.network import Network
     from isthmus.split.pictures import Pictures
+    from isthmus.split.preprocessing import Preprocessing
     from isthmus.split.reading import Reading
 
 MAX_SIDE = 8192
@@ -32,15 +32,22 @@ def require_split_packages() -> None:
 
 
 def network_of(model: Path, frames: FrameOptions) -> Network:
-    """The classifier of a file, for frames of the size that was asked for. InputError if there is none."""
+    """The network of a file, for frames of the size that was asked for. InputError if there is none."""
+    from isthmus.common.tasks import CLASSIFY, TENSORS
     from isthmus.split.network import load_network
+    from isthmus.split.recognition import recognised
 
-    return sized_as(load_network(model, frames.output), frames.size)
+    if frames.task == CLASSIFY:
+        return sized_as(load_network(model, frames.output), frames.size)
+    network = sized_as(load_network(model, frames.output, frames.task or TENSORS), frames.size)
+    if frames.task or (task := recognised(network)) == TENSORS:
+        return network
+    return sized_as(load_network(model, frames.output, task), frames.size)
 
 
 def preprocessing_of(frames: FrameOptions) -> Preprocessing | None:
     """What is done to pixels; None where nothing is said. InputError if the options say nothing sound."""
-    from isthmus.split.halves import Preprocessing
+    from isthmus.split.preprocessing import Preprocessing
 
     if not frames.says_pixels:
         return None
@@ -61,8 +68,8 @@ def reading_of(
     """
     from isthmus.split.codec_folder import sized_for
     from isthmus.split.conventions import MOST_IMAGES
-    from isthmus.split.cuts import find_cut
     from isthmus.split.reading import read_with
+    from isthmus.split.several import find_cut
 
     told, network, seen = preprocessing_of(frames), network_of(model, frames), pictures(MOST_IMAGES)
     sized = sized_for(network, seen)

@@ -157,7 +157,7 @@ def tell_reconstruction(outcome: protocol.FrameReconstruction, class_names: tupl
     return Told((f"{outcome.width}x{outcome.height}",), fields)
 
 
-CLASSIFY, RECONSTRUCT = "classify", "reconstruct"
+CLASSIFY, RECONSTRUCT, TENSORS = "classify", "reconstruct", "tensors"
 CLASSIFICATION: Task[Labels] = Task(
     1, "classification", read_labels, ("class", "probability*"), tell_labels, verb=CLASSIFY
 )

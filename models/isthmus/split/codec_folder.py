@@ -22,12 +22,14 @@ from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.common.video.manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
 from isthmus.runtime.frame_size import padded
-from isthmus.split.cuts import Cut, find_cut
+from isthmus.split.cuts import Cut
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import Halves, Preprocessing, takes_any_size
+from isthmus.split.halves import Halves, takes_any_size
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
+from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import Float32
+from isthmus.split.several import find_cut
 
 SPLIT_FILE = "split.json"
 PROVISIONAL = (("edge.onnx", "0" * 64),)

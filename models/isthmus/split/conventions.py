@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network
+from isthmus.split.preprocessing import Preprocessing
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

@@ -6,7 +6,6 @@ integers of any size, in one sweep over the nodes and one back.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from onnx import TensorProto, helper
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.manifest import MAX_STRIDE
 from isthmus.split.graphs import ran_shapes
-from isthmus.split.network import ANY, Network, Shape, element_types, inferred, needed, part
+from isthmus.split.network import ANY, Network, Shape, inferred, needed, part
 
 MAX_LATENT_CHANNELS = 4096
 PASSED_ON = frozenset({"BatchNormalization", "Clip", "Dropout", "Identity", "LeakyRelu", "PRelu", "Relu"})
@@ -26,40 +25,75 @@ COUNTED = frozenset(
     {"Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
 )
 """Operators whose multiply-accumulates are counted."""
+CUT_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+"""What a network may be cut at."""
 GROWTH = 64 * 12
 """Pixels by which a frame is grown to see its latents grow: a multiple of most products of strides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """One tensor to cut at.
+class CutTensor:
+    """One tensor of a cut.
 
     Attributes:
-        tensor: its name.
+        name: of it.
         shape: [M, h, w] for the frame that the network is sized for.
         stride: pixels of one latent along a side.
-        edge_macs, cloud_macs: multiply-accumulates of a frame before and after it.
-        is_passed_on: only an activation or a normalisation reads it, whose own output is the better cut.
+        kind: of its elements, float32 or float16, as `onnx.TensorProto` numbers them.
     """
 
-    tensor: str
+    name: str
     shape: tuple[int, int, int]
     stride: int
+    kind: int = TensorProto.FLOAT
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where to cut: at one tensor, or at several together.
+
+    Attributes:
+        tensors: in the order of the nodes that make them.
+        edge_macs, cloud_macs: multiply-accumulates of a frame before and after it.
+        is_passed_on: only an activation or a normalisation reads one of them, whose own output is the better cut.
+    """
+
+    tensors: tuple[CutTensor, ...]
     edge_macs: int
     cloud_macs: int
     is_passed_on: bool = False
 
     @property
+    def tensor(self) -> str:
+        """Its name, as `--at` takes it: those of the tensors, comma apart."""
+        return ",".join(t.name for t in self.tensors)
+
+    @property
+    def coarsest(self) -> CutTensor:
+        """The tensor of the largest stride, the last of those."""
+        return max(reversed(self.tensors), key=lambda t: t.stride)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[M, h, w] of its tensor; of the coarsest of several."""
+        return self.coarsest.shape
+
+    @property
+    def stride(self) -> int:
+        """Pixels of one latent along a side; of the coarsest of several."""
+        return self.coarsest.stride
+
+    @property
     def latents(self) -> int:
         """Numbers a frame."""
-        return math.prod(self.shape)
+        return sum(math.prod(t.shape) for t in self.tensors)
 
 
 def find_cuts(network: Network) -> tuple[Cut, ...]:
     """All cuts of a network of one size, in the order of its nodes.
 
-    A cut is a tensor `[1, M, h, w]` behind the first convolution with h and w above 1, and a stride of at most 64 that
-    is the same down and right.
+    A cut is a tensor of floats `[1, M, h, w]` behind the first convolution with h and w above 1, and a stride of at
+    most 64 that is the same down and right.
 
     Raises:
         InputError: the network takes any size (use `Network.sized`), or it has no cut.
@@ -72,11 +106,12 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
     for node in network.nodes:
         for tensor in node.input:
             readers.setdefault(tensor, []).append(node)
-    found, kinds, others = [], element_types(network), set[str]()
+    found, others = list[Cut](), set[str]()
     for tensor in separators(network):
         shape = network.shape(tensor)
-        if (kind := kinds.get(tensor, TensorProto.FLOAT)) != TensorProto.FLOAT:
-            # Halves meet in float32; a quantised graph has such tensors too, behind each DequantizeLinear.
+        kind = network.kinds.get(tensor, TensorProto.FLOAT)
+        if kind not in CUT_KINDS:
+            # Halves meet in floats; a quantised graph has such tensors too, behind each DequantizeLinear.
             others.add(TensorProto.DataType.Name(kind).lower())
             continue
         if len(shape) != 4 or shape[0] != 1 or min(shape[2:]) < 2 or not 1 <= shape[1] <= MAX_LATENT_CHANNELS:
@@ -87,7 +122,8 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
         if not 1 <= stride <= MAX_STRIDE:
             continue
         passed_on = all(node.op_type in PASSED_ON for node in readers[tensor])
-        found.append(Cut(tensor, (shape[1], shape[2], shape[3]), stride, edge, total - edge, passed_on))
+        met = CutTensor(tensor, (shape[1], shape[2], shape[3]), stride, kind)
+        found.append(Cut((met,), edge, total - edge, passed_on))
     if not found:
         of_others = ""
         if others:
@@ -101,34 +137,20 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
     return tuple(found)
 
 
-def find_cut(network: Network, tensor: str) -> Cut:
-    """The cut at a tensor. InputError, naming those there are, if the network cannot be cut there."""
-    cuts = find_cuts(network)
-    for cut in cuts:
-        if cut.tensor == tensor:
-            return cut
-    names = [cut.tensor for cut in cuts if not cut.is_passed_on]
-    near = difflib.get_close_matches(tensor, [cut.tensor for cut in cuts], n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    exists = any(tensor in node.output for node in network.nodes)
-    why = "which does not cut the network in two" if exists else "which it has not"
-    raise InputError(f"{network.name}: expected a tensor among {', '.join(names)}; got {tensor!r}, {why}{meant}")
-
-
 def separators(network: Network) -> list[str]:
-    """Tensors other than frame and logits that every path between the two crosses, in the order of the nodes."""
+    """Tensors other than frame and answers that every path between those crosses, in the order of the nodes."""
     before: dict[str, int] = {network.input_name: 1}
     for node in network.nodes:
         paths = sum(before.get(tensor, 0) for tensor in node.input)
         for tensor in node.output:
             before[tensor] = paths
-    after: dict[str, int] = {network.output_name: 1}
+    after: dict[str, int] = dict.fromkeys(network.output_names, 1)
     for node in reversed(network.nodes):
         paths = sum(after.get(tensor, 0) for tensor in node.output)
         for tensor in node.input:
             after[tensor] = after.get(tensor, 0) + paths
-    total = before[network.output_name]
-    ends = {network.input_name, network.output_name}
+    total = sum(before.get(tensor, 0) for tensor in network.output_names)
+    ends = {network.input_name, *network.output_names}
     made = [tensor for node in network.nodes for tensor in node.output]
     return [t for t in made if t not in ends and before[t] * after.get(t, 0) == total]
 
@@ -139,11 +161,17 @@ def stride_of(network: Network, tensor: str) -> int:
     Told by how many latents a larger frame has more; where the nodes before the cut take one size only, by the ratio
     of the sides.
     """
-    rows, columns = network.shape(tensor)[2:]
     edge = part(network, network.input_name, tensor, "edge", free=True)
-    larger = inferred(edge, network.input_name, [1, 3, network.height + GROWTH, network.width + GROWTH]).get(tensor, ())
-    if len(larger) == 4 and larger[2] > rows and larger[3] > columns:
-        down, right = GROWTH / (larger[2] - rows), GROWTH / (larger[3] - columns)
+    larger = inferred(edge, network.input_name, [1, 3, network.height + GROWTH, network.width + GROWTH])
+    return stride_by(network, tensor, larger)
+
+
+def stride_by(network: Network, tensor: str, larger: Mapping[str, Shape]) -> int:
+    """As `stride_of`, by the shapes of tensors for a frame that is larger by `GROWTH`."""
+    rows, columns = network.shape(tensor)[2:]
+    grown = larger.get(tensor, ())
+    if len(grown) == 4 and grown[2] > rows and grown[3] > columns:
+        down, right = GROWTH / (grown[2] - rows), GROWTH / (grown[3] - columns)
     else:
         down, right = float(round(network.height / rows)), float(round(network.width / columns))
     return round(down) if down == right and down == round(down) else 0

@@ -5,6 +5,7 @@
 | float32 `[N, 3, H, W]` | nothing; one frame at a time |
 | float32 `[N, H, W, 3]`, as TensorFlow and Keras have it | a Transpose |
 | uint8 of either | a Cast, and frames of 0 to 255 are what it wants |
+| float16 of either | a Cast |
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from isthmus.common.errors import InputError
 
 CHANNELS = 3
 PIXELS = "isthmus/pixels"
-"""Name of the Cast before a graph of uint8."""
-READ_KINDS = (TensorProto.FLOAT, TensorProto.UINT8)
+HALVES = "isthmus/halves"
+"""Names of the Cast before a graph of uint8, and before one of float16."""
+READ_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8)
 
 
 def with_frame_input(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -37,8 +39,8 @@ def with_frame_input(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     if not is_frame:
         kind = TensorProto.DataType.Name(tensor.elem_type).lower()
         raise InputError(
-            f"{name}: expected an input float32 [1, 3, H, W], or uint8, or [1, H, W, 3], got {given.name} {kind} "
-            f"{[n or 'any' for n in lengths]}"
+            f"{name}: expected an input float32 [1, 3, H, W], or uint8, or float16, or [1, H, W, 3], got {given.name} "
+            f"{kind} {[n or 'any' for n in lengths]}"
         )
     if not is_last and tensor.elem_type == TensorProto.FLOAT:
         return model
@@ -47,9 +49,10 @@ def with_frame_input(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     rows, columns = (lengths[1:3] if is_last else lengths[2:]) or (0, 0)
     frame, before = f"{given.name}/frame", []
     source = frame
-    if tensor.elem_type == TensorProto.UINT8:
+    if tensor.elem_type != TensorProto.FLOAT:
         target = f"{given.name}/pixels" if is_last else given.name
-        before.append(helper.make_node("Cast", [source], [target], name=PIXELS, to=TensorProto.UINT8))
+        cast = PIXELS if tensor.elem_type == TensorProto.UINT8 else HALVES
+        before.append(helper.make_node("Cast", [source], [target], name=cast, to=tensor.elem_type))
         source = target
     if is_last:
         before.append(helper.make_node("Transpose", [source], [given.name], perm=[0, 2, 3, 1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from isthmus.runtime.engine import open_graph
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+Given = TypeVar("Given")
 
 
 def open_model(model: onnx.ModelProto) -> Callable[[Float32], Float32]:
@@ -54,8 +55,8 @@ def batch_of(frame: UInt8) -> Float32:
     return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], np.float32)
 
 
-def milliseconds(run: Callable[[Float32], Any], values: Sequence[Float32], least: int = 5) -> float:
-    """Median of the runs over `values` [1, ...], at least `least` of them, after one to warm up."""
+def milliseconds(run: Callable[[Given], Any], values: Sequence[Given], least: int = 5) -> float:
+    """Median of the runs over `values`, at least `least` of them, after one to warm up."""
     run(values[0])
     times = []
     for i in range(max(least, len(values))):

@@ -9,56 +9,17 @@ Instead of a step and a centre a channel there may be a map to components and ba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from isthmus.common.errors import InputError
 from isthmus.split.components import Components
 from isthmus.split.cuts import Cut, fills_any_grid
+from isthmus.split.half_graphs import PREFIX, affine, cast, entered, finished, mixed, prefixed
 from isthmus.split.network import ANY, Network, part
-from isthmus.split.quantiser import Float32, Quantiser
-
-PREFIX = "net/"  # of the network's own names, so that none is one of ours
-PIXEL_TOP = 255.0
-OWN_DOMAINS = ("", "ai.onnx")
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """What a network's training did to pixels: `(ordered(frame) * range / 255 - mean) / std`.
-
-    Attributes:
-        mean, std: of each channel, in the order that the network takes them.
-        order: rgb or bgr.
-        top: what the brightest pixel is before the mean is taken off: 255 or 1.
-    """
-
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    order: Literal["rgb", "bgr"] = "rgb"
-    top: Literal[255, 1] = 255
-
-    def __post_init__(self) -> None:
-        if not all(np.isfinite(self.mean)) or not all(np.isfinite(s) and s > 0 for s in self.std):
-            raise InputError(f"expected finite means and deviations above 0, got {self.mean} and {self.std}")
-        if self.order not in ("rgb", "bgr") or self.top not in (255, 1):
-            raise InputError(f"expected order rgb or bgr and range 255 or 1, got {self.order} and {self.top}")
-
-    @property
-    def gain(self) -> Float32:
-        """float32 [3], the factor of each channel."""
-        gain: Float32 = (self.top / PIXEL_TOP / np.array(self.std)).astype(np.float32)
-        return gain
-
-    @property
-    def shift(self) -> Float32:
-        """float32 [3], what is added after that."""
-        shift: Float32 = (-np.array(self.mean) / np.array(self.std)).astype(np.float32)
-        return shift
+from isthmus.split.preprocessing import Preprocessing
+from isthmus.split.quantiser import Quantiser
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,108 +110,45 @@ def class_count(sized: Network) -> int:
 def _edge(
     network: Network, cut: Cut, preprocessing: Preprocessing, quantiser: Quantiser | Components, *, free: bool
 ) -> onnx.ModelProto:
-    model = _prefixed(part(network, network.input_name, cut.tensor, "edge", free=free))
-    before, constants = [], []
-    h = "frame"
-    if preprocessing.order == "bgr":
-        constants.append(numpy_helper.from_array(np.array([2, 1, 0], np.int64), "order"))
-        before.append(helper.make_node("Gather", [h, "order"], ["ordered"], axis=1))
-        h = "ordered"
-    h = _affine(before, constants, h, preprocessing.gain, preprocessing.shift, "pixels")
-    before.append(helper.make_node("Identity", [h], [PREFIX + network.input_name]))
+    model = prefixed(part(network, network.input_name, cut.tensor, "edge", free=free))
+    before: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
+    entered(before, constants, preprocessing, PREFIX + network.input_name)
     after: list[onnx.NodeProto] = []
     channels = cut.shape[0]
+    h = cast(after, PREFIX + cut.tensor, cut.coarsest.kind, TensorProto.FLOAT, "met")
     if isinstance(quantiser, Components):
         shift = -quantiser.analysis @ quantiser.mean
-        h = _mixed(after, constants, PREFIX + cut.tensor, quantiser.analysis, shift, "components")
+        h = mixed(after, constants, h, quantiser.analysis, shift, "components")
         channels = quantiser.count
     else:
-        h = _affine(after, constants, PREFIX + cut.tensor, quantiser.gains, quantiser.shifts, "steps")
+        h = affine(after, constants, h, quantiser.gains, quantiser.shifts, "steps")
     after.append(helper.make_node("Identity", [h], ["y"]))
     frame: list[int | str] = [1, 3, "frame_rows", "frame_columns"] if free else [1, 3, network.height, network.width]
     grid: list[int | str] = [1, channels, *(("y_rows", "y_columns") if free else cut.shape[1:])]
-    return _finished(model, before, after, constants, ("frame", frame), ("y", grid))
+    return finished(model, before, after, constants, [("frame", frame)], [("y", grid)])
 
 
 def _cloud(
     network: Network, cut: Cut, quantiser: Quantiser | Components, classes: int, rank: int, *, free: bool
 ) -> onnx.ModelProto:
-    model = _prefixed(part(network, cut.tensor, network.output_name, "cloud", free=free))
+    model = prefixed(part(network, cut.tensor, network.output_name, "cloud", free=free))
     before: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []
     channels = cut.shape[0]
     if isinstance(quantiser, Components):
-        h = _mixed(before, constants, "y_hat", quantiser.synthesis, quantiser.mean, "latents")
+        h = mixed(before, constants, "y_hat", quantiser.synthesis, quantiser.mean, "latents")
         channels = quantiser.count
     else:
-        h = _affine(before, constants, "y_hat", quantiser.steps, quantiser.centres, "latents")
+        h = affine(before, constants, "y_hat", quantiser.steps, quantiser.centres, "latents")
+    h = cast(before, h, TensorProto.FLOAT, cut.coarsest.kind, "met")
     before.append(helper.make_node("Identity", [h], [PREFIX + cut.tensor]))
-    last = helper.make_node("Identity" if rank == 2 else "Flatten", [PREFIX + network.output_name], ["logits"])
+    after: list[onnx.NodeProto] = []
+    kind = network.kinds.get(network.output_name, TensorProto.FLOAT)
+    h = cast(after, PREFIX + network.output_name, kind, TensorProto.FLOAT, "answer")
+    last = helper.make_node("Identity" if rank == 2 else "Flatten", [h], ["logits"])
     if rank == 1:
         last.attribute.append(helper.make_attribute("axis", 0))
     grid: list[int | str] = [1, channels, *(("y_hat_rows", "y_hat_columns") if free else cut.shape[1:])]
-    return _finished(model, before, [last], constants, ("y_hat", grid), ("logits", [1, classes]))
-
-
-def _affine(
-    nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], h: str, gain: Float32, shift: Float32, name: str
-) -> str:
-    """`h * gain + shift`, a number a channel; what does nothing is left out."""
-    for operator, numbers, neutral in (("Mul", gain, 1.0), ("Add", shift, 0.0)):
-        if (numbers != neutral).any():
-            constant, made = f"{name}/{operator.lower()}", f"{name}/{operator.lower()}/made"
-            constants.append(numpy_helper.from_array(numbers.astype(np.float32).reshape(1, -1, 1, 1), constant))
-            nodes.append(helper.make_node(operator, [h, constant], [made]))
-            h = made
-    return h
-
-
-def _mixed(
-    nodes: list[onnx.NodeProto],
-    constants: list[onnx.TensorProto],
-    h: str,
-    matrix: npt.NDArray[np.float64],
-    shift: npt.NDArray[np.float64],
-    name: str,
-) -> str:
-    """`matrix @ h + shift` at each place: a 1 x 1 convolution with a matrix `[to, from]`."""
-    weights = matrix.astype(np.float32)[:, :, None, None]
-    constants.append(numpy_helper.from_array(weights, f"{name}/weights"))
-    constants.append(numpy_helper.from_array(shift.astype(np.float32), f"{name}/shift"))
-    made = f"{name}/made"
-    nodes.append(helper.make_node("Conv", [h, f"{name}/weights", f"{name}/shift"], [made], kernel_shape=[1, 1]))
-    return made
-
-
-def _prefixed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """All names moved aside."""
-    for node in model.graph.node:
-        for names in (node.input, node.output):
-            renamed = [PREFIX + name if name else "" for name in names]
-            del names[:]
-            names.extend(renamed)
-    for constant in model.graph.initializer:
-        constant.name = PREFIX + constant.name
-    return model
-
-
-def _finished(
-    model: onnx.ModelProto,
-    before: list[onnx.NodeProto],
-    after: list[onnx.NodeProto],
-    constants: list[onnx.TensorProto],
-    given: tuple[str, list[int | str]],
-    made: tuple[str, list[int | str]],
-) -> onnx.ModelProto:
-    graph = model.graph
-    nodes = [*before, *graph.node, *after]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (given, made)]
-    whole = helper.make_graph(nodes, graph.name, ends[:1], ends[1:], [*constants, *graph.initializer])
-    finished = helper.make_model(whole, opset_imports=model.opset_import, producer_name="isthmus")
-    finished.ir_version = model.ir_version
-    if all(o.domain in OWN_DOMAINS for o in finished.opset_import):
-        try:
-            onnx.checker.check_model(finished, full_check=True)
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise InputError(f"{graph.name} half: expected a graph that ONNX's checker passes: {error}") from error
-    return finished
+    after.append(last)
+    return finished(model, before, after, constants, [("y_hat", grid)], [("logits", [1, classes])])

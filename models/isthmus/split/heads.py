@@ -71,6 +71,32 @@ def without_head(model: onnx.ModelProto, name: str, output: str = "") -> tuple[o
     return _with_output(changed, answer), head.op_type
 
 
+def with_answers(model: onnx.ModelProto, name: str, outputs: str = "") -> onnx.ModelProto:
+    """The graph with its answers as they are: all its outputs, or the tensors that are named, comma apart.
+
+    Raises:
+        InputError: no such tensor, or no output at all.
+    """
+    if not outputs:
+        if not model.graph.output:
+            raise InputError(f"{name}: expected a graph of one output or more, got none")
+        return model
+    names = [word.strip() for word in outputs.split(",") if word.strip()]
+    known = {made for node in model.graph.node for made in node.output if made}
+    if unknown := [tensor for tensor in names if tensor not in known]:
+        raise InputError(
+            f"{name}: expected --output to name tensors of the graph, got {', '.join(unknown)}; its outputs are "
+            f"{', '.join(o.name for o in model.graph.output)}"
+        )
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    kept = {o.name: o for o in model.graph.output}
+    del changed.graph.output[:]
+    for tensor in dict.fromkeys(names):
+        changed.graph.output.append(kept.get(tensor) or helper.make_empty_tensor_value_info(tensor))
+    return changed
+
+
 def last_operator(answer: str, makers: Mapping[str, onnx.NodeProto]) -> onnx.NodeProto | None:
     """The node that makes an answer, behind those that only hand it on; None where it is the frame itself."""
     node = makers.get(answer)

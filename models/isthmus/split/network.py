@@ -1,4 +1,4 @@
-"""A user's ONNX classifier, read once: which nodes its answer needs, and the shape of every tensor."""
+"""A user's ONNX network, read once: which nodes its answers need, and the shape of every tensor."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import onnx
 from onnx import TensorProto, helper, inliner, shape_inference
 
 from isthmus.common.errors import InputError
+from isthmus.common.tasks import CLASSIFY
 from isthmus.split.entry import with_frame_input
-from isthmus.split.heads import without_head
+from isthmus.split.heads import with_answers, without_head
 from isthmus.split.onnx_file import read_onnx
 
 Shape = tuple[int, ...]
@@ -25,30 +26,39 @@ ANY = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A classifier of one frame.
+    """A network of one frame: a classifier, or any other.
 
     Attributes:
         name: of its file.
         sha256: of its file, in hex; empty for one made in memory.
         model: as it was read, functions inlined.
         input_name: tensor of the frame, float32 `[1, 3, H, W]`.
-        output_name: tensor of the logits.
+        output_names: tensors of its answers; of a classifier one, the logits.
         height, width: sides that the frame must have, 0 where any will do.
-        nodes: those that the logits need, in an order that runs.
+        nodes: those that the answers need, in an order that runs.
         shapes: of every tensor of float or integer kind, frozen or not.
+        kinds: type of every tensor's elements, as `onnx.TensorProto` numbers them, as far as it is told.
         head: operator that turned the logits into something else, taken off: "Softmax", "Sigmoid", or "".
+        task: what its answers are for, as a person asks for it: "classify" and so on.
     """
 
     name: str
     sha256: str
     model: onnx.ModelProto
     input_name: str
-    output_name: str
+    output_names: tuple[str, ...]
     height: int
     width: int
     nodes: tuple[onnx.NodeProto, ...]
     shapes: Mapping[str, Shape]
+    kinds: Mapping[str, int]
     head: str = ""
+    task: str = CLASSIFY
+
+    @property
+    def output_name(self) -> str:
+        """The first of its answers: a classifier's logits."""
+        return self.output_names[0]
 
     @property
     def is_sized(self) -> bool:
@@ -63,34 +73,39 @@ class Network:
                 f"{height} x {width}"
             )
         model = _with_input(self.model, self.input_name, [1, 3, height, width])
-        return _network(self.name, self.sha256, model, self.head)
+        return _network(self.name, self.sha256, model, self.head, self.task)
 
     def answering(self, model: onnx.ModelProto) -> Network:
         """The same network with another graph behind its logits, which `isthmus.split.heads` made of this one."""
-        return _network(self.name, self.sha256, model, self.head)
+        return _network(self.name, self.sha256, model, self.head, self.task)
 
     def shape(self, tensor: str) -> Shape:
         """Shape of a tensor; empty where shape inference found none."""
         return self.shapes.get(tensor, ())
 
 
-def load_network(path: str | Path, output: str = "") -> Network:
-    """The classifier of an ONNX file.
+def load_network(path: str | Path, output: str = "", task: str = CLASSIFY) -> Network:
+    """The network of an ONNX file.
 
     Args:
         path: of the file.
-        output: tensor of the logits; "" for the only output.
+        output: tensor of the logits; "" for the only output. Of another task any tensors, comma apart; "" for all
+            outputs.
+        task: what its answers are for, as a person asks for it: those of "classify" are taken down to logits, others
+            stay as they are.
 
     Raises:
-        InputError: no ONNX graph, or not one of a frame to one output.
+        InputError: no ONNX graph, or not one of a frame; a classifier has one output.
     """
     path = Path(path)
     model, sha256 = read_onnx(path)
-    return read_network(model, path.stem, sha256, output)
+    return read_network(model, path.stem, sha256, output, task)
 
 
-def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: str = "") -> Network:
-    """The classifier of an ONNX graph in memory. InputError as `load_network`."""
+def read_network(
+    model: onnx.ModelProto, name: str, sha256: str = "", output: str = "", task: str = CLASSIFY
+) -> Network:
+    """The network of an ONNX graph in memory. InputError as `load_network`."""
     if model.functions:
         model = inliner.inline_local_functions(model)
     model = with_frame_input(model, name)
@@ -107,8 +122,11 @@ def read_network(model: onnx.ModelProto, name: str, sha256: str = "", output: st
     height, width = shape[2:]
     if (height == ANY) != (width == ANY):
         raise InputError(f"{name}: expected both sides of the frame fixed or both free, got {list(shape)}")
-    model, head = without_head(model, name, output)
-    return _network(name, sha256, _with_input(model, given.name, [1, 3, height, width]), head)
+    if task == CLASSIFY:
+        model, head = without_head(model, name, output)
+    else:
+        model, head = with_answers(model, name, output), ""
+    return _network(name, sha256, _with_input(model, given.name, [1, 3, height, width]), head, task)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -116,47 +134,65 @@ def opset_of(model: onnx.ModelProto) -> int:
     return max((int(o.version) for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
 
 
-def part(network: Network, source: str, target: str, name: str, *, free: bool = False) -> onnx.ModelProto:
-    """The nodes between two tensors as a graph of its own: what `target` needs, from `source` on.
+def part(
+    network: Network, source: str | Sequence[str], target: str | Sequence[str], name: str, *, free: bool = False
+) -> onnx.ModelProto:
+    """The nodes between tensors as a graph of its own: what the targets need, from the sources on.
 
     Args:
         network: the whole.
-        source: becomes the input, of the shape it has; with `free` of any height and width.
-        target: becomes the output.
+        source: one or several tensors; they become the inputs, of the shapes they have; with `free` of any height and
+            width.
+        target: one or several; they become the outputs.
         name: of the graph.
         free: whether to forget the size that the network was fixed to.
     """
-    nodes = needed(network.nodes, source, target)
-    used = {i for node in nodes for i in node.input}
+    sources, targets = ((end,) if isinstance(end, str) else tuple(end) for end in (source, target))
+    nodes = needed(network.nodes, sources, targets)
+    used = {i for node in nodes for i in node.input} | set(targets)
     constants = [c for c in network.model.graph.initializer if c.name in used]
-    shape: list[int | str] = list(network.shape(source))
-    if free or ANY in shape:
-        shape = [1, *shape[1:2], f"{source}_rows", f"{source}_columns"]
-    ends = [
-        helper.make_tensor_value_info(source, TensorProto.FLOAT, shape),
-        helper.make_tensor_value_info(target, TensorProto.FLOAT, None),
-    ]
-    graph = helper.make_graph(nodes, name, ends[:1], ends[1:], constants)
+    kinds = network.kinds
+
+    def shape_of(tensor: str) -> list[int | str]:
+        shape = network.shape(tensor)
+        if free or ANY in shape:
+            return [1, *shape[1:2], f"{tensor}_rows", f"{tensor}_columns"]
+        return list(shape)
+
+    givens = [helper.make_tensor_value_info(t, kinds.get(t, TensorProto.FLOAT), shape_of(t)) for t in sources]
+    made = [helper.make_tensor_value_info(t, kinds.get(t, TensorProto.FLOAT), None) for t in targets]
+    graph = helper.make_graph(nodes, name, givens, made, constants)
     model = helper.make_model(graph, opset_imports=network.model.opset_import, producer_name="isthmus")
     model.ir_version = max(4, network.model.ir_version)  # from 4 on constants need not be inputs
     return model
 
 
-def needed(nodes: Sequence[onnx.NodeProto], source: str, target: str) -> list[onnx.NodeProto]:
-    """Those of `nodes` that `target` needs when `source` is given, in the same order."""
-    wanted, kept = {target}, []
+def needed(
+    nodes: Sequence[onnx.NodeProto], source: str | Sequence[str], target: str | Sequence[str]
+) -> list[onnx.NodeProto]:
+    """Those of `nodes` that the targets need when the sources are given, in the same order."""
+    given = {source} if isinstance(source, str) else set(source)
+    wanted = {target} if isinstance(target, str) else set(target)
+    kept = []
     for node in reversed(nodes):
         made = wanted.intersection(node.output)
-        if made - {source}:
+        if made - given:
             kept.append(node)
             wanted.update(i for i in node.input if i)
     return kept[::-1]
 
 
-def inferred(model: onnx.ModelProto, input_name: str, shape: Sequence[int]) -> Mapping[str, Shape]:
-    """Shape of every tensor, were the input of this shape; empty where the graph refuses it."""
+def inferred(
+    model: onnx.ModelProto, input_name: str, shape: Sequence[int], *, wants_all: bool = True
+) -> Mapping[str, Shape]:
+    """Shape of every tensor, were the input of this shape; empty where the graph refuses it.
+
+    Without `wants_all`: of those tensors that can be told before a node that refuses it.
+    """
     try:
-        known = shape_inference.infer_shapes(_with_input(model, input_name, shape), strict_mode=True, data_prop=True)
+        known = shape_inference.infer_shapes(
+            _with_input(model, input_name, shape), strict_mode=wants_all, data_prop=True
+        )
     except shape_inference.InferenceError:
         return {}
     graph = known.graph
@@ -164,18 +200,17 @@ def inferred(model: onnx.ModelProto, input_name: str, shape: Sequence[int]) -> M
     return MappingProxyType(found | {c.name: tuple(c.dims) for c in graph.initializer})
 
 
-def element_types(network: Network) -> Mapping[str, int]:
-    """Type of every tensor's elements, as `onnx.TensorProto` numbers them; those that are not told are left out."""
-    graph = shape_inference.infer_shapes(network.model, data_prop=True).graph
+def _element_types(model: onnx.ModelProto) -> Mapping[str, int]:
+    graph = shape_inference.infer_shapes(model, data_prop=True).graph
     infos = (*graph.input, *graph.value_info, *graph.output)
-    return {v.name: kind for v in infos if (kind := v.type.tensor_type.elem_type)}
+    return MappingProxyType({v.name: kind for v in infos if (kind := v.type.tensor_type.elem_type)})
 
 
-def _network(name: str, sha256: str, model: onnx.ModelProto, head: str) -> Network:
+def _network(name: str, sha256: str, model: onnx.ModelProto, head: str, task: str) -> Network:
     constants = {c.name for c in model.graph.initializer}
     given = next(i for i in model.graph.input if i.name not in constants)
-    output = model.graph.output[0].name
-    nodes = needed(_sorted(model.graph.node, {given.name, *constants}, name), given.name, output)
+    outputs = tuple(o.name for o in model.graph.output)
+    nodes = needed(_sorted(model.graph.node, {given.name, *constants}, name), given.name, outputs)
     if not any(given.name in node.input for node in nodes):
         raise InputError(f"{name}: expected an output that depends on the input {given.name}")
     shape = _shape(given)
@@ -183,7 +218,8 @@ def _network(name: str, sha256: str, model: onnx.ModelProto, head: str) -> Netwo
     shapes = inferred(model, given.name, shape)
     if not shapes:
         raise InputError(f"{name}: expected a graph whose shapes agree for frames {list(shape)}; ONNX refuses it")
-    return Network(name, sha256, model, given.name, output, height, width, tuple(nodes), shapes, head)
+    kinds = _element_types(model)
+    return Network(name, sha256, model, given.name, outputs, height, width, tuple(nodes), shapes, kinds, head, task)
 
 
 def _sorted(nodes: Iterable[onnx.NodeProto], given: set[str], name: str) -> list[onnx.NodeProto]:

@@ -8,8 +8,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from isthmus.split.entry import takes_bytes
-from isthmus.split.halves import Preprocessing
 from isthmus.split.network import Network
+from isthmus.split.preprocessing import Preprocessing
 
 Float64 = npt.NDArray[np.float64]
 HANDED_ON = frozenset({"Identity", "Cast", "Transpose", "Dropout"})

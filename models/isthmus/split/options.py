@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from isthmus.common.errors import InputError
 from isthmus.common.options import option
+from isthmus.common.tasks import CLASSIFY, TENSORS
 
 KILO, MEGA = 1e3, 1e6
 _TRIED = "found by trying the usual ones on the images"
@@ -54,7 +55,8 @@ class FrameOptions:
         mean, std: three numbers, comma apart; "" for 0,0,0 and 1,1,1.
         order: of the network's channels; "" for rgb.
         range: what white is before the mean is taken off: 255 or 1; 0 for 255.
-        output: tensor of the logits; "" for the network's only output.
+        task: what its answers are for; "" to tell by its outputs.
+        output: tensor of the logits, or several, comma apart; "" for the network's outputs.
     """
 
     panel: ClassVar[str] = "The network's frames and answer"
@@ -63,7 +65,12 @@ class FrameOptions:
     std: str = option("", "Each channel is divided by it after that.", metavar="X,X,X", automatic=_TRIED)
     order: str = option("", "Order of the network's channels.", choices=("rgb", "bgr"), automatic=_TRIED)
     range: int = option(0, "What white is before the mean is taken off: 255 or 1.", automatic=_TRIED)
-    output: str = option("", "Tensor of the logits.", metavar="TENSOR", automatic="the only output")
+    task: str = option(
+        "", "What its answers are for.", choices=(CLASSIFY, TENSORS), automatic="told by the network's outputs"
+    )
+    output: str = option(
+        "", "Tensor of the answer, or several, comma apart.", metavar="TENSOR", automatic="its outputs"
+    )
 
     @property
     def says_pixels(self) -> bool:

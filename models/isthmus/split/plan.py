@@ -21,14 +21,17 @@ import numpy as np
 
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.errors import InputError
+from isthmus.common.tasks import CLASSIFY
 from isthmus.split.calibrate import static_tables
-from isthmus.split.cuts import Cut, find_cuts
-from isthmus.split.graphs import batch_of, milliseconds, open_model
-from isthmus.split.halves import Preprocessing, cut_halves
+from isthmus.split.cuts import Cut
+from isthmus.split.graphs import batch_of, milliseconds
 from isthmus.split.network import Network
 from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, jpeg_bits
+from isthmus.split.plane_halves import Array, cut_planes, open_ends
+from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps
+from isthmus.split.several import all_cuts
 
 LEAST_PICTURES = 2
 TIMED_FRAMES = 5
@@ -41,7 +44,7 @@ class PlannedCut:
     Attributes:
         cut: where.
         bits: of a frame's latents, coded.
-        agreement_percent: top-1, with the whole network.
+        agreement_percent: with the whole network: top-1 of a classifier, else the mean cosine of its outputs.
         edge_ms, cloud_ms: of a frame.
         latency_ms: of a frame, see the module.
     """
@@ -113,12 +116,13 @@ def plan_cuts(
     """
     if len(pictures) < LEAST_PICTURES:
         raise InputError(f"{pictures.name}: expected {LEAST_PICTURES} images or more, got {len(pictures)}")
-    cuts = [cut for cut in find_cuts(network) if not cut.is_passed_on]
+    cuts = [cut for cut in all_cuts(network) if not cut.is_passed_on]
     frames = [batch_of(frame) for frame in pictures.sized(network.height, network.width).frames]
     calibration, test = frames[::2], frames[1::2]
-    whole = _Whole(network, cuts[0], preprocessing)
-    answers = [int(whole.logits(x).argmax()) for x in test]
-    whole_ms = milliseconds(whole.logits, test[:TIMED_FRAMES])
+    halves = cut_planes(network, cuts[0], preprocessing, free=False)
+    edge, cloud = open_ends(halves.edge), open_ends(halves.cloud)  # together the whole, and its preprocessing
+    answers = [cloud(*edge(x)) for x in test]
+    whole_ms = milliseconds(lambda x: cloud(*edge(x)), test[:TIMED_FRAMES])
     macs = cuts[0].edge_macs + cuts[0].cloud_macs
     planned = []
     for done, cut in enumerate(cuts):
@@ -146,20 +150,8 @@ def plan_cuts(
     )
 
 
-class _Whole:
-    """The network as its two halves at one cut, nothing rounded."""
-
-    def __init__(self, network: Network, cut: Cut, preprocessing: Preprocessing) -> None:
-        halves = cut_halves(network, cut, preprocessing, unquantised(cut), free=False)
-        self.latents, self._cloud = open_model(halves.edge), open_model(halves.cloud)
-
-    def logits(self, frame: Float32) -> Float32:
-        """Of a frame [1, 3, H, W], [1, classes]."""
-        return self._cloud(self.latents(frame))
-
-
 def unquantised(cut: Cut) -> Quantiser:
-    """Steps of 1 for all channels of a cut."""
+    """Steps of 1 for all channels of a cut of one tensor."""
     channels = cut.shape[0]
     return Quantiser(np.ones(channels, np.float32), np.zeros(channels, np.float32), 0, 0)
 
@@ -171,28 +163,47 @@ def _measure(
     options: PlanOptions,
     calibration: Sequence[Float32],
     test: Sequence[Float32],
-    answers: Sequence[int],
+    answers: Sequence[Sequence[Array]],
 ) -> PlannedCut:
-    halves = cut_halves(network, cut, preprocessing, unquantised(cut), free=False)
-    edge, cloud = open_model(halves.edge), open_model(halves.cloud)
-    seen = [edge(x)[0] for x in calibration]
-    quantiser = calibrate_steps(seen, options.bits)
-    tables: ContextModel = static_tables([quantiser.quantise(latents) for latents in seen])
-    bits, agreed, coding_s = 0, 0, 0.0
-    quantised: list[Float32] = []
+    halves = cut_planes(network, cut, preprocessing, free=False)
+    edge, cloud = open_ends(halves.edge), open_ends(halves.cloud)
+    seen = [[y[0] for y in edge(x)] for x in calibration]
+    planes = range(len(cut.tensors))
+    quantisers = [calibrate_steps([ys[k] for ys in seen], options.bits) for k in planes]
+    tables: list[ContextModel] = [static_tables([quantisers[k].quantise(ys[k]) for ys in seen]) for k in planes]
+    bits, agreed, coding_s = 0, 0.0, 0.0
+    quantised: list[list[Float32]] = []
     for x, answer in zip(test, answers, strict=True):
-        symbols = quantiser.quantise(edge(x)[0])
+        symbols = [quantiser.quantise(y[0]) for quantiser, y in zip(quantisers, edge(x), strict=True)]
         began = time.perf_counter()
-        bits += 8 * len(tables.encode(symbols))
+        bits += 8 * sum(len(tables[k].encode(symbols[k])) for k in planes)
         coding_s += time.perf_counter() - began
-        quantised.append(quantiser.dequantise(symbols)[None])
-        agreed += int(cloud(quantised[-1]).argmax()) == answer
+        quantised.append([quantisers[k].dequantise(symbols[k])[None] for k in planes])
+        agreed += agreement(network, answer, cloud(*quantised[-1]))
     count = len(test)
     coding_ms = 1e3 * coding_s / count
     edge_ms = _edge_ms(options, cut.edge_macs, milliseconds(edge, test[:TIMED_FRAMES]) + coding_ms)
-    cloud_ms = _cloud_ms(options, cut.cloud_macs, milliseconds(cloud, quantised[:TIMED_FRAMES]) + coding_ms)
+    timed = milliseconds(lambda ys: cloud(*ys), quantised[:TIMED_FRAMES])
+    cloud_ms = _cloud_ms(options, cut.cloud_macs, timed + coding_ms)
     latency = edge_ms + options.way_ms(bits / count) + cloud_ms
     return PlannedCut(cut, bits / count, 100 * agreed / count, edge_ms, cloud_ms, latency)
+
+
+def agreement(network: Network, whole: Sequence[Array], other: Sequence[Array]) -> float:
+    """How far answers agree with the whole network's, 0 to 1: of a classifier whether the class is the same, else the
+    mean cosine between its outputs of floats; 0 where they are as many as something was found, and not as many."""
+    if network.task == CLASSIFY:
+        return float(whole[0].argmax() == other[0].argmax())
+    pairs = [(a, b) for a, b in zip(whole, other, strict=True) if a.dtype.kind == "f"]
+    return float(np.mean([_cosine(a, b) for a, b in pairs])) if pairs else float("nan")
+
+
+def _cosine(a: Array, b: Array) -> float:
+    if a.shape != b.shape:
+        return 0.0
+    x, y = (v.ravel().astype(np.float64) for v in (a, b))
+    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / norms if norms else float(np.array_equal(x, y))
 
 
 def _edge_ms(options: PlanOptions, macs: int, timed_ms: float) -> float:

@@ -56,9 +56,9 @@ def plan_table(plan: Plan, width: int = 0) -> Group:
 
 def _cut_row(plan: Plan, p: PlannedCut) -> tuple[str, ...]:
     return (
-        p.cut.tensor + (" ◄ best" if p.cut.tensor == plan.best else ""),
-        " x ".join(map(str, p.cut.shape)),
-        str(p.cut.stride),
+        p.cut.tensor.replace(",", "\n") + (" ◄ best" if p.cut.tensor == plan.best else ""),
+        "\n".join(" x ".join(map(str, t.shape)) for t in p.cut.tensors),
+        "\n".join(str(t.stride) for t in p.cut.tensors),
         f"{p.cut.edge_macs / MEGA:,.1f}",
         f"{p.cut.cloud_macs / MEGA:,.1f}",
         f"{p.bits / KILO:,.1f}",
@@ -92,8 +92,16 @@ def _kept(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as plain containers."""
     document = asdict(plan)
-    document["cuts"] = [p | p.pop("cut") for p in document["cuts"]]
+    document["cuts"] = [_cut_json(p) for p in plan.cuts]
     return document | {"verdict": plan.verdict}
+
+
+def _cut_json(p: PlannedCut) -> dict[str, Any]:
+    fields: dict[str, Any] = asdict(p)
+    cut: dict[str, Any] = fields.pop("cut")
+    tensors = [{name: t[name] for name in ("name", "shape", "stride")} for t in cut.pop("tensors")]
+    told = {"tensor": p.cut.tensor, "shape": list(p.cut.shape), "stride": p.cut.stride, "latents": p.cut.latents}
+    return fields | cut | told | {"tensors": tensors}
 
 
 def _said(plan: Plan) -> str:

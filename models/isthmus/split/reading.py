@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isthmus.common.tasks import CLASSIFY
 from isthmus.split.conventions import CONVENTIONS, choose_convention
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import PIXEL_TOP, Preprocessing, class_count
+from isthmus.split.halves import class_count
 from isthmus.split.heads import SIGMOID, are_probabilities, with_logarithm
 from isthmus.split.network import Network
 from isthmus.split.normalising import own_preprocessing
 from isthmus.split.pictures import Pictures
+from isthmus.split.preprocessing import PIXEL_TOP, Preprocessing
 
 ANSWERS_SEEN = 6
 
@@ -46,6 +48,8 @@ def read_with(network: Network, sized: Network, pictures: Pictures, told: Prepro
     Raises:
         InputError: the answers are no list of classes, or the graph cannot be run.
     """
+    if network.task != CLASSIFY:
+        return _read_other(network, told)
     class_count(sized)
     frames = pictures.sized(sized.height, sized.width).frames
     notes = _head_notes(network)
@@ -75,6 +79,20 @@ def read_with(network: Network, sized: Network, pictures: Pictures, told: Prepro
             "--mean, --std, --order and --range, or give images of what it knows"
         )
     return Reading(network, choice.convention.preprocessing, is_tried=True, notes=tuple(notes))
+
+
+def _read_other(network: Network, told: Preprocessing | None) -> Reading:
+    """A network that is no classifier: which way to treat pixels is right cannot be told by how sure it is."""
+    if told is not None:
+        return Reading(network, told, is_tried=False, notes=())
+    if (own := own_preprocessing(network)) is not None:
+        note = f"{network.name} normalises frames itself: it is given {own.order.upper()} of 0 to {own.top}"
+        return Reading(network, own, is_tried=False, notes=(note,))
+    note = (
+        f"{network.name} is given RGB of 0 to 1, as most detectors take it: if its training did something else to "
+        "pixels, say what with --mean, --std, --order and --range"
+    )
+    return Reading(network, Preprocessing(top=1), is_tried=True, notes=(note,))
 
 
 def flags_of_pixels(preprocessing: Preprocessing) -> dict[str, str | int]:

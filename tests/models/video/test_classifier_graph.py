@@ -9,11 +9,12 @@ from torch import nn
 
 from isthmus.models.video.classifier import Pooling, SplitClassifier, SplitShape
 from isthmus.models.video.classifier_graph import LATENTS, split_graph
-from isthmus.split.cuts import find_cut
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import Preprocessing, cut_halves, takes_any_size
+from isthmus.split.halves import cut_halves, takes_any_size
 from isthmus.split.network import read_network
 from isthmus.split.plan import unquantised
+from isthmus.split.preprocessing import Preprocessing
+from isthmus.split.several import find_cut
 
 SIZES = ((64, 64), (32, 72), (40, 24))
 

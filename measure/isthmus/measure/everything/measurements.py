@@ -151,6 +151,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         needs=("imagenet500_256.npz", "nets/imagenet_squeezenet_v10_dc.npz"),
         steps=(SQUEEZENET,),
     ),
+    _measure("split-cuts", "split-cuts", writes="split_multi"),
     _measure(
         "motion",
         *("motion", "--checkpoints", "runs/motion"),

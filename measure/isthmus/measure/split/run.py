@@ -37,13 +37,15 @@ from isthmus.split.codec_folder import (
     latents_before,
 )
 from isthmus.split.codec_writer import write_split_codec
-from isthmus.split.cuts import Cut, find_cut
+from isthmus.split.cuts import Cut
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import Preprocessing, class_count, cut_halves
+from isthmus.split.halves import class_count, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures, jpeg_bits
 from isthmus.split.plan import unquantised
+from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import calibrate_steps
+from isthmus.split.several import find_cut
 
 JPEG_QUALITIES = (5, 10, 20, 50, 90)
 VERSIONED = ("numpy", "onnx", "onnxruntime", "pillow")
