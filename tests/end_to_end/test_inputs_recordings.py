@@ -27,7 +27,7 @@ from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data import apart
 from isthmus.data.apart import Apart
 from isthmus.data.capture import points as reader
-from isthmus.data.capture.points import opened_scans, scan_points
+from isthmus.data.capture.points import calibrated, opened_scans, scan_points
 from isthmus.data.capture.scans import MAX_SCAN_PACKETS, Scan, scans
 from isthmus.data.pointcloud.files import read_point_cloud
 
@@ -53,7 +53,7 @@ def _one_process() -> Iterator[None]:
 
 def read(data: bytes) -> list[tuple[Scan, Array]]:
     """All scans, and their points, NaN where there was no return."""
-    return [(scan, scan_points(scan)) for scan in scans(io.BytesIO(data), DECODE)]
+    return [(scan, scan_points(scan)) for scan in scans(io.BytesIO(data), DECODE, calibrated)]
 
 
 def returned(points: Array) -> Array:
@@ -251,6 +251,44 @@ def test_models_of_pcap(name: str, mode: int) -> None:
         assert np.degrees(np.arctan2(-y, x)) == pytest.approx(right, abs=0.02)
 
 
+@pytest.mark.parametrize("first_status", [0, 2_777])
+def test_pcap_of_an_hdl_64e(first_status: int) -> None:
+    """Its calibration comes bit by bit, wherever a recording begins, and is that of its first scan already."""
+    found = read(pcap(made.hdl64e_frames(4_300, first_status=first_status)))
+    assert [(scan.model, len(scan.packets)) for scan, _ in found] == [("HDL-64E", 334)] * 12 + [("HDL-64E", 292)]
+    scan, points = found[0]
+    assert scan.beams == len(points) == 334 * 384
+    for firing in (0, 1_000, 2_003):
+        rows = points.reshape(-1, 64, 3)[firing]
+        np.testing.assert_allclose(rows, made.hdl64e_points(firing), rtol=0, atol=0.0035)
+
+
+def test_pcap_of_two_returns_of_an_hdl_64e() -> None:
+    """Told by azimuths that are there twice; the last return comes first here too."""
+    (scan, points), *_ = read(pcap(made.hdl64e_frames(4_200, is_dual=True)))
+    assert (scan.beams, len(points)) == (667 * 192, 2 * 667 * 192)
+    firing = points.reshape(-1, 64, 2, 3)[5]
+    np.testing.assert_allclose(firing[:, 0], made.hdl64e_points(5), rtol=0, atol=0.0035)
+    np.testing.assert_allclose(firing[:, 1], made.hdl64e_points(5, 13_500), rtol=0, atol=0.0035)
+
+
+def test_pcap_of_an_hdl_64e_of_s2() -> None:
+    """Which has no checksum of its calibration, and fires faster."""
+    (_, points), *_ = read(pcap(made.hdl64e_frames(4_170, is_s3=False)))
+    np.testing.assert_allclose(points.reshape(-1, 64, 3)[0], made.hdl64e_points(0), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["cut", "damaged", "without a date"])
+def test_pcap_of_an_hdl_64e_without_its_calibration(name: str) -> None:
+    frames = made.hdl64e_frames(4_100 if name == "cut" else 4_200)
+    changes = {"damaged": [(16 * 5 + 11, 77)], "without a date": [(16 * 256 + k, 255) for k in range(9, 15)]}
+    for number, value in changes.get(name, []):
+        frames[number] = frames[number][0], frames[number][1][:-1] + bytes([value])
+    refusal = r"the calibration that an HDL-64E of S2 or S3 tells in 4160 packets, got none in 4[12]00 \(.*export"
+    with pytest.raises(InputError, match=refusal):
+        read(pcap(frames))
+
+
 def test_pcap_of_an_old_hdl_32e() -> None:
     """Before 2016 it said nothing of its returns."""
     packet = made.data_packet([0] * 12, mode=0, model=made.HDL32E)
@@ -303,7 +341,7 @@ def test_a_sensor_that_stands_still() -> None:
     """At one moment, as far as is said: no scan grows without an end."""
     packet = ethernet(made.datagram(made.data_packet([100] * 12)))
     count = MAX_SCAN_PACKETS + 5
-    found = [len(scan.packets) for scan in scans(io.BytesIO(pcap([(0, packet)] * count)), DECODE)]
+    found = [len(scan.packets) for scan in scans(io.BytesIO(pcap([(0, packet)] * count)), DECODE, calibrated)]
     assert found == [MAX_SCAN_PACKETS, 5]
 
 
@@ -365,7 +403,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "headers cut by the recorder": (pcap(FRAMES, kept=20), "80 packets that were cut"),
     "VLP-32A": (of_model(0x23), "HDL-32E, VLP-16, .* got some of a VLP-32A or VLP-32B, which say the same"),
     "Velarray": (of_model(0x31), "a Velarray, which does not turn"),
-    "HDL-64E": (of_model(0x22, (0xEEFF, 0xDDFF)), "an HDL-64E, each of which has angles of its own; export"),
+    "one packet of an HDL-64E": (
+        of_model(0x22, (0xEEFF, 0xDDFF)),
+        r"the calibration that an HDL-64E of S2 or S3 tells in 4160 packets, got none in 1 \(.*record three seconds",
+    ),
     "another maker": (of_model(0x10), r"a model that says 16 \(0x10\) of itself, perhaps another maker's; export"),
     "damaged ones alone": (of_model(0x22, mode=0), "got 1 damaged packets of Velodyne"),
     "a block of 10 bytes": (
@@ -485,13 +526,13 @@ def test_damaged_pcap_ends_a_process_apart_at_most() -> None:
             packets = bytearray(made.data_packet([0] * 12, model=model) * 3)
             for at in rng.integers(0, len(packets), 40):
                 packets[at] = int(rng.integers(256))
-            asked.append(struct.pack("<Q", int(rng.integers(3))) + bytes(packets))
+            asked.append(struct.pack("<QQ", 0, int(rng.integers(3))) + bytes(packets))
     ends = forked.ends_of(reader.decode, asked, max_memory_bytes=apart.MAX_MEMORY_BYTES)
     assert len(ends) == len(asked)
     assert forked.ENDLESS not in ends
     assert {forked.ANSWERED, forked.REFUSED} <= {*ends}
     with pytest.raises(InputError, match="its reader ended on"):
-        DECODE(struct.pack("<Q", 0))  # no packet: it reads beyond its data
+        DECODE(struct.pack("<QQ", 0, 0))  # no packet: it reads beyond its data
     assert len(read(SMALL["pcap"][0])) == 1  # by the next process
 
 
@@ -503,7 +544,7 @@ def test_memory_of_pcap() -> None:
         stream = io.BytesIO(data)
         tracemalloc.start()
         try:
-            for _ in scans(stream, DECODE):
+            for _ in scans(stream, DECODE, calibrated):
                 pass
         except InputError:
             pass

@@ -8,8 +8,11 @@ remembered from one scan to the next.
 
 from __future__ import annotations
 
+import functools
 import io
+import json
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -19,16 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, MissingDependencyError
-from isthmus.data.apart import Apart
+from isthmus.data.apart import Apart, run_apart
 from isthmus.data.capture.scans import Scan, scans
-from isthmus.data.capture.velodyne import MODE_AT, PACKET_BYTES, STRONGEST
+from isthmus.data.capture.velodyne import ADVICE, MODE_AT, PACKET_BYTES, STRONGEST, TAIL_BYTES
 from isthmus.data.pointcloud.shape import Shape
 
 LEAST_M, MOST_M = 0.1, 300.0
 """Distances that are taken; nearer ones lie within the sensor, and no model sees further."""
 MAX_SCAN_SECONDS = 30.0
 
-_COUNT = struct.Struct("<Q")
+_COUNT, _SIZES = struct.Struct("<Q"), struct.Struct("<QQ")
 _LAST, _STRONGEST = 2, 1
 
 
@@ -39,17 +42,35 @@ def opened_scans(stream: BinaryIO) -> Iterator[Iterator[Scan]]:
     The first that is asked for raises MissingDependencyError where velodyne-decoder is not installed.
     """
     with Apart(decode, "packets of a Velodyne lidar", max_seconds=MAX_SCAN_SECONDS) as apart:
-        yield _decodable(scans(stream, apart))
+        yield _decodable(scans(stream, apart, calibrated))
 
 
 def _decodable(found: Iterator[Scan]) -> Iterator[Scan]:
     for scan in found:
-        if find_spec("velodyne_decoder") is None:
-            raise MissingDependencyError(
-                "recordings of Velodyne lidars need velodyne-decoder: pip install 'isthmus[velodyne]'; or export their "
-                "scans as PCD, LAS or CSV with VeloView"
-            )
+        _check_decoder()
         yield scan
+
+
+def calibrated(tails: bytes) -> bytes:
+    """The calibration that an HDL-64E tells, of S2 or S3: as `decode` takes it.
+
+    Args:
+        tails: the last six bytes of packets, one after another.
+
+    Raises:
+        InputError: it is not in them.
+        MissingDependencyError: velodyne-decoder is not installed.
+    """
+    _check_decoder()
+    return run_apart(calibrate, tails, "the calibration of an HDL-64E")
+
+
+def _check_decoder() -> None:
+    if find_spec("velodyne_decoder") is None:
+        raise MissingDependencyError(
+            "recordings of Velodyne lidars need velodyne-decoder: pip install 'isthmus[velodyne]'; or export their "
+            "scans as PCD, LAS or CSV with VeloView"
+        )
 
 
 def scan_points(scan: Scan) -> npt.NDArray[np.float32]:
@@ -61,7 +82,8 @@ def scan_points(scan: Scan) -> npt.NDArray[np.float32]:
     Raises:
         InputError: damaged packets.
     """
-    answer = scan.decode(_COUNT.pack(len(scan.before)) + b"".join((*scan.before, *scan.packets)))
+    head = _SIZES.pack(len(scan.calibration), len(scan.before))
+    answer = scan.decode(b"".join((head, scan.calibration, *scan.before, *scan.packets)))
     (answered,) = _COUNT.unpack_from(answer)
     points = np.frombuffer(answer, np.float32, offset=_COUNT.size).reshape(-1, 3)
     without_return = np.full((max(scan.beams - answered, 0), 3), np.nan, np.float32)
@@ -85,10 +107,14 @@ def decode(data: bytes) -> bytes:
     """What `scan_points` makes its points of: apart, as the decoder reads beyond its data where that is damaged."""
     import velodyne_decoder
 
-    (before,) = _COUNT.unpack_from(data)
-    packets = [data[at : at + PACKET_BYTES] for at in range(_COUNT.size, len(data), PACKET_BYTES)]
-    decoder = velodyne_decoder.ScanDecoder(velodyne_decoder.Config(min_range=LEAST_M, max_range=MOST_M))
+    size, before = _SIZES.unpack_from(data)
+    start = _SIZES.size + size
+    packets = [data[at : at + PACKET_BYTES] for at in range(start, len(data), PACKET_BYTES)]
+    config = velodyne_decoder.Config(min_range=LEAST_M, max_range=MOST_M)
     try:
+        if size:
+            config.model, config.calibration = _of_calibration(data[_SIZES.size : start])
+        decoder = velodyne_decoder.ScanDecoder(config)
         if before:
             decoder.decode(_vector(velodyne_decoder, packets[:before]))
         _, points = decoder.decode(_vector(velodyne_decoder, packets[before:]))
@@ -109,3 +135,33 @@ def _vector(velodyne_decoder: Any, packets: list[bytes]) -> Any:
             packet = packet[:MODE_AT] + bytes([STRONGEST]) + packet[MODE_AT + 1 :]  # noqa: PLW2901
         found.append(velodyne_decoder.VelodynePacket(0.0, packet))
     return found
+
+
+def calibrate(tails: bytes) -> bytes:
+    """What `calibrated` gives; apart, as all of the decoder. The kind of sensor, then its calibration as YAML."""
+    from velodyne_decoder import hdl64e
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a beginning that it does not find at once
+        try:
+            told = hdl64e.read_status_info(tails[at : at + TAIL_BYTES] for at in range(0, len(tails), TAIL_BYTES))
+            found = hdl64e.status_info_to_calib_dict(told)
+            status = found.pop("status")
+            if status["Calibration Time"] is None or [one["laser_id"] for one in found["lasers"]] != list(range(64)):
+                raise ValueError("it is of no time, or not of 64 lasers")
+        except (ValueError, KeyError, IndexError, struct.error) as error:
+            raise InputError(
+                "expected the calibration that an HDL-64E of S2 or S3 tells in 4160 packets, got none in "
+                f"{len(tails) // TAIL_BYTES} ({error}); record three seconds or more; or {ADVICE}"
+            ) from error
+    return f"{status['Model']}\n{json.dumps(found)}".encode()
+
+
+@functools.lru_cache(maxsize=1)
+def _of_calibration(calibration: bytes) -> tuple[Any, Any]:
+    """The decoder's model and calibration, which are the same for all scans."""
+    import velodyne_decoder
+
+    model, _, words = calibration.partition(b"\n")
+    kinds = {b"S2": velodyne_decoder.Model.HDL64E_S2, b"S3": velodyne_decoder.Model.HDL64E_S3}
+    return kinds[model], velodyne_decoder.Calibration.from_string(words.decode())

@@ -1,8 +1,8 @@
 """Scans of a lidar in a recorded network: the packets of one turn after another, one scan in memory at a time.
 
 A scan begins with the first packet, and with each that is a full turn past the beginning of the one before, so that no
-direction is in it twice. Where packets are missing for longer than a turn can take, or time runs back, a scan ends
-early; how much of a turn it has is said.
+direction is in it twice, but for the width of a packet. Where packets are missing for longer than a turn can take, or
+time runs back, a scan ends early; how much of a turn it has is said.
 """
 
 from __future__ import annotations
@@ -10,14 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from statistics import median
 from typing import BinaryIO
 
 from isthmus.common.errors import InputError
 from isthmus.data.capture.datagrams import Datagram, datagram
 from isthmus.data.capture.packets import NS_PER_S, captured
-from isthmus.data.capture.velodyne import ADVICE, TURN, DataPacket, Model, data_packet, is_data_packet, model_of
+from isthmus.data.capture.velodyne import (
+    ADVICE,
+    TAIL_BYTES,
+    TURN,
+    DataPacket,
+    Model,
+    data_packet,
+    is_data_packet,
+    model_of,
+)
 
 MAX_SCAN_NS = 3 * NS_PER_S // 10
 """Sensors turn five times a second or faster."""
@@ -27,8 +36,12 @@ MAX_BACK = 10 * 100
 """Hundredths of a degree that it may be behind then; further ahead all is possible, as sensors may look to one side."""
 MAX_SCAN_PACKETS = 8192
 """Twice what the fastest sends in that time."""
+CALIBRATION_PACKETS = 2 * 4160
+"""In which a sensor tells its calibration, wherever it begins: it does so over and over, once in half as many."""
 BEFORE_PACKETS = 3
 """Kept of those before a scan, for who works out how fast the sensor turns and fires."""
+
+Of = Callable[[bytes], bytes]
 
 _HOUR_NS = 3600 * NS_PER_S
 _LOST = 1.8
@@ -50,6 +63,7 @@ class Scan:
         log_time_ns: when its last packet was recorded, since 1970.
         stamp_ns: the same by the sensor's clock, which tells the time within an hour; None where it has none.
         notes: what is to be said of it, a sentence each.
+        calibration: of this one sensor, b"" where all of its model have the same.
         decode: makes points of its packets, see `isthmus.data.capture.points`.
     """
 
@@ -61,7 +75,8 @@ class Scan:
     log_time_ns: int
     stamp_ns: int | None
     notes: tuple[str, ...]
-    decode: Callable[[bytes], bytes] = field(repr=False)
+    calibration: bytes = field(repr=False)
+    decode: Of = field(repr=False)
 
     @property
     def fields(self) -> dict[str, object]:
@@ -70,12 +85,13 @@ class Scan:
         return {"index": self.index, **times, "sensor": self.model}
 
 
-def scans(stream: BinaryIO, decode: Callable[[bytes], bytes]) -> Iterator[Scan]:
+def scans(stream: BinaryIO, decode: Of, calibrate: Of) -> Iterator[Scan]:
     """The scans of a recording, in their order.
 
     Args:
         stream: read from front to end.
         decode: what each scan is given.
+        calibrate: makes a calibration of the last bytes of the first packets, for a model that tells one.
 
     Raises:
         InputError: no recording of one sensor that is read, or, after all scans that could be read, one that is cut or
@@ -88,9 +104,15 @@ def scans(stream: BinaryIO, decode: Callable[[bytes], bytes]) -> Iterator[Scan]:
         raise _nothing(others)
     if isinstance(first, InputError):
         raise first
-    growing, index = _Growing(model_of(first.told)), 0
+    model, calibration = model_of(first.told), b""
+    received = chain((first,), received)
+    if model.has_own_angles:
+        held = list(islice(received, CALIBRATION_PACKETS))
+        calibration = calibrate(b"".join(f.data[-TAIL_BYTES:] for f in held if isinstance(f, _Received)))
+        received = chain(held, received)
+    growing, index = _Growing(model), 0
     fault: InputError | None = None
-    for found in chain((first,), received):
+    for found in received:
         if isinstance(found, InputError):
             fault = found
             break
@@ -101,11 +123,11 @@ def scans(stream: BinaryIO, decode: Callable[[bytes], bytes]) -> Iterator[Scan]:
             growing.damaged += 1
             continue
         if growing.is_complete(found):
-            yield growing.scan(index, decode)
+            yield growing.scan(index, calibration, decode)
             index, growing = index + 1, growing.next()
         growing.add(found)
     if growing.packets:
-        yield growing.scan(index, decode)
+        yield growing.scan(index, calibration, decode)
     elif not index and fault is None:
         raise _nothing(others + Counter({"damaged packets of Velodyne": growing.damaged}))
     if fault is not None:
@@ -170,16 +192,25 @@ class _Growing:
         """The one after this."""
         return _Growing(self._model, tuple(self.packets[-BEFORE_PACKETS:]))
 
-    def scan(self, index: int, decode: Callable[[bytes], bytes]) -> Scan:
+    def scan(self, index: int, calibration: bytes, decode: Of) -> Scan:
         """What there is of it. At least one packet was added."""
         assert self._last is not None
         notes = [f"{self.damaged} damaged packets left out"] if self.damaged else []
         degrees = self._degrees()
         if degrees < 360:
             notes.append(f"{degrees} of the 360 degrees of a turn")
-        stamp_ns = _clock_ns(self._last.us_of_hour, self._last_ns)
-        packets, name = tuple(self.packets), self._model.name
-        return Scan(index, name, packets, self._before, self._beams, self._last_ns, stamp_ns, tuple(notes), decode)
+        return Scan(
+            index,
+            self._model.name,
+            tuple(self.packets),
+            self._before,
+            self._beams,
+            self._last_ns,
+            _clock_ns(self._last.us_of_hour, self._last_ns),
+            tuple(notes),
+            calibration,
+            decode,
+        )
 
     def _step(self, told: DataPacket) -> int:
         """From the last azimuth on to this one; a little back where one packet has overtaken another."""

@@ -23,6 +23,7 @@ _TAIL = struct.Struct("<IBB")
 _BANKS = (0xEEFF, 0xDDFF, 0xCCFF, 0xBBFF)
 STRONGEST, _LAST, _DUAL = 0x37, 0x38, 0x39
 MODE_AT = PACKET_BYTES - 2
+TAIL_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,21 @@ class Model:
         name: as its maker calls it.
         banks: of the blocks of its packets that hold returns, where each beam has one.
         dual_banks: the same where each beam has two.
+        has_own_angles: whether each that was made has a calibration of its own, which its packets tell bit by bit.
     """
 
     name: str
     banks: tuple[int, ...] = (_BANKS[0],) * BLOCKS
     dual_banks: tuple[int, ...] = (_BANKS[0],) * BLOCKS
+    has_own_angles: bool = False
 
     def beams(self, *, is_dual: bool) -> int:
         """That a packet tells of."""
         return (len(self.dual_banks) // 2 if is_dual else len(self.banks)) * LASERS
 
 
+HDL32E, HDL64E = 0x21, 0x100
+"""The second says no number, and has something else where the others have theirs."""
 MODELS = {
     0x21: Model("HDL-32E"),
     0x22: Model("VLP-16"),
@@ -51,11 +56,9 @@ MODELS = {
     0x28: Model("VLP-32C"),
     # With two returns each bank is there twice, and the last four blocks hold nothing.
     0xA1: Model("Alpha Prime", _BANKS * 3, tuple(bank for bank in _BANKS for _ in range(2))),
+    HDL64E: Model("HDL-64E", _BANKS[:2] * 6, _BANKS[:2] * 6, has_own_angles=True),
 }
 """By the number in their packets. A Puck LITE is a VLP-16, but for its weight."""
-HDL32E, HDL64E = 0x21, 0x100
-"""The second says no number of its own."""
-
 ADVICE = "export its scans as PCD, LAS or CSV with its maker's software (VeloView for Velodyne)"
 
 
@@ -90,11 +93,12 @@ def data_packet(data: bytes) -> DataPacket:
     heads = _HEADS.unpack_from(data)
     banks, azimuths = heads[::2], heads[1::2]
     us_of_hour, mode, model = _TAIL.unpack_from(data, BLOCKS * BLOCK_BYTES)
-    if banks == _BANKS[:2] * 6:
-        model = HDL64E  # what the others have in these two bytes, it has something else in
+    is_dual = mode == _DUAL
     # HDL-32E of before 2016 say nothing of the mode, and know but one.
     is_known = mode in (STRONGEST, _LAST, _DUAL) or (model == HDL32E and mode == 0)
-    sender, is_dual = MODELS.get(model, Model("")), mode == _DUAL
+    if banks == MODELS[HDL64E].banks:
+        model, is_dual, is_known = HDL64E, azimuths[0] == azimuths[2], True
+    sender = MODELS.get(model, Model(""))
     layout = sender.dual_banks if is_dual else sender.banks
     azimuths = azimuths[: len(layout)]
     is_whole = is_known and banks[: len(layout)] == layout and max(azimuths) < TURN
@@ -114,5 +118,4 @@ def model_of(packet: DataPacket) -> Model:
 _OTHERS = {
     0x23: "a VLP-32A or VLP-32B, which say the same of themselves and differ",
     0x31: "a Velarray, which does not turn",
-    HDL64E: "an HDL-64E, each of which has angles of its own",
 }
