@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.image.coder import BIN_STRIDE, ImageCoder, ScaleIndices, Synthesize
+from isthmus.common.image.coder import ImageCoder, ScaleIndices, Synthesize
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import CodecFolder
@@ -44,9 +44,9 @@ def open_coder(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str
 
 
 def open_synthesis(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str = AUTO) -> Synthesize:
-    """h_s,q: q int32 `[M_q, B/8]` to integer logits int32 `[M, B]`. ManifestError if the graph does not fit."""
+    """h_s,q: q int32 `[M_q, W]` to integer logits int32 `[M, B]`. ManifestError if the graph does not fit."""
     manifest, path = folder.manifest, folder.file(LOGITS_FILE)
-    ends = End("q", "int32", manifest.bins // BIN_STRIDE, axis=2), End("logits", "float", manifest.latent_channels)
+    ends = End("q", "int32", manifest.side_width, axis=2), End("logits", "float", manifest.latent_channels)
     network = open_half(folder, LOGITS_HALF, ends, threads, engine)
     return lambda q: run_exact(network, str(path), "q", q)
 

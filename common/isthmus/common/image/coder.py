@@ -45,12 +45,9 @@ from isthmus.common.signals import MAX_PIXELS, MAX_SIDE
 
 Int32 = NDArray[np.int32]
 Synthesize = Callable[[Int32], Int32]
-"""h_s,q: q int32 [M_q, B/8] to integer logits int32 [M, B], units of 2^-8 nat."""
+"""h_s,q: q int32 [M_q, W] to integer logits int32 [M, B], units of 2^-8 nat."""
 ScaleIndices = Callable[[Int32], Int32]
 """h_s: z int32 [N, a, b] to the group of every latent, int32 [M, h, w]."""
-
-BIN_STRIDE = 8
-"""Bins of the synthesized distributions for each position of q."""
 
 
 class ImageCoder:
@@ -108,7 +105,7 @@ class ImageCoder:
             y: latents int32 [M, h, w]; not copied, and part of the result.
             height, width: of the image in pixels.
             adaptation: a choice that is static in every group is coded as static.
-            q: int32 [M_q, B/8] to synthesize from; for `CHOSEN`, int32 [G] to take instead of the best choice.
+            q: int32 [M_q, W] to synthesize from; for `CHOSEN`, int32 [G] to take instead of the best choice.
             z: int32 [N, a, b], with a hyperprior.
             checksum_size_bytes: 0, 2 or 4; None for the codec's own.
 
@@ -266,7 +263,7 @@ class ImageCoder:
     def _q_shape(self) -> tuple[int, int]:
         if self.tables.q_tables is None:
             raise InputError(f"q: expected none, {self.manifest.name} does not synthesize tables")
-        return self.tables.q_tables.count, self.manifest.bins // BIN_STRIDE
+        return self.tables.q_tables.count, self.manifest.side_width
 
     def _synthesized(self, q: Int32) -> CdfTables:
         assert self._synthesize is not None  # for the type checker: `_q_shape` came first

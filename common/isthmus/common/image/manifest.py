@@ -12,6 +12,10 @@ from isthmus.common.manifest.manifest import MAX_STRIDE, Manifest
 MAX_QUALITY = 99
 MAX_HALO_PIXELS = 4096
 MAX_BINS = 4096
+BIN_STRIDE = 8
+"""Bins of a number in a row of q, where a codec does not say how many numbers a row has."""
+MAX_SIDE_COLUMNS = MAX_BINS // BIN_STRIDE
+SIDE_FIELD = "side_columns"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,6 +32,7 @@ class ImageManifest(Manifest):
         halo_pixels: how many pixels beyond its own a latent may depend on, a multiple of `stride`.
         halo_latents: how many latents beyond its own a pixel may depend on.
         bins: of the synthesized distributions (B), a multiple of 8; 0 for a codec without them.
+        side_columns: numbers of a row of q; 0 for one in 8 bins.
     """
 
     signal: ClassVar[str] = "image"
@@ -41,6 +46,7 @@ class ImageManifest(Manifest):
     halo_pixels: int
     halo_latents: int
     bins: int = 0
+    side_columns: int = 0
     checksum_size_bytes: int = 2
     tasks: tuple[str, ...] = ("reconstruction",)
 
@@ -48,6 +54,11 @@ class ImageManifest(Manifest):
     def padding(self) -> int:
         """Sides of an image are padded to multiples of this many pixels."""
         return self.hyper_stride or self.stride
+
+    @property
+    def side_width(self) -> int:
+        """Numbers of a row of q (W), 0 for a codec that does not synthesize."""
+        return self.side_columns or self.bins // BIN_STRIDE
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Shape of y, [M, h, w], for an image of so many pixels."""
@@ -82,7 +93,8 @@ class ImageManifest(Manifest):
         )
         expect_integer(self.halo_latents, 0, MAX_HALO_PIXELS, "halo_latents")
         expect_integer(self.bins, 0, MAX_BINS, "bins")
-        expect(self.bins % 8 == 0, f"bins: expected a multiple of 8, got {self.bins}")
+        expect(self.bins % BIN_STRIDE == 0, f"bins: expected a multiple of {BIN_STRIDE}, got {self.bins}")
+        expect_integer(self.side_columns, 0, MAX_SIDE_COLUMNS if self.bins else 0, SIDE_FIELD)
         expect(not (self.bins and self.hyper_channels), "bins: expected 0 with a hyperprior")
 
     @classmethod
@@ -90,11 +102,19 @@ class ImageManifest(Manifest):
         return {name: str if name == "family" else int for name in _IMAGE_FIELDS}
 
     @classmethod
+    def optional_json_fields(cls) -> dict[str, type]:
+        return {SIDE_FIELD: int}
+
+    @classmethod
     def from_json(cls, fields: dict[str, Any], shared: dict[str, Any]) -> ImageManifest:
-        return cls(**{name: fields[name] for name in _IMAGE_FIELDS}, **shared)
+        if SIDE_FIELD in fields:
+            expect_integer(fields[SIDE_FIELD], 1, MAX_SIDE_COLUMNS, SIDE_FIELD)
+        named = {name: fields[name] for name in (*_IMAGE_FIELDS, SIDE_FIELD) if name in fields}
+        return cls(**named, **shared)
 
     def _to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _IMAGE_FIELDS}
+        optional = {SIDE_FIELD: self.side_columns} if self.side_columns else {}
+        return {name: getattr(self, name) for name in _IMAGE_FIELDS} | optional
 
 
 _IMAGE_FIELDS = (

@@ -22,7 +22,7 @@ class ImageSymbols:
     Attributes:
         height, width: of the image in pixels.
         y: int32 [M, h, w].
-        q: int32 [G] if chosen, [M_q, B/8] if synthesized, else None.
+        q: int32 [G] if chosen, [M_q, W] if synthesized, else None.
         z: int32 [N, a, b], None without a hyperprior.
         adaptation: any but `AUTO`.
     """

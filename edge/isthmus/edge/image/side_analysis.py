@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.image.coder import BIN_STRIDE
 from isthmus.common.image.histogram import largest_counted
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import CodecFolder
@@ -39,12 +38,12 @@ class SideAnalysis:
         self._bins = manifest.bins
         ends = (
             End("histograms", "float", manifest.latent_channels),
-            End("q", "int32", manifest.bins // BIN_STRIDE, axis=2),
+            End("q", "int32", manifest.side_width, axis=2),
         )
         self._network = open_half(folder, SIDE_ANALYSIS_HALF, ends, threads, engine)
 
     def q(self, y: Int32) -> Int32:
-        """q int32 `[M_q, B/8]` of latents int32 `[M, h, w]`."""
+        """q int32 `[M_q, W]` of latents int32 `[M, h, w]`."""
         found: Int32 = self._network.run({"histograms": histograms(y, self._bins)[None]})[0][0]
         return found
 

@@ -5,9 +5,9 @@ Theory of operation. The histograms of an image's latents, one a channel, are wh
 turns q back into logits, and their softmax over the bins is the distribution that codes the latents. Both networks
 convolve along the bins, with the latent channels as channels, so neither grows with the image.
 
-Departures from the thesis. The logits start from the log-probabilities of the static tables: ``q = 0`` with an
-untrained ``h_s,q`` is the static codec, and the network learns what to change. And ``h_a,q`` sees the root of each
-histogram less that of the static distribution: roots of counts are equally uncertain whatever the count.
+Departures from the thesis, unless `is_plain`. The logits start from the log-probabilities of the static tables:
+``q = 0`` with an untrained ``h_s,q`` is the static codec, and the network learns what to change. And ``h_a,q`` sees the
+root of each histogram less that of the static distribution: roots of counts are equally uncertain whatever the count.
 
 Source: thesis chapter 3 (arXiv 2409.08376; 2406.13059): layers, groups, kernels, shuffles and the loss.
 """
@@ -34,12 +34,16 @@ SIDE_GAIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveShape:
-    """Channels of the latents (M_y), of the hidden layers (N_q) and of q (M_q), and the number of bins (B)."""
+    """Channels of the latents (M_y), of the hidden layers (N_q) and of q (M_q), and the number of bins (B).
+
+    `is_plain`: as the thesis has it, histograms as they are in, a softmax of what comes out.
+    """
 
     latent_channels: int
     hidden_channels: int = 32
     side_channels: int = 16
     bins: int = 64
+    is_plain: bool = False
 
     def __post_init__(self) -> None:
         if self.bins % BIN_STRIDE or self.bins < BIN_STRIDE:
@@ -183,11 +187,13 @@ class AdaptiveBottleneck(nn.Module):
         self.h_a = _stack(analysis_layers(shape), is_rising=False)
         self.h_s = _stack(synthesis_layers(shape), is_rising=True)
         self.entropy = EntropyBottleneck(shape.side_channels)
-        self.register_buffer("static_logits", torch.log_softmax(static_probabilities.float().log(), 1))
+        logits = torch.log_softmax(static_probabilities.float().log(), 1)
+        self.register_buffer("static_logits", torch.zeros_like(logits) if shape.is_plain else logits)
         last = self.h_s[-1]
         assert isinstance(last, nn.Conv1d)
         assert last.bias is not None
-        nn.init.zeros_(last.weight)
+        if not shape.is_plain:
+            nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         widest = self.h_a[-1]
         assert isinstance(widest, nn.Conv1d)
@@ -196,6 +202,9 @@ class AdaptiveBottleneck(nn.Module):
 
     def analyse(self, histograms: Tensor) -> Tensor:
         """q before rounding, ``[n, M_q, B/8]``, of normalised histograms ``[n, M_y, B]``."""
+        if self.shape.is_plain:
+            plain: Tensor = self.h_a(histograms)
+            return plain
         roots = torch.sqrt(histograms + ROOT_FLOOR) - torch.sqrt(self.static_logits.exp() + ROOT_FLOOR)
         q: Tensor = self.h_a(roots)
         return q

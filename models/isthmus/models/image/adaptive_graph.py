@@ -233,9 +233,11 @@ def analysis_graph(net: AdaptiveBottleneck, side_top: int) -> onnx.ModelProto:
     """`histograms` float32 ``[n, M_y, B]``, each channel's summing to 1, to `q` int32 ``[n, M_q, B/8]``, rounded half
     to even and clipped to `side_top`."""
     g, shape = GraphBuilder(), net.shape
-    root = g.node("Sqrt", [g.node("Add", ["histograms", g.constant(np.float32(ROOT_FLOOR))])])
-    static = torch.sqrt(net.static_logits.exp() + ROOT_FLOOR).numpy()
-    h = g.node("Sub", [root, g.constant(static[None])])
+    h = "histograms"
+    if not shape.is_plain:
+        root = g.node("Sqrt", [g.node("Add", ["histograms", g.constant(np.float32(ROOT_FLOOR))])])
+        static = torch.sqrt(net.static_logits.exp() + ROOT_FLOOR).numpy()
+        h = g.node("Sub", [root, g.constant(static[None])])
     modules = [m for m in net.h_a if isinstance(m, nn.Conv1d)]
     bins = shape.bins
     for module, layer in zip(modules, analysis_layers(shape), strict=True):

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.models.image.adaptive import (
     AdaptiveBottleneck,
@@ -25,9 +25,10 @@ from isthmus.models.image.adaptive import (
     latent_bits,
     mac_per_pixel,
 )
+from isthmus.models.image.components import Components
 from isthmus.models.image.transforms import STRIDE
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
-from isthmus.training.image.latent_counts import LatentCounts, cached_counts, clipped, normalised
+from isthmus.training.image.latent_counts import Counts, LatentCounts, cached_counts, clipped, normalised
 from isthmus.training.image.photos import Photos
 from isthmus.training.plan import Moment, Plan, warm_cosine
 from isthmus.training.recipe import Cost, Group, Recipe
@@ -43,13 +44,18 @@ ROUND_STEPS = 500
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveEffort:
-    """How long and how fast, and the widths of the networks."""
+    """How long and how fast, and the widths of the networks.
+
+    `most_together`: of photographs whose histograms are added up to one, at random from 1 to so many: images are larger
+    than photographs of training.
+    """
 
     steps: int = 2_000
     learning_rate: float = 8e-3
     batch: int = 32
     hidden_channels: int = 32
     side_channels: int = 16
+    most_together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,15 @@ class AdaptiveResult:
         }
 
 
+def drawn(source: Counts, batch: int, most_together: int, generator: torch.Generator) -> Tensor:
+    """Normalised histograms ``[batch, M_y, B]`` of photographs drawn from counts, up to so many added up to each."""
+    counts = source[torch.randint(len(source), (batch,), generator=generator)].float()
+    if most_together > 1:
+        for _ in range(int(torch.randint(most_together, (1,), generator=generator))):
+            counts += source[torch.randint(len(source), (batch,), generator=generator)]
+    return counts / counts[0, 0].sum()
+
+
 class AdaptiveRecipe(Recipe):
     """Both networks and the bottleneck of q on counted latents; `effort` says how fast."""
 
@@ -109,14 +124,13 @@ class AdaptiveRecipe(Recipe):
 
     def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:
         source = self._counts.train[at.step % len(self._counts.train)]
-        index = torch.randint(len(source), (self._effort.batch,), generator=generator)
-        histograms, _ = normalised(source[index])
+        histograms = drawn(source, self._effort.batch, self._effort.most_together, generator)
         log_probability, side = self.model(clipped(histograms, self.model.shape))
         bits = latent_bits(histograms, log_probability, TARGET_SAMPLES) + side
         yield Cost(bits.mean() / (TARGET_SAMPLES * STRIDE**2), {})
 
     def validate(self, judged: nn.Module) -> dict[str, float]:
-        assert isinstance(judged, AdaptiveBottleneck)  # the model
+        assert isinstance(judged, AdaptiveBottleneck | Components)  # the model
         result = validate_adaptive(judged, self._counts)
         return {"loss": result.adapted_bits + SIDE_WEIGHT * result.side_bits, **result.summary()}
 
@@ -181,7 +195,7 @@ def load_adaptive(checkpoint: Path) -> AdaptiveBottleneck:
 
 
 @torch.no_grad()
-def validate_adaptive(net: AdaptiveBottleneck, counts: LatentCounts) -> AdaptiveResult:
+def validate_adaptive(net: AdaptiveBottleneck | Components, counts: LatentCounts) -> AdaptiveResult:
     """Bits of the validation photographs, q rounded, by the likelihoods of the float networks."""
     net.eval()
     histograms, samples = normalised(counts.validation)

@@ -5,17 +5,23 @@ Frozen transforms give the same latents at every epoch, so all of them are count
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from isthmus.common.image.histogram import largest_counted
+from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.manifest.folder import EDGE_FILE, load_codec_folder
 from isthmus.models.image.adaptive import AdaptiveShape
+from isthmus.models.image.components import ComponentShape
 from isthmus.models.image.transforms import STRIDE
+from isthmus.runtime.engine import End, open_network
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.transforms import ImageCodec, load_codec
@@ -57,9 +63,9 @@ class LatentCounts:
 def count_latents(codec: ImageCodec, train: Photos, validation: Photos) -> LatentCounts:
     """Histograms ``[photos, M_y, B]`` of all photographs; the bins are as many as the latents need. Minutes."""
     codec = codec.eval().requires_grad_(requires_grad=False)
-    first, held = (_latents(codec, photos, VIEWS[0]) for photos in (train, validation))
+    first, held = (_latents(codec.g_a, photos, VIEWS[0]) for photos in (train, validation))
     bins = choose_bins(first)
-    others = [_latents(codec, train, view, is_rough=True) for view in VIEWS[1:]]
+    others = [_latents(codec.g_a, train, view, is_rough=True) for view in VIEWS[1:]]
     values = torch.arange(bins).float() - bins // 2
     likelihood = codec.entropy.likelihood(values[:, None].expand(-1, codec.shape.latent_channels)).double().t()
     return LatentCounts(
@@ -68,6 +74,34 @@ def count_latents(codec: ImageCodec, train: Photos, validation: Photos) -> Laten
         counted(held, bins),
         likelihood / likelihood.sum(1, keepdim=True),
     )
+
+
+@torch.no_grad()
+def count_finished(folder: Path, train: Photos, validation: Photos, least_bins: int = BIN_CHOICES[0]) -> LatentCounts:
+    """Histograms of the latents of a codec that is finished, by its own ``g_a``. Half a minute.
+
+    Args:
+        folder: of the codec.
+        train, validation: photographs of one size.
+        least_bins: so many at least.
+
+    Raises:
+        ManifestError: the folder is damaged, or not of an image codec.
+    """
+    found = load_codec_folder(folder, needed=(EDGE_FILE,), kind=ImageManifest)
+    channels = found.manifest.latent_channels
+    network = open_network(found.file(EDGE_FILE), (End("pixels", "float", 3), End("y", "float", channels)))
+
+    def g_a(x: Tensor) -> Tensor:
+        planes = np.ascontiguousarray(x.mul(255).numpy())
+        return torch.from_numpy(np.concatenate([network.run({"pixels": plane[None]})[0] for plane in planes]))
+
+    first, held = (_latents(g_a, photos, VIEWS[0]) for photos in (train, validation))
+    bins = max(choose_bins(first), least_bins)
+    others = [_latents(g_a, train, view) for view in VIEWS[1:]]
+    counts = tuple(counted(y, bins) for y in (first, *others))
+    total = counts[0].double().sum(0) + PSEUDO_COUNT
+    return LatentCounts(bins, counts, counted(held, bins), total / total.sum(1, keepdim=True))
 
 
 def choose_bins(y: Tensor) -> int:
@@ -98,7 +132,7 @@ def normalised(counts: Counts) -> tuple[Tensor, int]:
     return counts.float() / samples, samples
 
 
-def clipped(histograms: Tensor, shape: AdaptiveShape) -> Tensor:
+def clipped(histograms: Tensor, shape: AdaptiveShape | ComponentShape) -> Tensor:
     """What ``h_a,q`` sees of histograms over all bins, ``[n, M_y, B]``: latents beyond the clip at the clip."""
     low, high = shape.bins // 2 - shape.clip, shape.bins // 2 + shape.clip
     inner = histograms[..., low : high + 1].clone()
@@ -117,7 +151,9 @@ def counted(y: Tensor, bins: int) -> Counts:
     return counts
 
 
-def _latents(codec: ImageCodec, photos: Photos, view: tuple[bool, bool, bool], *, is_rough: bool = False) -> Tensor:
+def _latents(
+    g_a: Callable[[Tensor], Any], photos: Photos, view: tuple[bool, bool, bool], *, is_rough: bool = False
+) -> Tensor:
     """Rounded latents int16 ``[photos, M_y, h, w]`` of one view of photographs of one size; `is_rough`: by bfloat16."""
     mirror, transpose, enlarge = view
     parts: list[Tensor] = []
@@ -133,6 +169,6 @@ def _latents(codec: ImageCodec, photos: Photos, view: tuple[bool, bool, bool], *
         x = x.flip(3) if mirror else x
         x = x.transpose(2, 3) if transpose else x
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_rough):
-            y: Any = codec.g_a(x.contiguous(memory_format=torch.channels_last))
+            y = g_a(x.contiguous(memory_format=torch.channels_last))
         parts.append(torch.round(y.float()).short())
     return torch.cat(parts)
