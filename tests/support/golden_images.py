@@ -27,10 +27,10 @@ def golden_image_coder(name: str) -> ImageCoder:
 
 
 def golden_logits(q: Int32) -> Int32:
-    """h_s,q of golden-image-q1: logits [2, 8] of q [1, 1]."""
-    steepness = 200 + 40 * min(max(int(q[0, 0]), -3), 3)
-    row = -steepness * np.abs(np.arange(8) - 4)
-    return np.stack([row, row]).astype(np.int32)
+    """h_s,q of golden-image-q1 and golden-side-q1: logits [2, 8] of q [1, 1] or [2, 3]; q's rows are the channels."""
+    limited = np.minimum(np.maximum(q.astype(np.int64), -3), 3).sum(1)
+    steepness = 200 + 40 * np.resize(limited, 2)
+    return (-steepness[:, None] * np.abs(np.arange(8) - 4)).astype(np.int32)
 
 
 def golden_scales(z: Int32) -> Int32:

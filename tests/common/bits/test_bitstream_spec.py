@@ -147,11 +147,12 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
         "golden-image-q1",
         "golden-hyper-q1",
         "golden-context-q1",
+        "golden-side-q1",
         "golden-video",
         "golden-tiles",
     )
     assert pages == [golden_manifest(name) for name in names]
-    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest] * 2, strict=True):
+    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 4 + [VideoManifest] * 2, strict=True):
         manifest = read_manifest(data)
         assert type(manifest) is kind
         assert manifest.to_bytes() == data
@@ -159,7 +160,14 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
 
 def test_the_tables_of_the_page_are_the_golden_ones() -> None:
     pages = [json.loads(block) for block in blocks("tables")]
-    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video", "golden-tiles")
+    names = (
+        "golden-image-q1",
+        "golden-hyper-q1",
+        "golden-context-q1",
+        "golden-side-q1",
+        "golden-video",
+        "golden-tiles",
+    )
     assert pages == [golden_arrays(name) for name in names]
 
 

@@ -29,6 +29,7 @@ IDENTITIES = {
     "golden-escape": "14834833c2c14097b35ce06bf4db0de5e69616275d6f798a01133f6d070b67c8",
     "golden-hyper-q1": "f874b86c66349f8128ffd6343e94f31c1f6c5628911fa8a87dcc2f3a3a7cc894",
     "golden-image-q1": "aad71b852cb48721754fe9fa87ab469e44f90ce0506deda6d26f1d30c630c113",
+    "golden-side-q1": "49328468057523b249dfcd847a8ef612b924011d639c4246397c4913a9e4df40",
     "golden-video": "0419cf32e46be614567c67e0068015db6177cec5d672c2a1291c9140948493d8",
     "golden-tiles": "7a5261966ab1a2a66107ed39169c9861b6999acd2f3459d5f7b39cb3c22db639",
     "golden-tree": "851eeda807a83b435fda147deff54e64fe6eaac727ac454af8267e3307f32481",
@@ -204,6 +205,7 @@ def test_an_image_manifest_both_ways() -> None:
         {"halo_pixels": 48},
         {"halo_latents": 3},
         {"bins": 8},
+        {"bins": 8, "side_columns": 1},
         {"checksum_size_bytes": 4},
     ],
 )

@@ -102,26 +102,45 @@ def _reduce_sum(x: list[Array], a: Attributes, _: np.dtype[Any]) -> Array:
     return np.asarray(x[0].sum(tuple(x[1].tolist()), keepdims=bool(a.get("keepdims", 1))))
 
 
+def _slice(x: list[Array], _: Attributes, __: np.dtype[Any]) -> Array:
+    where = [slice(None)] * x[0].ndim
+    for start, end, axis in zip(*(part.tolist() for part in x[1:4]), strict=True):
+        where[axis] = slice(start, end)
+    return x[0][tuple(where)]
+
+
+def _pad(x: list[Array], a: Attributes, _: np.dtype[Any]) -> Array:
+    pads: list[int] = x[1].tolist()
+    widths = list(zip(pads[: x[0].ndim], pads[x[0].ndim :], strict=True))
+    return np.pad(x[0], widths, mode="edge") if a.get("mode", b"constant") == b"edge" else np.pad(x[0], widths)
+
+
 _OPERATORS: dict[str, Callable[[list[Array], Attributes, np.dtype[Any]], Array]] = {
     "Abs": lambda x, _, __: np.abs(x[0]),
     "Add": lambda x, _, __: x[0] + x[1],
     "ArgMax": _arg_max,
     "Cast": _cast,
     "Clip": lambda x, _, __: np.clip(x[0], x[1], x[2]),
+    "Concat": lambda x, a, _: np.concatenate(x, a["axis"]),
     "Conv": _conv,
     "DepthToSpace": _depth_to_space,
     "Floor": lambda x, _, __: np.floor(x[0]),
-    "Gather": lambda x, _, __: x[0][x[1]],
+    "Gather": lambda x, a, _: np.take(x[0], x[1], a.get("axis", 0)),
     "Gemm": _gemm,
+    "Log": lambda x, _, __: np.log(x[0]),
+    "MatMul": lambda x, _, __: x[0] @ x[1],
     "Max": lambda x, _, __: np.maximum(x[0], x[1]),
     "Min": lambda x, _, __: np.minimum(x[0], x[1]),
     "Mul": lambda x, _, __: x[0] * x[1],
+    "Pad": _pad,
     "ReduceMax": _reduce_max,
     "ReduceSum": _reduce_sum,
     "Relu": lambda x, _, __: np.maximum(x[0], 0),
     "Reshape": _reshape,
     "Round": lambda x, _, __: np.rint(x[0]),
+    "Slice": _slice,
     "Sqrt": lambda x, _, __: np.sqrt(x[0]),
     "Sub": lambda x, _, __: x[0] - x[1],
     "Transpose": lambda x, a, _: x[0].transpose(a["perm"]),
+    "Unsqueeze": lambda x, _, __: np.expand_dims(x[0], tuple(x[1].tolist())),
 }

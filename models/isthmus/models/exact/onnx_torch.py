@@ -83,26 +83,52 @@ def _conv(x: list[Tensor], a: dict[str, Any], _: torch.dtype) -> Tensor:
     return convolve(x[0], x[1], x[2] if len(x) > 2 else None, strides, before, groups=a.get("group", 1))
 
 
+def _gather(x: Tensor, index: Tensor, axis: int) -> Tensor:
+    return x.index_select(axis, index.reshape(-1)).reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+
+
+def _slice(x: list[Tensor], _: dict[str, Any], __: torch.dtype) -> Tensor:
+    for start, end, axis in zip(*(part.tolist() for part in x[1:4]), strict=True):
+        x[0] = x[0].narrow(axis, start, min(end, x[0].shape[axis]) - start)
+    return x[0]
+
+
+def _pad(x: list[Tensor], a: dict[str, Any], _: torch.dtype) -> Tensor:
+    """Of ``[batch, rows, columns]``."""
+    pads = x[1].tolist()
+    half = len(pads) // 2
+    by_axis = [n for pair in zip(pads[half - 1 :: -1], pads[: half - 1 : -1], strict=True) for n in pair]
+    if a.get("mode", b"constant") != b"edge":
+        return F.pad(x[0], by_axis)
+    return F.pad(x[0], by_axis[:2], mode="replicate")  # our graphs repeat along the last axis alone
+
+
 _OPERATORS: dict[str, Callable[[list[Tensor], dict[str, Any], torch.dtype], Tensor]] = {
     "Abs": lambda x, _, __: x[0].abs(),
     "Add": lambda x, _, __: x[0] + x[1],
     "ArgMax": lambda x, a, _: x[0].argmax(a["axis"], keepdim=bool(a.get("keepdims", 1))),
     "Cast": _cast,
     "Clip": lambda x, _, __: x[0].clamp(x[1], x[2]),
+    "Concat": lambda x, a, _: torch.cat(x, a["axis"]),
     "Conv": _conv,
     "DepthToSpace": lambda x, a, _: F.pixel_shuffle(x[0], a["blocksize"]),  # mode CRD: torch's order
     "Floor": lambda x, _, __: x[0].floor(),
-    "Gather": lambda x, _, __: x[0][x[1].long()],
+    "Gather": lambda x, a, _: _gather(x[0], x[1].long(), a.get("axis", 0)),
     "Gemm": _gemm,
+    "Log": lambda x, _, __: x[0].log(),
+    "MatMul": lambda x, _, __: x[0] @ x[1],
     "Max": lambda x, _, __: torch.maximum(x[0], x[1]),
     "Min": lambda x, _, __: torch.minimum(x[0], x[1]),
     "Mul": lambda x, _, __: x[0] * x[1],
+    "Pad": _pad,
     "ReduceMax": _reduce_max,
     "ReduceSum": _reduce_sum,
     "Relu": lambda x, _, __: x[0].relu(),
     "Reshape": _reshape,
     "Round": lambda x, _, __: x[0].round(),
+    "Slice": _slice,
     "Sqrt": lambda x, _, __: x[0].sqrt(),
     "Sub": lambda x, _, __: x[0] - x[1],
     "Transpose": lambda x, a, _: x[0].permute(*a["perm"]),
+    "Unsqueeze": lambda x, _, __: x[0].unsqueeze(x[1].tolist()[0]),
 }
