@@ -21,12 +21,14 @@ from support.paths import DATA, ROOT
 from isthmus.command.train import ClassifierOptions, CurveOptions, NameOptions, ViewOptions, start_curve
 from isthmus.command.train_image import ImageTrainingOptions, numbers
 from isthmus.command.train_options import DestinationOptions, RunOptions, trained_by
+from isthmus.command.train_tables import TableOptions, TableRunOptions
 from isthmus.command.train_video import VideoTrainingOptions
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.image.imagenet import IMAGENET, imagenet_classes
+from isthmus.measure.options import words
 from isthmus.models.image.transforms import STRIDE
 from isthmus.models.pointcloud.pointnet import CONFIGS
 from isthmus.split.codec_folder import SPLIT_FILE
@@ -34,6 +36,7 @@ from isthmus.split.options import CutOptions, FrameOptions
 from isthmus.split.pictures import load_pictures
 from isthmus.split.video_zoo import FAMILY, FIRST_ROUND, SECOND_ROUND, STEPS
 from isthmus.training.image import transforms
+from isthmus.training.image.table_networks import TableEffort
 from isthmus.training.image.transforms import ROUND_STEPS, ImageEffort
 from isthmus.training.origin import HISTORY_FILE, data_digest
 from isthmus.training.pointcloud import classifiers
@@ -253,8 +256,26 @@ def test_an_image_codec_is_what_its_command_trains(folder: Path) -> None:
     is_hyper = folder.name == f"{options.name}-hyper-q{quality}"
     assert is_hyper or folder.name == f"{options.name}-light-q{quality}"
     assert ("hyperprior" in record) == is_hyper
-    if not is_hyper:
+    if not is_hyper and "tables" not in record:
         assert bool(record["synthesized"]) == (quality in numbers(options.synthesized))
+
+
+@pytest.mark.parametrize("folder", [f for f in IMAGES if "tables" in record_of(f)], ids=lambda folder: folder.name)
+def test_tables_of_an_image_codec_are_what_their_command_trains(folder: Path) -> None:
+    record = record_of(folder)["tables"]
+    command = command_of(record["command"])
+    options, run = command.of(TableOptions), command.of(TableRunOptions)
+    assert command.name == "isthmus train tables"
+    assert command.of(DestinationOptions) == DestinationOptions(
+        Path("models/zoo"), overwrite=record["of"] == folder.name
+    )
+    assert record["of"] in words(options.of)
+    assert folder.name == f"{options.family or record['of'].rpartition('-q')[0]}-q{quality_of(folder)}"
+    assert record["way"] == options.way
+    assert record["seed"] == command.of(RunOptions).seed
+    assert record["effort"] == asdict(TableEffort(steps=run.steps) if run.steps else TableEffort())
+    assert record["data_sha256"] == record_of(folder)["data_sha256"]
+    assert record["curve"][-1]["step"] == record["effort"]["steps"]
 
 
 def test_image_codecs_that_ship_are_all_that_their_command_makes() -> None:
@@ -288,6 +309,11 @@ def test_macs_of_an_image_codec_are_those_of_its_graphs(folder: Path) -> None:
         # Of an image of 768 x 512. h_s,q mirrors h_a,q; its graph has transposed kernels of 15 taps as two of 8.
         image = 768 * 512
         bins = load_codec_folder(folder).manifest.bins  # type: ignore[attr-defined]
+        if load_codec_folder(folder).manifest.side_columns:  # type: ignore[attr-defined]
+            both = counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, TableEffort().components, 1)
+            assert said.pop("synthesized") == pytest.approx(both / image, rel=1e-12)
+            assert said == found
+            return
         assert said.pop("synthesized") == 2 * counted("h_a_q.onnx", 1, 256, bins) / image
         assert 2 * counted("h_a_q.onnx", 1, 256, bins) == pytest.approx(
             counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, 16, bins // 8), rel=0.02

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,14 +19,12 @@ from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
 from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
+from isthmus.measure.distributions.options import DistributionOptions
 from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 @command_frame
@@ -45,6 +43,24 @@ def measure_pointcloud(*, given: Given) -> None:
     command = command_line("isthmus measure pointcloud", options, live)
     written = write_outputs(measurement, command, given.of(Outputs).folder(options), page=page)
     tell_measured(pointcloud_tables(measurement), (*measurement.notes, measurement.chosen), written)
+
+
+@command_frame
+@with_options(DistributionOptions, Outputs)
+def measure_distributions(*, given: Given) -> None:
+    """How far the tables that code an image's latents are from the image's own distributions, by way."""
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.distributions.rows import distributions_table
+    from isthmus.measure.distributions.run import measure_distributions as measured
+    from isthmus.measure.distributions.run import write_distribution_outputs
+    from isthmus.measure.track import tracked
+
+    options = given.of(DistributionOptions)
+    with tracked(table_console()) as track:
+        measurement = measured(options, track)
+    command = command_line("isthmus measure distributions", options)
+    written = write_distribution_outputs(measurement, command, given.of(Outputs).folder(options))
+    tell_measured((distributions_table(measurement),), (), written)
 
 
 @command_frame
@@ -204,6 +220,7 @@ def add_commands(app: typer.Typer) -> None:
     app.callback()(before_measuring)
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
+    app.command("distributions")(measure_distributions)
     app.command("video")(measure_video)
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)

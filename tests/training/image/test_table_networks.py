@@ -15,7 +15,7 @@ from isthmus.command.main import app
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.image.manifest import ImageManifest
-from isthmus.common.image.symbols import Adaptation
+from isthmus.common.image.side import Adaptation
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image

@@ -127,6 +127,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         writes="image_scikit_image",
         steps=(_stills("scikit-image"),),
     ),
+    _measure("distributions", "distributions", writes="distributions", needs=("kodak",)),
     _measure("determinism-image", "determinism-image", writes="determinism_image"),
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
