@@ -12,6 +12,7 @@ from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_side_weight import measure_side_weight
 from isthmus.command.measure_split import measure_split, measure_split_cuts
 from isthmus.command.measure_stills import measure_photograph, measure_stills
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
@@ -221,6 +222,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("pointcloud")(measure_pointcloud)
     app.command("image")(measure_image)
     app.command("distributions")(measure_distributions)
+    app.command("side-weight")(measure_side_weight)
     app.command("video")(measure_video)
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)

@@ -128,6 +128,12 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(_stills("scikit-image"),),
     ),
     _measure("distributions", "distributions", writes="distributions", needs=("kodak",)),
+    _measure(
+        "side-weight",
+        *("side-weight", "--photos", f"{DATA}photos_a_256.npz"),
+        writes="side_weight",
+        needs=("photos_a_256.npz", "kodak"),
+    ),
     _measure("determinism-image", "determinism-image", writes="determinism_image"),
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),

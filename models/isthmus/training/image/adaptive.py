@@ -56,6 +56,7 @@ class AdaptiveEffort:
     hidden_channels: int = 32
     side_channels: int = 16
     most_together: int = 1
+    side_weight: float = SIDE_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ class AdaptiveRecipe(Recipe):
         source = self._counts.train[at.step % len(self._counts.train)]
         histograms = drawn(source, self._effort.batch, self._effort.most_together, generator)
         log_probability, side = self.model(clipped(histograms, self.model.shape))
-        bits = latent_bits(histograms, log_probability, TARGET_SAMPLES) + side
+        weight = self._effort.side_weight / SIDE_WEIGHT  # the loss is that of an image, which pays for q once
+        bits = latent_bits(histograms, log_probability, TARGET_SAMPLES) + weight * side
         yield Cost(bits.mean() / (TARGET_SAMPLES * STRIDE**2), {})
 
     def validate(self, judged: nn.Module) -> dict[str, float]:

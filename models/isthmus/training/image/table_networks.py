@@ -25,6 +25,7 @@ from isthmus.models.image.components import Components, ComponentShape
 from isthmus.training.image.adaptive import (
     GRADIENT_CLIP,
     ROUND_STEPS,
+    SIDE_WEIGHT,
     WARMUP,
     AdaptiveEffort,
     AdaptiveRecipe,
@@ -58,6 +59,7 @@ class TableEffort:
         components: of q, for the way of that name.
         matrix_rate, other_rate: learning rates of components: of both matrices, and of the rest.
         thesis_rate: that of the thesis's networks.
+        side_weight: lambda_q, of the bits of q in the loss.
     """
 
     steps: int = 2_000
@@ -67,6 +69,7 @@ class TableEffort:
     matrix_rate: float = 1e-3
     other_rate: float = 1e-2
     thesis_rate: float = 2e-3
+    side_weight: float = SIDE_WEIGHT
 
 
 class ComponentRecipe(AdaptiveRecipe):
@@ -76,7 +79,9 @@ class ComponentRecipe(AdaptiveRecipe):
 
     def __init__(self, net: Components, counts: LatentCounts, effort: TableEffort) -> None:
         self.model, self._counts = net, counts
-        self._effort = AdaptiveEffort(batch=effort.batch, most_together=effort.most_together)
+        self._effort = AdaptiveEffort(
+            batch=effort.batch, most_together=effort.most_together, side_weight=effort.side_weight
+        )
         self._rates = effort.matrix_rate, effort.other_rate
 
     def groups(self) -> list[Group]:
@@ -140,7 +145,13 @@ class TableRun:
         hidden, side = (64, 32) if counts.bins >= WIDE_BINS else (32, 16)
         shape = AdaptiveShape(counts.validation.shape[1], hidden, side, counts.bins, is_plain=True)
         asked = AdaptiveEffort(
-            effort.steps, effort.thesis_rate, effort.batch, hidden, side, most_together=effort.most_together
+            effort.steps,
+            effort.thesis_rate,
+            effort.batch,
+            hidden,
+            side,
+            effort.most_together,
+            effort.side_weight,
         )
         return AdaptiveRecipe(AdaptiveBottleneck(shape, counts.static()), counts, asked)
 
