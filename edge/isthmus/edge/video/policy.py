@@ -48,8 +48,8 @@ class VideoPolicy:
         answer_error: mean squared error of latents, in squared steps, that motion may add, as far as pixels tell,
             before the network runs to see (`isthmus.edge.video.answer_error`). Where there is a rate weight.
         network_interval: frames from one that the network has seen to the next that it may be asked about, at least: 2
-            for at most every other one, which bounds the edge's time; 1 for any. Cuts, drift and key frames that are due
-            are not asked about.
+            for at most every other one, which bounds the edge's time; 1 for any. Cuts, drift and key frames that are
+            due are not asked about.
         key_finer: by how many steps key frames are finer than `step`, as others are predicted from them. Not in mode
             "intra", nor in codecs of one step.
         key_damage: mean damage of a frame from which on it becomes a key frame: it has drifted too far.

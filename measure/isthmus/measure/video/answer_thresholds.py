@@ -11,9 +11,9 @@ intra at a row of steps gives the nats that bits buy there. The rule:
 
 The second keeps the edge's time down: then more than half of the predicted frames are motion alone. So that this holds
 on livelier clips than these as well, the network is asked about every other frame at most (`network_interval` 2) in all
-settings. A search before this one, without that bound, chose an interval of 24, 0.07, 0.05 and 4; a first look at four of
-the test clips then showed the network at work for more than half of the predicted frames, and the bound was put in. On
-the clips here it costs nothing at equal nats.
+settings. A search before this one, without that bound, chose an interval of 24, 0.07, 0.05 and 4; a first look at four
+of the test clips then showed the network at work for more than half of the predicted frames, and the bound was put in.
+On the clips here it costs nothing at equal nats.
 """
 
 from __future__ import annotations
