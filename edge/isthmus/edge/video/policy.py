@@ -114,7 +114,7 @@ class VideoPolicy:
         return self.step if self.mode == "intra" else max(0, self.step - self.key_finer)
 
 
-STEPPED_POLICY = VideoPolicy(key_interval=24, rate_weight=0.07, answer_error=0.05, network_interval=2, key_finer=4)
+STEPPED_POLICY = VideoPolicy(key_interval=24, rate_weight=0.05, answer_error=0.05, network_interval=2)
 """Of codecs with tiles."""
 
 
