@@ -153,6 +153,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     ),
     _measure("split-cuts", "split-cuts", writes="split_multi"),
     _measure(
+        "stills",
+        *("stills", "--images", f"{DATA}imagenet500_256.npz"),
+        writes="stills",
+        needs=("imagenet500_256.npz",),
+    ),
+    _measure("photograph", "photograph", writes="photograph"),
+    _measure(
         "motion",
         *("motion", "--checkpoints", "runs/motion"),
         writes="motion",
