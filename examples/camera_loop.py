@@ -25,7 +25,7 @@ def moving_picture(count: int = 40) -> Iterator[Any]:
 
 
 def main(address: str, camera: str = "") -> None:
-    codec = load("video-tiny-q3", key_interval=12)
+    codec = load("vision-lite0-b5")
     with connect(address, codec) as cloud:
         for number, result in enumerate(cloud.results(camera or moving_picture())):
             kind = "not coded" if result.coded is None else result.coded.detail.kind

@@ -219,7 +219,7 @@ def test_which_signal(zoo: Path, tmp_path: Path) -> None:
         choice = choose_codec(inputs, codec, zoo, signal="video" if video else "")
         return choice.signal.kind, choice.codec
 
-    assert chosen("a.mp4", "b.264") == (VideoManifest, "video-tiny-q3")
+    assert chosen("a.mp4", "b.264") == (VideoManifest, "vision-lite0-b5")
     assert chosen("camera:0")[0] is VideoManifest
     assert chosen("-", codec=CODEC) == (VideoManifest, CODEC)
     assert chosen(str(tmp_path), video=True)[0] is VideoManifest

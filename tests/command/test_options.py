@@ -24,7 +24,7 @@ from isthmus.edge.image.options import ADAPTATIONS, ImageOptions
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.video.options import MODES, StillOptions, VideoOptions
 from isthmus.edge.video.policy import MODES as POLICY_MODES
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.policy import STEPPED_POLICY, VideoPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,11 @@ def test_options_agree_with_what_they_set() -> None:
     assert tuple(Adaptation) == ADAPTATIONS
     assert MODES == POLICY_MODES
     options, policy = VideoOptions(), VideoPolicy()
-    assert (options.mode, options.key_interval, options.vectors) == (
-        policy.mode,
-        policy.key_interval,
-        policy.uses_vectors,
+    assert (options.mode, options.vectors) == (policy.mode, policy.uses_vectors)
+    told = rules_of(VideoOptions)["key_interval"].automatic
+    assert (
+        told
+        == f"the codec's own: {STEPPED_POLICY.key_interval} where frames choose their step, else {policy.key_interval}"
     )
 
 

@@ -20,7 +20,7 @@ from isthmus.common.status import TABLE
 
 PAGE = ROOT / "docs" / "operate.md"
 POINTS = np.random.default_rng(0).normal(size=(600, 3))
-SIGNALS = {"pc": POINTS, "image": photo(48, 64), "video": photo(48, 64)}
+SIGNALS = {"pc": POINTS, "image": photo(48, 64), "vision": photo(48, 64)}
 
 
 def rows(name: str) -> list[list[str]]:

@@ -36,5 +36,16 @@ def refuse(_data: bytes) -> bytes:
     raise InputError("expected something else")
 
 
+def number(_data: bytes) -> bytes:
+    """Of the process."""
+    return str(os.getpid()).encode()
+
+
+def told(data: bytes) -> bytes:
+    """As the data say."""
+    ways = {b"abort": abort, b"refuse": refuse, b"number": number}
+    return ways[data](data)
+
+
 def bounds(_data: bytes) -> bytes:
     return repr([resource.getrlimit(which) for which in (resource.RLIMIT_AS, resource.RLIMIT_CORE)]).encode()

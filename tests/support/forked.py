@@ -41,7 +41,7 @@ def main() -> None:
 
     module, name, inputs, words, max_memory_bytes = pickle.load(sys.stdin.buffer)
     function: Callable[..., bytes] = getattr(importlib.import_module(module), name)
-    for package in ("lazrs", "pye57.libe57"):
+    for package in ("lazrs", "pye57.libe57", "velodyne_decoder"):
         with contextlib.suppress(ImportError):
             importlib.import_module(package)
     ends = bytearray()

@@ -132,7 +132,7 @@ class Codec:
     def encode_all(self, given: Any) -> Iterator[Coded[Any]]:
         """The packets of many signals, in their order, as those of one stream; each is coded when it is asked for.
 
-            for coded in load("video-tiny-q3").encode_all("clip.mp4"): ...
+            for coded in load("vision-lite0-b5").encode_all("clip.mp4"): ...
 
         Args:
             given: the path of a folder, of a video, or of one file; an array of frames or clouds, the first axis

@@ -13,6 +13,7 @@ from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.measure_split import measure_split, measure_split_cuts
+from isthmus.command.measure_stills import measure_photograph, measure_stills
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
@@ -22,7 +23,6 @@ from isthmus.measure.image.options import ImageOptions
 from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
-from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 
 if TYPE_CHECKING:
@@ -113,26 +113,6 @@ def measure_motion(*, given: Given) -> None:
         measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
     )
     tell_measured(motion_tables(measurement), (), written)
-
-
-@command_frame
-@with_options(StillSettings, Outputs)
-def measure_stills(*, given: Given) -> None:
-    """Rate against accuracy of labelled stills, at every step of codecs of a real network, beside JPEG, WebP, AVIF."""
-    from isthmus.measure.command_line import command_line
-    from isthmus.measure.stills.rows import still_tables
-    from isthmus.measure.stills.run import measure_stills as measured
-    from isthmus.measure.stills.run import write_still_outputs
-    from isthmus.measure.track import tracked
-
-    settings = given.of(StillSettings)
-    with tracked(table_console()) as track:
-        measurement = measured(settings, track)
-    command = command_line("isthmus measure stills", settings)
-    written = write_still_outputs(measurement, command, given.of(Outputs).folder(settings))
-    name, images, mismatches = measurement.live
-    live = (f"live wire, {name}: {images} images, {mismatches} other packets or answers",) if images else ()
-    tell_measured(still_tables(measurement), (*live, *measurement.notes), written)
 
 
 @command_frame
@@ -230,6 +210,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("split")(measure_split)
     app.command("split-cuts")(measure_split_cuts)
     app.command("stills")(measure_stills)
+    app.command("photograph")(measure_photograph)
     app.command("determinism")(measure_determinism)
     app.command("determinism-image")(measure_determinism_image)
     app.command("determinism-video")(measure_determinism_video)

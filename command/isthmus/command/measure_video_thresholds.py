@@ -16,7 +16,6 @@ def measure_video_thresholds(*, given: Given) -> None:
     from isthmus.measure.packages import require_packages
     from isthmus.measure.track import tracked
     from isthmus.measure.video.threshold_run import search_thresholds, write_thresholds
-    from isthmus.measure.video.thresholds import thresholds_table
 
     console, options = table_console(), given.of(ThresholdOptions)
     require_packages(("cv2", "av"), "measure,video")
@@ -24,5 +23,5 @@ def measure_video_thresholds(*, given: Given) -> None:
         search = search_thresholds(options, track)
     command = command_line("isthmus measure video-thresholds", options)
     written = write_thresholds(search, command, given.of(Outputs).folder(options))
-    console.print(thresholds_table(search).to_rich())
+    console.print(search.table().to_rich())
     console.print("written:", written, soft_wrap=True)

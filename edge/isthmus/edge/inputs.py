@@ -14,6 +14,7 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.data.bag.formats import is_bag
 from isthmus.data.bag.samples import Sample, find_topic, samples
 from isthmus.data.bag.values import Bag, Topic
+from isthmus.data.capture.scans import Scan
 from isthmus.edge.failures import Failure, input_names
 
 STANDARD_INPUT_STEM = "stdin"
@@ -25,7 +26,7 @@ class Place:
 
     Attributes:
         name: for people.
-        fields: for programs: the file, and of a bag's message its topic and its times.
+        fields: for programs: the file, and of a bag's message or a lidar's scan its place in it and its times.
         stem: what files are called that are made of it.
     """
 
@@ -36,7 +37,7 @@ class Place:
     @classmethod
     def of_file(cls, name: str) -> Place:
         """Of a file; "-" is standard input."""
-        return cls(name, {"file": name}, STANDARD_INPUT_STEM if name == "-" else Path(name).stem)
+        return cls(name, {"file": name}, _stem(name))
 
     @classmethod
     def of_message(cls, bag: str, sample: Sample) -> Place:
@@ -45,6 +46,15 @@ class Place:
         stem = f"{Path(bag).stem}-{topic}-{sample.index:06d}"
         return cls(f"{bag} {sample.topic.name} {sample.index}", {"file": bag, **sample.fields}, stem)
 
+    @classmethod
+    def of_scan(cls, name: str, scan: Scan) -> Place:
+        """Of a scan in a recording; "-" is standard input."""
+        return cls(f"{name} {scan.index}", {"file": name, **scan.fields}, f"{_stem(name)}-{scan.index:06d}")
+
+
+def _stem(name: str) -> str:
+    return STANDARD_INPUT_STEM if name == "-" else Path(name).stem
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -52,11 +62,13 @@ class Item:
 
     Attributes:
         place: of it.
-        sample: the message that it is in; None where it is a file of its own.
+        sample: the message that it is in; None where it is a file of its own, or
+        scan: what a lidar sent of it; it is to be read before the next item is asked for.
     """
 
     place: Place
     sample: Sample | None = None
+    scan: Scan | None = None
 
 
 class Inputs:

@@ -6,11 +6,10 @@ Three light marks in Markdown, invisible when it is shown:
   value in `results/summary.json`, rounded to the digits that are written. After the key may stand a factor
   (``* 1000``) where the document speaks in another unit.
 * ``2026-11-29<!-- date: wire -->``: the day of `results/wire.json`.
-* a table between ``<!-- results: comparisons pointcloud_p1024 -->`` and ``<!-- end results -->`` is made
-  by this module. The first word says which table, the second of which results file (for `summary`: of which keys).
+* a table between ``<!-- results: comparisons pointcloud_p1024 -->`` and ``<!-- end results -->`` is made here.
+  The first word says which table, the second of which results file (for `summary`: of which keys).
 
-    python -m isthmus.measure.document --check README.md CONTRIBUTING.md docs
-    python -m isthmus.measure.document --write README.md CONTRIBUTING.md docs
+    python -m isthmus.measure.document --check (or --write) README.md CONTRIBUTING.md docs
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ from isthmus.measure.pointcloud.rows import (
     times_table,
 )
 from isthmus.measure.table import Table, number, summary_table
+from isthmus.measure.video.answer_thresholds import AnswerSearch
 from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.rows import (
@@ -58,7 +58,7 @@ from isthmus.measure.video.rows import (
     video_times_table,
     videos_table,
 )
-from isthmus.measure.video.thresholds import ThresholdSearch, thresholds_table
+from isthmus.measure.video.thresholds import ThresholdSearch
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs")
 """Documents and folders of them, where none is named."""
@@ -110,7 +110,8 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
     "videolinkways": link_ways_table,
 }
 
-THRESHOLD_TABLES: Mapping[str, Callable[[ThresholdSearch], Table]] = {"videothresholds": thresholds_table}
+_SEARCHES = (("videothresholds", ThresholdSearch), ("answerthresholds", AnswerSearch))
+THRESHOLD_TABLES: Mapping[str, type[ThresholdSearch | AnswerSearch]] = dict(_SEARCHES)
 
 FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
     "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
@@ -250,14 +251,14 @@ def _table(results: Path, match: re.Match[str], file: str) -> Table:
     if name not in known:
         raise InputError(f"{file}:{_line(match)}: expected a table of {known}, got {name!r}")
     detail = read_results(results / f"{source}.json").detail
+    if name in THRESHOLD_TABLES:
+        return THRESHOLD_TABLES[name].from_detail(detail).table()
     if name in IMAGE_TABLES:
         return IMAGE_TABLES[name](ImageMeasurement.from_detail(detail))
     if name in VIDEO_TABLES:
         return VIDEO_TABLES[name](VideoMeasurement.from_detail(detail))
     if name in LINK_TABLES:
         return LINK_TABLES[name](LinkMeasurement.from_detail(detail))
-    if name in THRESHOLD_TABLES:
-        return THRESHOLD_TABLES[name](ThresholdSearch.from_detail(detail))
     return TABLES[name](Measurement.from_detail(detail))
 
 
@@ -288,8 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (IsthmusError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for disagreement in found:
-        print(f"corrected {disagreement}" if options.write else str(disagreement))
+    print(*(f"corrected {each}" if options.write else str(each) for each in found), sep="\n", end="\n" * bool(found))
     if found and options.check:
         print("run: python -m isthmus.measure.document --write", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ import pytest
 from support import ends
 
 from isthmus.common.errors import InputError
-from isthmus.data.apart import MAX_MEMORY_BYTES, run_apart
+from isthmus.data.apart import MAX_MEMORY_BYTES, Apart, run_apart
 
 
 def test_what_comes_back_is_what_the_function_answers() -> None:
@@ -62,3 +62,42 @@ def test_data_that_the_function_does_not_wait_for() -> None:
     """More than a pipe holds, and a process that is gone before it is read."""
     with pytest.raises(InputError, match="its reader ended on"):
         run_apart(ends.abort, bytes(1 << 20), "XYZ", max_memory_bytes=1 << 20)
+
+
+def test_one_process_answers_many_times() -> None:
+    with Apart(ends.number, "bytes") as apart:
+        first = apart(b"")
+        assert {apart(b"x" * k) for k in (0, 1, 1 << 20)} == {first}
+        with pytest.raises(InputError, match="expected something else"):
+            run_apart(ends.refuse, b"", "bytes")
+    assert apart(b"") != first  # after its end it is begun anew
+    apart.close()
+    apart.close()
+
+
+def test_one_that_ends_is_followed_by_another() -> None:
+    """Only what it ended on is refused; a refusal in words ends none."""
+    with Apart(ends.told, "XYZ", max_seconds=20) as apart:
+        first = apart(b"number")
+        with pytest.raises(InputError, match="expected something else"):
+            apart(b"refuse")
+        assert apart(b"number") == first
+        for _ in range(2):
+            with pytest.raises(
+                InputError, match=re.escape("expected whole XYZ, got bytes that its reader ended on (SIG")
+            ):
+                apart(b"abort")
+        assert apart(b"number") not in (first, b"")
+
+
+def test_an_interruption_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> bytes:
+        raise KeyboardInterrupt
+
+    with Apart(ends.number, "bytes") as apart:
+        process = apart._started()
+        apart._process = process
+        monkeypatch.setattr("isthmus.data.apart._exchanged", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            apart(b"")
+    assert process.poll() == -9

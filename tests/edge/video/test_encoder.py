@@ -245,6 +245,9 @@ def test_times(codec: Path) -> None:
         ({"key_damage": -1.0}, "key_damage: expected 0 or more"),
         ({"latent_error": float("nan")}, "latent_error: expected 0 or more"),
         ({"deadzone": 0.4}, "deadzone: expected 0.5 to 1"),
+        ({"rate_weight": -0.1}, "rate_weight: expected 0 or more"),
+        ({"answer_error": float("nan")}, "answer_error: expected 0 or more"),
+        ({"key_finer": -1}, "key_finer: expected 0 to 95"),
     ],
 )
 def test_policies(changes: dict[str, Any], says: str) -> None:

@@ -13,7 +13,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import SourceFrame
-from isthmus.edge.video.canvas import MAX_CELLS, CanvasShape
+from isthmus.edge.video.canvas import MAX_CELLS, MOST_CELLS_A_LATENT, CanvasShape
 from isthmus.edge.video.motion_search import MotionSearch
 
 MANIFEST = VideoManifest(
@@ -158,8 +158,8 @@ def test_small_frames(height: int, width: int) -> None:
 @pytest.mark.parametrize("blocks", [(1, 1), (8, 13), (40, 70), (500, 900)])
 @pytest.mark.parametrize("pixels", [1, 3, 8, 32, 48, 1024])
 def test_canvases_are_bounded(blocks: tuple[int, int], pixels: int) -> None:
-    shape = CanvasShape.of(*blocks, pixels)
-    assert 1 <= shape.block_cells <= pixels
+    shape = CanvasShape.of(*blocks, pixels, 2)
+    assert 1 <= shape.block_cells <= min(pixels, 2 * MOST_CELLS_A_LATENT)
     assert shape.block_cells == 1 or shape.rows * shape.columns <= MAX_CELLS
 
 

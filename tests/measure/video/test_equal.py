@@ -16,7 +16,7 @@ from isthmus.measure.video.clips import TUNING_STEMS
 from isthmus.measure.video.equal import at_equal, equal_summary, h264_a_clip, our_line, over_answers, rival_lines
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER, VideoMeasurement
 from isthmus.measure.video.outputs import video_summary
-from isthmus.measure.video.rows import clips_table, comparison_table, equal_table, videos_table
+from isthmus.measure.video.rows import clips_table, comparison_table, equal_table, others_table, videos_table
 
 
 def with_points(*more: tuple[str, float, int]) -> VideoMeasurement:
@@ -84,6 +84,27 @@ def test_keys_of_h264_are_over_its_curve_that_is_hardest_to_beat() -> None:
     assert hard[bd.format("")] == max(hard[bd.format("_medium")], hard[bd.format("_medium_one_i_frame")])
     assert plain["video.x.settings"] == 9
     assert plain["video.x.settings_within_a_point"] == 2  # the default itself, and JPEG
+
+
+def test_h264_at_its_own_default_and_finer_takes_times_our_bits() -> None:
+    m = with_points(("H.264 medium", 18, 8), ("H.264 medium", 23, 7))
+    fine = ("CRF 18", "CRF 23")
+    m = replace(m, points=tuple(replace(p, bits=1000 * p.bits) if p.setting in fine else p for p in m.points))
+    found = equal_summary(m, "v")
+    at_23 = 1000 * 25.5 / math.sqrt(122.5 * 202.5)  # 70 %: halfway on our own curve, from 60 to 80 %
+    assert found["v.ratio_to_h264_at_crf_23"] == pytest.approx(at_23)
+    assert found["v.ratio_to_h264"] == pytest.approx(min(at_23, 1000 * 20.5 / 202.5))
+    better = replace(m, points=tuple(replace(p, right=p.right + 2) if p.setting == "CRF 18" else p for p in m.points))
+    assert math.isnan(equal_summary(better, "v")["v.ratio_to_h264"])  # 100 %, where we never are
+    assert math.isnan(equal_summary(measurement(), "v")["v.ratio_to_h264"])
+
+
+def test_the_whole_network_at_the_edge_is_a_way_too() -> None:
+    last = others_table(measurement()).rows[-1]
+    assert last == ("edge only, the whole network there", "0.0", "90.00", "–", "0.0000", "5.00", "0.00")
+    summary = video_summary(measurement(), "video.labelled")
+    assert summary["video.labelled.whole_network_ms"] == 5
+    assert summary["video.labelled.whole_network_macs"] == 3e6
 
 
 def test_what_cannot_be_said_has_no_key() -> None:

@@ -1,15 +1,18 @@
-"""H.264 and JPEG as ways to send frames."""
+"""H.264, H.265, AV1 and JPEG as ways to send frames."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from isthmus.common.errors import InputError
+from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
-from isthmus.measure.video.input_codecs import InputCodec, bitstream_packets, code_clip, input_codecs, without_text
+from isthmus.measure.video import input_streams
+from isthmus.measure.video.input_codecs import InputCodec, code_clip, input_codecs
+from isthmus.measure.video.input_streams import STREAM_CODECS, encode_stream, without_text
 
 pytest.importorskip("cv2", reason="OpenCV is not installed (extra `video`)")
 pytest.importorskip("av", reason="PyAV is not installed (extra `video`)")
@@ -28,7 +31,7 @@ def psnr_db(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_bits_of_h264_are_the_bytes_of_its_packets() -> None:
     clip, codec = moving(), InputCodec("h264", 25, "veryfast")
-    packets, is_key, _ = bitstream_packets(codec, clip, key_interval=32)
+    packets, is_key, _ = encode_stream(STREAM_CODECS["h264"], "veryfast", 25, clip, 32)
     coded = code_clip(codec, clip, key_interval=32)
     assert coded.bits.tolist() == [8 * len(p) for p in packets]
     assert is_key.tolist() == coded.is_key.tolist() == [True] + [False] * 6
@@ -36,7 +39,7 @@ def test_bits_of_h264_are_the_bytes_of_its_packets() -> None:
 
 
 def test_the_text_that_x264_puts_first_is_not_sent() -> None:
-    packets, _, _ = bitstream_packets(InputCodec("h264", 30, "veryfast"), moving(), 32)
+    packets, _, _ = encode_stream(STREAM_CODECS["h264"], "veryfast", 30, moving(), 32)
     assert b"x264" not in b"".join(packets)
     kinds = [unit[0] & 31 for unit in packets[0].split(b"\0\0\1")[1:]]
     assert kinds == [7, 8, 5]  # sequence and picture parameters, an I slice
@@ -48,9 +51,17 @@ def test_only_text_is_taken_out_of_a_packet() -> None:
     assert without_text(b"\0\0\1\x06text") == b""
 
 
-def test_h264_frames_come_back_as_what_they_were() -> None:
-    clip = moving()
-    fine, rough = (code_clip(InputCodec("h264", factor, "medium"), clip, 32) for factor in (18, 42))
+def test_x265_puts_no_text_first() -> None:
+    packets, _, _ = encode_stream(STREAM_CODECS["h265"], "medium", 30, moving(), 32)
+    assert b"x265" not in b"".join(packets)
+    assert len(packets[0]) < 1500
+
+
+@pytest.mark.parametrize(("codec", "preset"), [("h264", "medium"), ("h265", "medium"), ("av1", "8")])
+def test_frames_of_streams_come_back_as_what_they_were(codec: str, preset: str) -> None:
+    clip = moving(64, 96)
+    fine, rough = (code_clip(InputCodec(codec, factor, preset), clip, 32) for factor in (18, 42))
+    assert fine.is_key.tolist() == [True] + [False] * 6
     assert fine.frames.shape == clip.shape
     # Frames move: one that came late or early would be far off.
     assert min(psnr_db(a, b) for a, b in zip(fine.frames, clip, strict=True)) > 28
@@ -94,7 +105,19 @@ def test_sweeps_hold_the_codecs_named() -> None:
     assert len(input_codecs(("h264", "jpeg"), quick=True)) < 13
     assert {c.codec for c in input_codecs(("jpeg",), quick=True)} == {"jpeg"}
     assert InputCodec("jpeg", 40).name == "JPEG, quality 40"
-    with pytest.raises(InputError, match="av1"):
-        input_codecs(("av1",))
+    more = input_codecs(("h264-medium", "h265", "av1"))
+    assert {c.family for c in more} == {"H.264 medium", "H.265 medium", "AV1 preset 4"}
+    assert all(c.knob == "CRF" for c in more)
+    with pytest.raises(InputError, match="vp9"):
+        input_codecs(("vp9",))
     with pytest.raises(InputError, match="preset"):
         InputCodec("h264", 30)
+
+
+def test_encoders_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STREAM_CODECS, "av1", replace(STREAM_CODECS["av1"], encoder="libnone"))
+    with pytest.raises(MissingDependencyError, match="no encoder of av1"):
+        input_codecs(("jpeg", "av1"))
+    assert input_codecs(("jpeg",))
+    with pytest.raises(MissingDependencyError, match="no libnone"):
+        input_streams.encode_stream(STREAM_CODECS["av1"], "4", 30, moving(), 32)

@@ -22,21 +22,27 @@ from isthmus.common.zoo import find_codec, find_zoo
 from isthmus.data.video.clips import Clip, ClipSet
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.policy import STEPPED_POLICY, VideoPolicy
 from isthmus.measure.command_line import command_line
+from isthmus.measure.video import clips as clips_module
 from isthmus.measure.video.clips import NamedClips, clip_sets
+from isthmus.measure.video.equal import our_line
+from isthmus.measure.video.input_codecs import input_codecs
 from isthmus.measure.video.link import CLOUD_H264, CLOUD_H264_SPARE, CLOUD_JPEG, SPLIT, LinkOptions
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.network import WholeNetwork, nrmse
+from isthmus.measure.video.notes import notes
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, FrameKind
 from isthmus.measure.video.run import choose_video_codecs, link_of, measure_clips
 from isthmus.measure.video.runs import LatentSender, latent_ways, truth_of
+from isthmus.measure.video.studies import LITE, PLAIN
 
 pytest.importorskip("cv2", reason="OpenCV is not installed (extra `video`)")
 pytest.importorskip("av", reason="PyAV is not installed (extra `video`)")
 
 SIZE = (64, 80)
+FINE_AND_OWN = "vision-lite0-b5, quality 7", "vision-lite0-b5"
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +161,7 @@ def test_a_set_is_sent_in_every_way(zoo: Path) -> None:
         steps.append(total)
         return steps.append
 
-    measurement, traces = measure_clips(clips(), folders, VideoOptions(is_quick=True), track=track)
+    measurement, traces = measure_clips(clips(), folders, VideoOptions(is_quick=True, inputs="h264,jpeg"), track=track)
     assert steps == [3, 1, 1, 1]
     assert measurement.codec == "video-test-q2"
     assert measurement.frames == 18
@@ -170,6 +176,39 @@ def test_a_set_is_sent_in_every_way(zoo: Path) -> None:
     summary = measurement.summary("video_made.x")
     assert 0 < summary["video_made.x.rate_saved_percent"] < 100
     assert 0 < summary["video_made.x.agreement_percent"] <= 100
+
+
+def test_a_codec_of_many_steps_is_measured_at_other_qualities() -> None:
+    lite = find_codec("vision-lite0-b5", find_zoo(None))
+    options = VideoOptions(is_quick=True, inputs="none", qualities="7,4")
+    measurement, _ = measure_clips(clips(count=1), [lite], options)
+    assert [p.codec for p in our_line(measurement).points] == ["vision-lite0-b5", "vision-lite0-b5, quality 7"]
+    fine, own = (next(p for p in measurement.of_family(ALL_INTRA) if p.codec == n) for n in FINE_AND_OWN)
+    assert fine.bits.sum() > own.bits.sum() == measurement.intra.bits.sum()
+    assert {p.setting for p in measurement.points} > {"default", "answer error x 0.5"}
+    with pytest.raises(InputError, match="--qualities: expected numbers"):
+        measure_clips(clips(count=1), [lite], VideoOptions(inputs="none", qualities="high"))
+
+
+def test_ways_of_a_codec_that_goes_by_answers() -> None:
+    ways = latent_ways(STEPPED_POLICY)
+    assert ways[1].policy == STEPPED_POLICY
+    assert {way.family for way in ways} == {ALL_INTRA, MOTION, MOTION_RESIDUAL}
+    assert len({way.name for way in ways}) == len({way.policy for way in ways}) == len(ways)
+
+
+def test_what_a_reader_must_know() -> None:
+    (keys, live, inputs) = notes("here", input_codecs(("h264-medium", "h265", "av1", "jpeg")), STEPPED_POLICY)
+    assert f"every {STEPPED_POLICY.key_interval} frames" in keys
+    assert "CRC-32" in live
+    for told in ("x264's text message; H.264 medium, CRF 14, 18", "info=0", "pred-struct=1", "JPEG, quality 6, 12"):
+        assert told in inputs
+    assert "H.265" not in notes("", input_codecs(("jpeg",)), STEPPED_POLICY)[-1]
+
+
+def test_each_study_has_its_own_labelled_images_and_names() -> None:
+    named = {study.root: clips_module.LABELLED_FILES[study].name for study in (PLAIN, LITE)}
+    assert named == {"video": "tinyimagenet50.npz", "video.lite0": "imagenet500_256.npz"}
 
 
 def test_labels_are_the_truth_where_there_are_some(zoo: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,12 +99,13 @@ def cross(clip: Clip, folder: Path, address: str, class_name: str = "") -> Video
         CodecError: the cloud holds other latents than the encoder.
         IsthmusError: what encoding or the stream raises.
     """
-    from isthmus.edge.video.policy import VideoPolicy
+    from isthmus.edge.video.policy import default_policy
     from isthmus.measure.video.network import WholeNetwork
 
     network = WholeNetwork(folder)
     latents = network.latents(clip.frames)
-    sent, intra = (_send(clip, folder, address, VideoPolicy(mode=mode)) for mode in ("auto", "intra"))
+    own = default_policy(network.manifest)
+    sent, intra = (_send(clip, folder, address, replace(own, mode=mode)) for mode in ("auto", "intra"))
     target = class_index(network.manifest.class_names, class_name)
     return VideoCrossing(clip, network.manifest, sent, intra, network.answers(latents), latents, target)
 

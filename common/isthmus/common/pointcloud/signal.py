@@ -25,6 +25,8 @@ POINT_CLOUD = Signal(
         ".las": "las",
         ".laz": "las",
         ".e57": "e57",
+        ".pcap": "pcap",
+        ".pcapng": "pcap",
         ".glb": "gltf",
         ".gltf": "gltf",
         ".3mf": "3mf",

@@ -40,9 +40,9 @@ SOURCE_WAIT_S = 30.0
 
 CAMERA_PATTERN = r"camera:([0-9]{1,3})"
 
-DEFAULT_CODEC = "video-tiny-q3"
-LABELLING_CODEC = "vision-lite0-b5"
-"""Of images that are to be classified: a real network, of ImageNet's thousand classes."""
+DEFAULT_CODEC = "vision-lite0-b5"
+LABELLING_CODEC = DEFAULT_CODEC
+"""Of images that are to be classified, which are key frames of the same."""
 
 VIDEO = Signal(
     name="video",

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import PointCloud
+from isthmus.data.capture.points import parse_pcap
 from isthmus.data.inputs import found_files, read_source
 from isthmus.data.pointcloud.arrays import parse_npy
 from isthmus.data.pointcloud.collada import parse_dae
@@ -141,6 +142,7 @@ def _parse(data: bytes, format_name: str, columns: Columns | None, folder: Path 
         "stl": lambda: Shape(parse_stl(data, MAX_POINTS)),
         "las": lambda: Shape(*parse_las(data, MAX_POINTS)),
         "e57": lambda: Shape(*parse_e57(data, MAX_POINTS)),
+        "pcap": lambda: parse_pcap(data),
         "gltf": lambda: parse_gltf(data, MAX_POINTS, folder),
         "3mf": lambda: parse_3mf(data, MAX_POINTS),
         "dae": lambda: parse_dae(data, MAX_POINTS),

@@ -9,6 +9,7 @@ from isthmus.common.errors import InputError
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 
 SUFFIXES = POINT_CLOUD.formats
+RECORDING = "pcap"
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
@@ -18,6 +19,11 @@ def is_point_cloud_name(path: str | Path, *, is_certain: bool = False) -> bool:
     if is_certain and path.suffix.lower() in POINT_CLOUD.vague_suffixes:
         return False
     return path.name.lower().endswith(tuple(SUFFIXES))
+
+
+def is_recording(path: str | Path, format_name: str = "") -> bool:
+    """Whether a file is a recording of what a sensor sent, which may hold many clouds: by a format, or by its name."""
+    return (format_name or SUFFIXES.get(Path(path).suffix.lower())) == RECORDING
 
 
 def format_of(path: str | Path) -> str:

@@ -11,14 +11,15 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.common.errors import InputError
-from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.signals import PointCloud
 from isthmus.data.bag.clouds import read_cloud
-from isthmus.data.pointcloud.files import point_cloud_paths, read_point_cloud, to_z_up
+from isthmus.data.capture.points import scan_points
+from isthmus.data.pointcloud.files import read_point_cloud, to_z_up
 from isthmus.data.pointcloud.normalize import choose_points
 from isthmus.edge.failures import Failure
-from isthmus.edge.inputs import Inputs, Item
+from isthmus.edge.inputs import Item
 from isthmus.edge.pointcloud.encoder import THINNING_SEED, PointCloudEncoder
+from isthmus.edge.pointcloud.inputs import CloudInputs
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.runtime.engine import AUTO
 
@@ -38,8 +39,8 @@ def read(
     """The clouds in what was given.
 
     Args:
-        given: a file, a folder of them, a bag, points [P, 3] of any real type (those without a finite place are left
-            out), or a cloud.
+        given: a file, a folder of them, a bag, a recording of a lidar, points [P, 3] of any real type (those without a
+            finite place are left out), or a cloud.
         encoder: of the codec.
         options: as asked for; of an array or a cloud `up` is z unless it is said.
         format_name: of files, "" to go by their names.
@@ -48,7 +49,7 @@ def read(
         InputError: no cloud, or one that the codec cannot take.
     """
     if isinstance(given, str | Path):
-        for item in Inputs([str(given)], point_cloud_paths, POINT_CLOUD.message_types, options.topic):
+        for item in CloudInputs([str(given)], options, format_name):
             if isinstance(item, Failure):
                 raise item.error
             yield read_item(item, format_name, options, encoder)
@@ -64,7 +65,7 @@ def read_item(item: Item, format_name: str, options: PointCloudOptions, encoder:
     """A cloud, thinned to what was asked for, or to what the codec was made for.
 
     Raises:
-        InputError: no cloud in the file or message, or one that the codec cannot take.
+        InputError: no cloud in the file, message or scan, or one that the codec cannot take.
     """
     preprocessing = encoder.manifest.preprocessing
     drawn = options.points or preprocessing.benchmark_points or min(DEFAULT_MESH_POINTS, preprocessing.max_points)
@@ -74,6 +75,11 @@ def read_item(item: Item, format_name: str, options: PointCloudOptions, encoder:
         if options.columns:
             raise InputError("expected no columns for a bag, whose messages name their own")
         return _thinned(read_cloud(item.sample, up), options, encoder)
+    if item.scan is not None:
+        if options.columns:
+            raise InputError("expected no columns for a recording of a lidar, whose packets have their own")
+        cloud = PointCloud.of(to_z_up(scan_points(item.scan), up or "z"), item.scan.notes)
+        return _thinned(cloud, options, encoder)
     source = sys.stdin.buffer if name == "-" else name
     cloud = read_point_cloud(source, format=format_name or None, points=drawn, up=up, columns=options.columns)
     return _thinned(cloud, options, encoder)

@@ -18,12 +18,12 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.task import Task
 from isthmus.common.tasks import Labels
 from isthmus.common.zoo import find_codec
-from isthmus.data.pointcloud.files import point_cloud_paths
 from isthmus.edge.failures import Failure, tell_notes
-from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.inputs import Item, Place
 from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files, sending
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
+from isthmus.edge.pointcloud.inputs import CloudInputs
 from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.report import Column, Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
@@ -56,7 +56,7 @@ def run(job: Job) -> int:
         Column("ms", is_number=True),
     )
     with connected(job, POINT_CLOUD, encoder.manifest, task) as (client, interruption):
-        inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
+        inputs = CloudInputs(job.inputs, options, job.format)
         with sending(
             client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption
         ) as sender:
@@ -77,7 +77,7 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
     """The packets of what was named, one a cloud. InputError: no such codec."""
     options: PointCloudOptions = job.options or PointCloudOptions()
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
-    inputs = Inputs(job.inputs, point_cloud_paths, POINT_CLOUD.message_types, options.topic)
+    inputs = CloudInputs(job.inputs, options, job.format)
     return pack_files(encoder, inputs, lambda item: _read(item, job, options, encoder))
 
 
@@ -93,7 +93,7 @@ def _groups(
     job: Job,
     options: PointCloudOptions,
     encoder: PointCloudEncoder,
-    inputs: Inputs,
+    inputs: CloudInputs,
     columns: Sequence[Column],
 ) -> Iterator[list[_Placed]]:
     """Clouds that are coded together, with the failures that came among them."""

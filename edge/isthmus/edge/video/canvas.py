@@ -1,7 +1,8 @@
 """The small picture that motion is searched in: how its cells lie over pixels, latents and blocks.
 
 A frame's luma is averaged down to a *canvas* of whole cells of pixels, a whole number of them along each side of a
-motion block, at most `MAX_CELLS` in all.
+motion block, at most `MAX_CELLS` in all, and at most `MOST_CELLS_A_LATENT` along a latent: finer ones found no better
+motion of latents 16 pixels wide, in three times the time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ Float32 = npt.NDArray[np.float32]
 
 MAX_CELLS = 15_000
 """Of a canvas: the search costs about 0.08 ms for a thousand cells."""
+
+MOST_CELLS_A_LATENT = 4
+"""Along a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,9 @@ class CanvasShape:
         return self.block_columns * self.block_cells
 
     @classmethod
-    def of(cls, block_rows: int, block_columns: int, block_pixels: int) -> CanvasShape:
+    def of(cls, block_rows: int, block_columns: int, block_pixels: int, block_latents: int) -> CanvasShape:
         """The finest canvas whose cells are not too many."""
-        most = (MAX_CELLS / (block_rows * block_columns)) ** 0.5
+        most = min((MAX_CELLS / (block_rows * block_columns)) ** 0.5, MOST_CELLS_A_LATENT * block_latents)
         cells = block_pixels // 2 if block_pixels % 2 == 0 else block_pixels  # two pixels a cell lose nothing
         while cells > max(most, 1):
             # Whole pixels a cell are averaged fastest, and keep cells alike.

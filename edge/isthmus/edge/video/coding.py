@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from isthmus.common.errors import InputError
+from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.signals import Image, VideoFrame
+from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.data.video.files import open_video
 from isthmus.data.video.source import VideoSource
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import MOST_QUALITY, VideoOptions
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.policy import VideoPolicy, default_policy
 from isthmus.runtime.engine import AUTO
 
 OWN_QUALITY = 5
 STEPS_A_QUALITY = 4
 
 
-def policy_of(options: VideoOptions) -> VideoPolicy:
-    """What an encoder decides by, as asked for. InputError for a value out of range."""
-    return VideoPolicy(
+def policy_of(options: VideoOptions, manifest: VideoManifest) -> VideoPolicy:
+    """What an encoder of a codec decides by, as asked for. InputError for a value out of range."""
+    own = default_policy(manifest)
+    return replace(
+        own,
         mode=options.mode,
-        key_interval=options.key_interval,
+        key_interval=options.key_interval or own.key_interval,
         uses_vectors=options.vectors,
         step=step_of(options.quality),
         max_bytes=options.max_bytes,
@@ -41,7 +46,8 @@ def step_of(quality: int) -> int:
 
 def open_encoder(folder: str | Path, options: VideoOptions, engine: str = AUTO) -> VideoEncoder:
     """The edge half of a codec for one stream. Raises as `VideoEncoder`; InputError for an option out of range."""
-    return VideoEncoder(folder, policy_of(options), engine=engine)
+    codec = load_codec_folder(Path(folder), needed=(), kind=VideoManifest)
+    return VideoEncoder(codec, policy_of(options, codec.manifest), engine=engine)
 
 
 def open_asked(

@@ -5,7 +5,8 @@ in pixels, between the canvas that stands for what the cloud holds and the frame
 says what damage is left when it is moved so (`isthmus.edge.video.damage`). If that is little, the motion alone is sent,
 and the network does not run: this is where the edge saves its time. If it is more, the network runs, and each block is
 told by its true error and by its bits whether it is predicted, takes a residual, or is sent anew. If it is too much, or
-residuals would cost nearly what a key frame does, the frame becomes one.
+residuals would cost nearly what a key frame does, the frame becomes one. What is little and what is near, a judge says
+(`isthmus.edge.video.judges`).
 
 The encoder makes the very state that the cloud will hold, in integers (`isthmus.common.video.coder`). Its canvases are
 a guess beside that, and decide only what is sent.
@@ -35,14 +36,12 @@ from isthmus.common.video.state import SERIALS, LatentState
 from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT, UNIT_STEP
 from isthmus.common.video.warp import FINE_BITS
 from isthmus.data.video.codec_vectors import CodecVectors
-from isthmus.data.video.libraries import import_cv2
 from isthmus.data.video.source import SourceFrame
-from isthmus.edge.video.canvas import CanvasShape
 from isthmus.edge.video.damage import block_damage
 from isthmus.edge.video.detail import FrameDetail, encoded
-from isthmus.edge.video.modes import choose_modes
+from isthmus.edge.video.judges import judge_of
 from isthmus.edge.video.motion_search import MotionSearch
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.policy import VideoPolicy, default_policy
 from isthmus.edge.video.rate import within_bytes
 from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.frame_size import fitted
@@ -66,7 +65,7 @@ class VideoEncoder:
 
     Args:
         codec: the codec, or the path of its folder (only the files an encoder needs are read).
-        policy: what is decided by.
+        policy: what is decided by; None for the codec's own (`default_policy`).
         threads: of the network. One is fastest where edge and cloud share a machine.
         engine: what runs the network (`isthmus.runtime.engine`).
 
@@ -85,7 +84,7 @@ class VideoEncoder:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
         folder = load_codec_folder(path, needed=(ENTROPY_FILE,), kind=VideoManifest)
         self.manifest: VideoManifest = folder.manifest
-        self.policy = policy or VideoPolicy()
+        self.policy = policy or default_policy(folder.manifest)
         self._coder = VideoCoder(folder.manifest, open_tables(folder.file(ENTROPY_FILE), folder.manifest))
         if not self._coder.names_step and (self.policy.step != DEFAULT_STEP or self.policy.max_bytes):
             raise InputError(
@@ -103,10 +102,12 @@ class VideoEncoder:
         self._last_index = -1
         self._size = (0, 0)
         self._is_forced = False
+        self._judge = judge_of(self.policy)
 
     def force_key(self) -> None:
         """Make the next frame a key frame: the cloud has lost what it held, or was never given it."""
         self._is_forced = True
+        self._judge.forgets()
 
     def encode(self, frame: VideoFrame) -> Coded[FrameDetail]:
         """The next frame of the stream.
@@ -163,30 +164,40 @@ class VideoEncoder:
 
     def _key_frame(self, frame: VideoFrame, cause: str) -> Coded[FrameDetail]:
         start_s = time.perf_counter()
-        canvas = self._canvas(frame) if self.policy.mode != "intra" else None
+        canvas = self._searching.canvas_of(frame.image.pixels) if self.policy.mode != "intra" else None
         seen_s = time.perf_counter()
         y = self.fine_latents(frame)
         analysed_s = time.perf_counter()
-        return self._finish_key(self._key_of(y), canvas, cause, 0.0, (start_s, seen_s, analysed_s))
+        return self._finish_key(y, self._key_of(y), canvas, cause, 0.0, (start_s, seen_s, analysed_s))
 
     def _key_of(self, y: Int32) -> CodedFrame:
         """The key frame of latents, at the policy's step or the finest that is small enough."""
         return within_bytes(
-            lambda step: self._coder.encode_latents(y, self._serial, step), self._steps(), self.policy.max_bytes
+            lambda step: self._coder.encode_latents(y, self._serial, step),
+            self._steps(self.policy.key_step),
+            self.policy.max_bytes,
         )
 
     def _is_too_large(self, coded: CodedFrame) -> bool:
         return 0 < self.policy.max_bytes < coded.packet.size_bytes
 
-    def _steps(self) -> range:
+    def _steps(self, wanted: int) -> range:
         """Those that a frame may take, the wanted one first."""
-        return range(self.policy.step, STEP_COUNT) if self._coder.names_step else range(1)
+        return range(wanted, STEP_COUNT) if self._coder.names_step else range(1)
 
     def _finish_key(
-        self, coded: CodedFrame, canvas: UInt8 | None, cause: str, damage: float, at_s: tuple[float, float, float]
+        self,
+        y: Int32,
+        coded: CodedFrame,
+        canvas: UInt8 | None,
+        cause: str,
+        damage: float,
+        at_s: tuple[float, float, float],
     ) -> Coded[FrameDetail]:
         held = _Held(coded.state, canvas if canvas is not None else np.zeros((0, 0), np.uint8), 0.0)
         self._latest = self._key = held
+        if self.policy.mode == "auto":
+            self._judge.holds(y, coded, self._fine_step)
         return encoded(coded, cause, damage, at_s, network_runs=True)
 
     def _frame(self, frame: VideoFrame) -> Coded[FrameDetail]:
@@ -196,8 +207,8 @@ class VideoEncoder:
         reference = self._latest if policy.reference == "latest" else self._key
         assert reference is not None  # else it would be a key frame
         assert self._latest is not None
-        shape = self._shape(frame)
-        canvas = self._canvas(frame)
+        shape = self._searching.shape(frame.image.height, frame.image.width)
+        canvas = self._searching.canvas_of(frame.image.pixels)
         motion = self._searching.search(canvas, reference.canvas, shape, self._vectors(frame))
         damages = block_damage(canvas, motion.warped, shape, self.manifest.block_latents)
         damage = float(damages.mean())
@@ -206,15 +217,18 @@ class VideoEncoder:
         if is_cut or damage > policy.key_damage:
             y = self.fine_latents(frame)
             analysed_s = time.perf_counter()
+            if is_cut:
+                self._judge.forgets()
             return self._finish_key(
-                self._key_of(y), canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s)
+                y, self._key_of(y), canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s)
             )
-        if policy.mode == "auto" and float(damages.max()) > policy.residual_damage:
+        if policy.mode == "auto" and self._judge.wants_network(damages, canvas, motion.warped, shape, self._fine_step):
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
         if self._is_too_large(coded):
             y = self.fine_latents(frame)
-            return self._finish_key(self._key_of(y), canvas, "rate", damage, (start_s, seen_s, time.perf_counter()))
+            at_s = start_s, seen_s, time.perf_counter()
+            return self._finish_key(y, self._key_of(y), canvas, "rate", damage, at_s)
         self._latest = _Held(coded.state, motion.warped, damage)
         return encoded(coded, "", damage, (start_s, seen_s, seen_s), network_runs=False)
 
@@ -230,23 +244,27 @@ class VideoEncoder:
         """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
         y = self.fine_latents(frame)
         predicted = self._coder.predict(reference, field)
+        self._judge.sees(y, predicted)
         analysed_s = time.perf_counter()
 
         def at(step: int) -> CodedFrame:
             fine_step = self._coder.fine_step(step)
-            modes, residual = choose_modes(y, predicted, self.policy, self.manifest.block_latents, fine_step)
+            modes, residual = self._judge.modes(y, predicted, self.manifest.block_latents, fine_step)
             has_residual = bool(modes.any())
             used, named = (residual, step) if has_residual else ((), 0)
             return self._coder.encode_predicted(reference, field.with_modes(modes), used, self._serial, named)
 
-        coded = within_bytes(at, self._steps(), self.policy.max_bytes)
-        is_too_large = self._is_too_large(coded)
-        if is_too_large or (coded.field is not None and coded.field.modes.any()):
+        coded = within_bytes(at, self._steps(self.policy.step), self.policy.max_bytes)
+        key = None
+        if self._is_too_large(coded):
             key = self._key_of(y)
-            if is_too_large or coded.packet_bits > self.policy.key_share * key.packet_bits:
-                return self._finish_key(key, canvas, "rate", damage, (*at_s, analysed_s))
+        elif coded.field is not None and coded.field.modes.any():
+            key = self._judge.better_key(coded, y, self._fine_step, self._key_of)
+        if key is not None:
+            return self._finish_key(y, key, canvas, "rate", damage, (*at_s, analysed_s))
         # The network has seen this frame: what error is left is known to be small, and damage counts from here.
         self._latest = _Held(coded.state, canvas, 0.0)
+        self._judge.holds(y, coded, self._fine_step)
         return encoded(coded, "", damage, (*at_s, analysed_s), network_runs=True)
 
     def _vectors(self, frame: VideoFrame) -> CodecVectors | None:
@@ -257,19 +275,11 @@ class VideoEncoder:
         return frame.vectors
 
     @property
+    def _fine_step(self) -> int:
+        """The step that is wanted, in 1/16 of a unit."""
+        return self._coder.fine_step(self.policy.step if self._coder.names_step else 0)
+
+    @property
     def _searching(self) -> MotionSearch:
         assert self._search is not None  # frames that are no key frames are of other modes than "intra"
         return self._search
-
-    def _shape(self, frame: VideoFrame) -> CanvasShape:
-        if self.manifest.frame_height:
-            return self._searching.shape(self.manifest.frame_height, self.manifest.frame_width)
-        return self._searching.shape(frame.image.height, frame.image.width)
-
-    def _canvas(self, frame: VideoFrame) -> UInt8:
-        cv2 = import_cv2()
-        luma = np.asarray(cv2.cvtColor(frame.image.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-        size = (self.manifest.frame_width, self.manifest.frame_height)
-        if size[0] and luma.shape[::-1] != size:
-            luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return self._searching.canvas(luma)

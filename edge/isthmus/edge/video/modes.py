@@ -57,6 +57,40 @@ def choose_modes(
     return modes, residual
 
 
+def cheapest_modes(
+    y: Int32, predicted: Int32, rate_weight: float, block: int, fine_step: int = UNIT_STEP
+) -> tuple[Int32, Int32]:
+    """Modes of the blocks, and the residual, that cost least: squared error in steps, and `rate_weight` a bit.
+
+    Args, Returns: as of `choose_modes`, `[M, h, w]`. Of a codec with tiles that error is what the answers lose.
+    """
+    _, height, width = y.shape
+    error = y - predicted
+    # The first step away from 0 takes about four bits, so nearer to 0 than this a symbol is not worth them.
+    deadzone = min(0.5 + _FIRST_STEP_BITS / 2 * rate_weight, 1.0)
+    residual, residual_cost = _quantised(error, deadzone, rate_weight, fine_step)
+    anew, anew_cost = _quantised(y, deadzone, rate_weight, fine_step)
+    unsent_cost = np.square(error * np.float32(1 / fine_step)).sum(0)
+    best = np.stack([_block_sums(cost, block) for cost in (unsent_cost, residual_cost, anew_cost)]).argmin(0)
+    modes = np.array((BlockMode.PREDICTED, BlockMode.RESIDUAL, BlockMode.INTRA), np.int32)[best]
+    everywhere = spread(modes, height, width, block)
+    residual[:, everywhere == BlockMode.PREDICTED] = 0
+    is_intra = everywhere == BlockMode.INTRA
+    residual[:, is_intra] = anew[:, is_intra]
+    return modes, residual
+
+
+def _quantised(values: Int32, deadzone: float, rate_weight: float, fine_step: int) -> tuple[Int32, Float32]:
+    """(values `[M, h, w]` in steps; their cost at each place, float32 `[h, w]`)."""
+    magnitude = np.abs(values)
+    sizes = (magnitude + round((1 - deadzone) * fine_step)) // fine_step
+    left = np.square((magnitude - sizes * fine_step) * np.float32(1 / fine_step)).sum(0)
+    cost: Float32 = left + np.float32(rate_weight) * _rough_bits(sizes)
+    np.negative(sizes, out=sizes, where=values < 0)
+    return sizes, cost
+
+
+_FIRST_STEP_BITS = 4.0
 _ROUGH_BITS = np.concatenate(([0.1], 2.1 + 2 * np.log2(1 + np.arange(1, 256)))).astype(np.float32)
 
 

@@ -76,10 +76,21 @@ class MotionSearch:
         self._flow.setFinestScale(0)
 
     def shape(self, height: int, width: int) -> CanvasShape:
-        """The canvas of frames of so many pixels, as the network sees them."""
+        """The canvas of frames of so many pixels."""
+        if self._manifest.frame_height:
+            height, width = self._manifest.frame_height, self._manifest.frame_width
         _, rows, columns = self._manifest.latent_shape(height, width)
         side = self._manifest.block_latents
-        return CanvasShape.of(*block_grid(rows, columns, side), side * self._manifest.stride)
+        return CanvasShape.of(*block_grid(rows, columns, side), side * self._manifest.stride, side)
+
+    def canvas_of(self, pixels: UInt8) -> UInt8:
+        """The canvas of a frame's pixels, uint8 [height, width, 3]."""
+        cv2 = self._cv2
+        luma = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+        size = (self._manifest.frame_width, self._manifest.frame_height)
+        if size[0] and luma.shape[::-1] != size:
+            luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return self.canvas(luma)
 
     def canvas(self, luma: UInt8) -> UInt8:
         """Luma uint8 [height, width] as the network sees the frame, averaged to cells: uint8 [rows, columns]."""

@@ -12,7 +12,7 @@ from isthmus.edge.bag_options import topic_option
 
 # Those of `isthmus.edge.video.policy`, without what it imports; a test holds them equal.
 MODES = ("auto", "intra", "motion")
-KEY_INTERVAL = 12
+MOST_KEY_INTERVAL = 255
 MOST_QUALITY = 9
 _QUALITY = "1 to 9, where frames choose their step."
 _MAX_BYTES = "Bytes of a frame at most, by coarser steps."
@@ -52,7 +52,7 @@ class VideoOptions:
     Attributes:
         video: whether what is named are videos whatever their names; a folder of images is one then.
         mode: what frames may be, one of `MODES`.
-        key_interval: frames from one key frame to the next at most.
+        key_interval: frames from one key frame to the next at most; 0 for the codec's own.
         quality: of a codec whose frames choose their step, 1 to 9, each half an octave finer than the one before it, 5
             the codec's own; 0 for that.
         max_bytes: of a frame's packet, in such codecs; 0 for no bound.
@@ -72,7 +72,13 @@ class VideoOptions:
     mode: str = option(
         "auto", "What frames may be: auto, intra (key frames only) or motion (no residuals).", choices=MODES
     )
-    key_interval: int = option(KEY_INTERVAL, "Frames from one key frame to the next at most.", least=1, most=255)
+    key_interval: int = option(
+        0,
+        "Frames from one key frame to the next at most.",
+        least=0,
+        most=MOST_KEY_INTERVAL,
+        automatic="the codec's own: 24 where frames choose their step, else 12",
+    )
     quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
     max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")
     vectors: bool = option(False, "Take the motion vectors that the file carries; no search.")

@@ -29,7 +29,7 @@ from isthmus.common.zoo import find_codec
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.client import CloudClient
 from isthmus.edge.video.encoder import VideoEncoder
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.policy import VideoPolicy, default_policy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.command_line import command_line
 from isthmus.measure.determinism.crossing import Crossing, Rates, Tally
@@ -38,6 +38,7 @@ from isthmus.measure.determinism.study import Verdict, verdict, write_study
 from isthmus.measure.determinism.witness import NumpyVideoEncoder, Replay
 from isthmus.measure.image.photographs import ImageSet, find_image_set
 from isthmus.measure.track import Track, no_track
+from isthmus.measure.video.studies import study_of
 
 FRAME_SIDE = 64
 CLIP_FRAMES = 60
@@ -66,12 +67,14 @@ class VideoCase:
     reference: str
     is_eager: bool
 
-    @property
-    def policy(self) -> VideoPolicy:
-        """What the encoder decides by."""
-        if self.is_eager:
-            return VideoPolicy(reference=self.reference, residual_damage=0.05, latent_error=0.3, key_share=2.0)
-        return VideoPolicy(reference=self.reference)
+    def policy(self, manifest: VideoManifest) -> VideoPolicy:
+        """What the encoder of a codec decides by."""
+        own = replace(default_policy(manifest), reference=self.reference)
+        if not self.is_eager:
+            return own
+        if manifest.tile_latents:
+            return replace(own, rate_weight=own.rate_weight / 4, answer_error=own.answer_error / 10, key_finer=0)
+        return replace(own, residual_damage=0.05, latent_error=0.3, key_share=2.0)
 
 
 # The sides never have as many threads as each other, and each has either number.
@@ -138,7 +141,7 @@ def video_determinism(
     cases: Sequence[VideoCase] = CASES,
     serve: Serve | None = None,
 ) -> Verdict[VideoAgreement]:
-    """Send predicted frames in every case, and write `determinism_video.json`.
+    """Send predicted frames in every case, and write `determinism_video.json`, or that of the codec's study.
 
     Args:
         options: codec, frames and images.
@@ -164,7 +167,9 @@ def video_determinism(
     data = f"{FRAME_SIDE} x {FRAME_SIDE} pixels moving over {chosen.name}"
     provenance = Provenance.of(command, data, options.seed, ("numpy", "onnxruntime", "opencv-python-headless"))
     detail = {"codec": folder.manifest.name, "cases": [agreement.to_json() for agreement in agreements]}
-    write_study(out, "video", provenance, {**found.totals, "cases": len(agreements)}, detail)
+    write_study(
+        out, study_of(folder.manifest.name).stem, provenance, {**found.totals, "cases": len(agreements)}, detail
+    )
     return found
 
 
@@ -204,7 +209,7 @@ def _agreement(
     advance: Callable[[int], None],
 ) -> VideoAgreement:
     kind = NumpyVideoEncoder if case.runtime == "numpy" else VideoEncoder
-    encoder = kind(folder, case.policy, threads=case.edge_threads)
+    encoder = kind(folder, case.policy(folder.manifest), threads=case.edge_threads)
     replay = Replay(folder, REPLAYED_FRAMES)
     with (
         serve(folder.path.parent, case.cloud_threads) as address,

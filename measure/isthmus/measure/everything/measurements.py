@@ -42,6 +42,8 @@ class Measurement:
         needs: data sets beside the project without which it cannot be.
         steps: what is made first.
         is_timed: whether its figures are times, so that it waits for a quiet machine.
+        formerly: as a person typed it when the results that are here were made, where what it takes unasked was other
+            then; "" where it is as it was.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Measurement:
     needs: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     is_timed: bool = False
+    formerly: str = ""
 
     @property
     def typed(self) -> str:
@@ -61,10 +64,15 @@ class Measurement:
 
 
 def _measure(
-    name: str, *words: str, writes: str, needs: tuple[str, ...] = (), steps: tuple[Step, ...] = ()
+    name: str,
+    *words: str,
+    writes: str,
+    needs: tuple[str, ...] = (),
+    steps: tuple[Step, ...] = (),
+    formerly: str = "",
 ) -> Measurement:
     command = (*ISTHMUS, "measure", *words, "--out", OUT)
-    return Measurement(name, command, tuple(writes.split()), needs, steps)
+    return Measurement(name, command, tuple(writes.split()), needs, steps, formerly=formerly)
 
 
 def _benchmark(name: str, *words: str, writes: str) -> Measurement:
@@ -122,8 +130,19 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("determinism-image", "determinism-image", writes="determinism_image"),
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
-    _measure("video", "video", writes="video_labelled video_natural video_link"),
-    _measure("determinism-video", "determinism-video", writes="determinism_video"),
+    _measure(
+        "video-tiny",
+        *("video", "--codec", "video-tiny-q3,video-tiny-*", "--labelled-clips", "500", "--labelled-frames", "16"),
+        *("--inputs", "h264,jpeg"),
+        writes="video_labelled video_natural video_link",
+        formerly="isthmus measure video",
+    ),
+    _measure(
+        "determinism-video-tiny",
+        *("determinism-video", "--codec", "video-tiny-q3"),
+        writes="determinism_video",
+        formerly="isthmus measure determinism-video",
+    ),
     _measure(
         "split",
         *("split", "--model", "squeezenet.onnx", "--images", f"{DATA}imagenet500_256.npz"),
@@ -133,6 +152,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(SQUEEZENET,),
     ),
     _measure("split-cuts", "split-cuts", writes="split_multi"),
+    _measure(
+        "stills",
+        *("stills", "--images", f"{DATA}imagenet500_256.npz"),
+        writes="stills",
+        needs=("imagenet500_256.npz",),
+    ),
+    _measure("photograph", "photograph", writes="photograph"),
     _measure(
         "motion",
         *("motion", "--checkpoints", "runs/motion"),

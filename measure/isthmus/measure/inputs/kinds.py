@@ -58,6 +58,7 @@ KINDS: tuple[Kind, ...] = (
         ("STL", r"\[stl"),
         ("LAS, LAZ", r"^test_inputs_surveys::.*(\[la[sz]|laz)"),
         ("E57", r"^test_inputs_surveys::.*e57"),
+        ("PCAP, PCAPNG", r"^test_inputs_recordings::.*pcap"),
         ("glTF, GLB", r"^test_inputs_scenes::.*\[gl(b|tf)"),
         ("3MF", r"^test_inputs_scenes::.*3mf"),
         ("DAE", r"^test_inputs_scenes::.*dae"),

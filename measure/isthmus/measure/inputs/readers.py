@@ -10,7 +10,7 @@ from isthmus.data.image.files import read_image
 from isthmus.data.pointcloud.files import read_point_cloud
 from isthmus.data.pointcloud.hdf5 import load_scanobjectnn
 from isthmus.data.pointcloud.packed import load_lidar, load_packed
-from isthmus.measure.inputs import bags, clouds, films, graphs, labels, pictures, scenes
+from isthmus.measure.inputs import bags, clouds, films, graphs, labels, pictures, recordings, scenes
 from isthmus.measure.inputs.reader import Reader
 from isthmus.measure.inputs.sums import with_e57_sums, with_png_sums, with_zip_sums
 
@@ -66,6 +66,7 @@ READERS: tuple[Reader, ...] = (
     cloud("las", ".las", clouds.las_files),
     apart("laz", ".laz", scenes.laz_files),
     apart("e57", ".e57", scenes.e57_files, with_e57_sums),
+    replace(apart("pcap", ".pcap .pcapng", recordings.pcap_files), read=recordings.read_recording),
     cloud("gltf", ".glb .gltf", scenes.gltf_files),
     cloud("3mf", ".3mf", scenes.threemf_files, with_zip_sums),
     cloud("dae", ".dae", scenes.dae_files),

@@ -13,56 +13,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
-from isthmus.common.video.codec_tables import open_tables
-from isthmus.common.video.coder import VideoCoder
-from isthmus.common.video.decoder import VideoDecoder
-from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.step import DEFAULT_STEP, STEP_COUNT
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.labelled import load_labelled_images
 from isthmus.measure.image.baselines import BaselineCodec, available, decode_picture, encode_picture, library_versions
 from isthmus.measure.options import words
 from isthmus.measure.split.live import cross_live
+from isthmus.measure.stills.halves import Float32, Halves, UInt8
 from isthmus.measure.stills.loss import Float64, loss_factor
 from isthmus.measure.stills.measurement import SURE, StillCurve, StillMeasurement, StillPoint
 from isthmus.measure.stills.options import StillSettings
 from isthmus.measure.stills.plots import draw_stills_png
 from isthmus.measure.track import Track
-from isthmus.measure.video.network import WholeNetwork
 from isthmus.runtime.frame_size import resized
 from isthmus.split.answers import divergences, log_probabilities
 
-Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
-UInt8 = npt.NDArray[np.uint8]
 VERSIONED = ("numpy", "onnxruntime", "pillow")
-
-
-class _Halves:
-    """A codec's network, run as it is, and its coder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.network = WholeNetwork(folder)
-        manifest = self.manifest = self.network.manifest
-        if not manifest.tile_latents or not manifest.frame_height:
-            raise InputError(
-                f"{manifest.name}: expected a codec of frames of one size that choose their step, as `isthmus split` "
-                "makes without --bits, got another"
-            )
-        self.coder = VideoCoder(manifest, open_tables(folder / ENTROPY_FILE, manifest))
-
-    def latents(self, frame: UInt8) -> Float32:
-        """Of a frame of the codec's size, float32 `[M, h, w]` in units."""
-        y: Float32 = self.network.latents(frame[None])[0]
-        return y
-
-    def logits(self, y_hat: Float32) -> Float32:
-        """Of latents `[M, h, w]` in units, float32 `[classes]`."""
-        found: Float32 = self.network.logits(y_hat[None])[0]
-        return found
 
 
 def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
@@ -75,7 +44,7 @@ def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
     """
     images = load_labelled_images(settings.images)
     folders = [find_codec(name, settings.zoo) for name in words(settings.codec)]
-    opened = [_Halves(folder) for folder in folders]
+    opened = [Halves(folder) for folder in folders]
     manifest = opened[0].manifest
     sides = manifest.frame_height, manifest.frame_width
     for other in opened[1:]:
@@ -148,7 +117,7 @@ def _steps(offsets: str) -> list[int]:
     return found
 
 
-def _answers(halves: _Halves, units: Sequence[Float32], advance: Callable[[int], None]) -> Float64:
+def _answers(halves: Halves, units: Sequence[Float32], advance: Callable[[int], None]) -> Float64:
     """Log probabilities ``[images, classes]`` of latents ``[M, h, w]`` as they are."""
     found = []
     for y in units:
@@ -158,7 +127,7 @@ def _answers(halves: _Halves, units: Sequence[Float32], advance: Callable[[int],
 
 
 def _point(
-    halves: _Halves,
+    halves: Halves,
     units: Sequence[Float32],
     step: int,
     whole: Float64,
@@ -167,10 +136,9 @@ def _point(
 ) -> StillPoint:
     bits, found = [], []
     for index, y in enumerate(units):
-        packet = halves.coder.encode_latents(fine_latents(halves.manifest, y), index % 256, step).packet
-        state = VideoDecoder(halves.coder).decode(packet.to_bytes()).state
-        bits.append(8 * packet.size_bytes)
-        found.append(halves.logits(state.y_hat))
+        packet_bytes, y_hat = halves.coded(y, index % 256, step)
+        bits.append(8 * packet_bytes)
+        found.append(halves.logits(y_hat))
         advance(1)
     return _judged(step, bits, np.stack(found), whole, labels)
 
@@ -187,7 +155,7 @@ def _judged(setting: float, bits: Sequence[int], logits: Float32, whole: Float64
 
 
 def _rival(
-    halves: _Halves,
+    halves: Halves,
     codec: BaselineCodec,
     frames: Sequence[UInt8],
     whole: Float64,

@@ -26,8 +26,12 @@ from isthmus.measure.image.photographs import find_image_set
 from isthmus.measure.key import slug
 from isthmus.measure.video.measurement import LABELS, OWN_ANSWER
 from isthmus.measure.video.options import NONE, VideoOptions
+from isthmus.measure.video.studies import LITE, PLAIN, Study
 
-LABELLED_FILE = data_beside("tinyimagenet50.npz")
+LABELLED_FILES = {
+    PLAIN: data_beside("tinyimagenet50.npz"),
+    LITE: data_beside("imagenet500_256.npz"),
+}
 NATURAL_FILE = data_beside("davis20_416x240_32f.npz")
 NATURAL_FOLDER = data_beside("video")
 TUNING_STEMS = ("bikes", "cockatoo", "vtest_20s")
@@ -54,35 +58,37 @@ class NamedClips:
     videos: tuple[str, ...] = ()
 
 
-def clip_sets(options: VideoOptions) -> list[NamedClips]:
-    """Each set that is asked for, or there: labelled before natural.
+def clip_sets(options: VideoOptions, study: Study = PLAIN) -> list[NamedClips]:
+    """Each set that is asked for, or there: labelled before natural. Those beside the project are named by the study.
 
     Raises:
         InputError: none is there, or one that is named is not.
     """
     found: list[NamedClips] = []
-    labelled = Path(options.labelled or LABELLED_FILE)
+    labelled = Path(options.labelled or LABELLED_FILES[study])
     if options.labelled != NONE and not options.is_tuning and (options.labelled or labelled.exists()):
         clips = _labelled(labelled, options)
-        name, root = ("video_labelled", "video.labelled") if not options.labelled else _own_names(labelled, "labelled")
+        beside = f"{study.stem}_labelled", f"{study.root}.labelled"
+        name, root = beside if not options.labelled else _own_names(labelled, "labelled")
         found.append(NamedClips(name, root, LABELS, clips))
     if options.natural != NONE:
-        found += _natural_sets(options)
+        found += _natural_sets(options, study)
     if not found:
         raise InputError("expected clips to measure on, got --labelled none and --natural none")
     return found
 
 
-def _natural_sets(options: VideoOptions) -> list[NamedClips]:
-    return [replace(named, clips=shrunk(named.clips, options.natural_side)) for named in _whole_natural_sets(options)]
+def _natural_sets(options: VideoOptions, study: Study) -> list[NamedClips]:
+    sets = _whole_natural_sets(options, study)
+    return [replace(named, clips=shrunk(named.clips, options.natural_side)) for named in sets]
 
 
-def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
+def _whole_natural_sets(options: VideoOptions, study: Study) -> list[NamedClips]:
     frames = min(options.natural_frames, 8) if options.is_quick else options.natural_frames
     limit = min(options.natural_clips or 4, 4) if options.is_quick else options.natural_clips
     if options.is_tuning:
         clips = video_files(tuning_videos(NATURAL_FOLDER), frames, "tuning videos")
-        return [NamedClips("video_tuning", "video_tuning.natural", OWN_ANSWER, clips)]
+        return [NamedClips(f"{study.stem}_tuning", f"{study.stem}_tuning.natural", OWN_ANSWER, clips)]
     if options.natural:
         path = Path(options.natural)
         if path.suffix == ".npz":
@@ -101,7 +107,7 @@ def _whole_natural_sets(options: VideoOptions) -> list[NamedClips]:
             parts = [part.take(limit // 2) for part in parts]
         name = " and ".join(part.name.removesuffix("20_416x240_32f").replace("davis", "DAVIS") for part in parts)
         clips = join_sets(name, parts).take(limit)
-        return [NamedClips("video_natural", "video.natural", OWN_ANSWER, clips, videos)]
+        return [NamedClips(f"{study.stem}_natural", f"{study.root}.natural", OWN_ANSWER, clips, videos)]
     photographs = find_image_set(None)
     count = limit or 12
     clips = moved_photographs(photographs.paths, count, min(frames, 32), PHOTOGRAPH_SIZE, f"{photographs.name}, moved")

@@ -23,6 +23,9 @@ from isthmus.measure.video.measurement import VideoMeasurement
 from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, UNKNOWN, VideoPoint
 
 H264 = "H.264"
+H264_MEDIUM = "H.264 medium"
+BROADCAST_CRF = 23
+"""x264's own default."""
 NEAR_POINTS = 1.0
 
 
@@ -149,6 +152,7 @@ def equal_summary(measurement: VideoMeasurement, root: str) -> dict[str, float]:
         found[f"{root}.clips_where_h264_is_cheaper"] = sum(
             p is not None and p.bits[i] < default.bits[i] for i, p in enumerate(h264_a_clip(measurement))
         )
+    found |= _ratio_to_h264(measurement, root)
     for name, both in equal.items():
         found[f"{root}.rate_saved_at_equal_{word}_over_{name}_percent"] = both.saved_percent
         found[f"{root}.{name}_bits_at_equal_{word}"] = both.bits
@@ -156,6 +160,21 @@ def equal_summary(measurement: VideoMeasurement, root: str) -> dict[str, float]:
         found[f"{root}.bd_rate_{word}_over_{name}_percent"] = answers[name]
         found[f"{root}.bd_rate_nrmse_over_{name}_percent"] = closeness[name]
     return found
+
+
+def _ratio_to_h264(measurement: VideoMeasurement, root: str) -> dict[str, float]:
+    """How many times our bits H.264 takes where both are right as often: at each of its settings from `BROADCAST_CRF`
+    down to finer ones, the least of them, and at that setting; we are read off our own curve. Nothing where it was not
+    swept there, or where one of its settings is right more often than we at our best."""
+    ours = our_line(measurement)
+    ratios = {
+        point.setting: point.bits_a_frame / ours.bits_at(point.right_percent)
+        for point in measurement.of_family(H264_MEDIUM)
+        if int(point.setting.removeprefix("CRF ")) <= BROADCAST_CRF
+    }
+    broadcast = ratios.get(f"CRF {BROADCAST_CRF}", UNKNOWN)
+    least = min(ratios.values(), default=UNKNOWN) if all(map(math.isfinite, ratios.values())) else UNKNOWN
+    return {f"{root}.ratio_to_h264": least, f"{root}.ratio_to_h264_at_crf_{BROADCAST_CRF}": broadcast}
 
 
 def h264_a_clip(measurement: VideoMeasurement) -> tuple[VideoPoint | None, ...]:
@@ -178,4 +197,4 @@ def _over(anchor: Float64, test: Float64) -> OverCurve:
 
 def _word(line: Line) -> str:
     """A curve as part of a key: ``H.264 veryfast`` is ``h264_veryfast``."""
-    return slug(line.points[0].family.replace(H264, "h264"))
+    return slug(line.points[0].family.replace("H.26", "h26"))

@@ -1,41 +1,49 @@
 """The other way to use a cloud: frames as an input codec writes them, decoded there and classified by a whole network.
 
-H.264 is x264 through PyAV, as a camera with no time to spare would run it: `tune=zerolatency` (no frame waits for a
-later one: I P P P), constant rate factor, one thread, two efforts; an I frame as often as our key frames, or the first
-alone, which is what a stream that loses nothing can do, and the cheapest. Every byte
-of every packet counts but one kind: x264 writes its options as text into the first packet (a message of supplemental
-enhancement information, some 700 bytes), which no camera would send; `without_text` takes it out. JPEG is Pillow's
-with optimised Huffman tables and halved chroma, each frame a whole file.
+H.264, H.265 and AV1 are streams as a camera with no time to spare would write them, by settings of
+`isthmus.measure.video.input_streams`, with an I frame as often as our key frames, or the first alone, which is what a
+stream that loses nothing can do, and the cheapest. JPEG is Pillow's with optimised Huffman tables and halved chroma,
+each frame a file.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
 from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.measure.video.input_streams import (
+    AV1,
+    H264,
+    H265,
+    STREAM_CODECS,
+    decode_stream,
+    encode_stream,
+    missing_encoders,
+)
 
 UInt8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 
-H264, JPEG = "h264", "jpeg"
-H264_SWEEPS = (
-    ("veryfast", False, (14, 18, 21, 25, 30, 34, 38, 42, 46, 50)),
-    ("medium", False, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
-    ("medium", True, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
-)
-"""Preset, whether the first frame alone is an I frame, and the constant rate factors swept."""
-JPEG_QUALITIES = (6, 12, 25, 50, 75, 92)
-SUPPLEMENTAL = 6  # type of a NAL unit
-_UNIT = re.compile(rb"\x00?\x00\x00\x01(.).*?(?=\x00?\x00\x00\x01|\Z)", re.DOTALL)
+JPEG = "jpeg"
+SWEEPS: Mapping[str, tuple[tuple[str, str, bool, tuple[int, ...]], ...]] = {
+    "h264": (
+        (H264, "veryfast", False, (14, 18, 21, 25, 30, 34, 38, 42, 46, 50)),
+        (H264, "medium", False, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
+        (H264, "medium", True, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
+    ),
+    "h264-medium": ((H264, "medium", False, (14, 18, 20, 23, 27, 32, 38)),),
+    "h265": ((H265, "medium", False, (14, 18, 22, 27, 32, 38)),),
+    "av1": ((AV1, "4", False, (14, 22, 30, 38, 46, 54)),),
+    JPEG: ((JPEG, "", False, (6, 12, 25, 50, 75, 92)),),
+}
+"""By the word that asks for it: codec, preset, whether the first frame alone is an I frame, and what is swept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +51,10 @@ class InputCodec:
     """One setting of an input codec.
 
     Attributes:
-        codec: `h264` or `jpeg`.
+        codec: `h264`, `h265`, `av1` or `jpeg`.
         setting: constant rate factor, or quality.
-        preset: of x264; empty for JPEG.
-        is_long: whether the first frame alone is an I frame (but for scene cuts that x264 finds).
+        preset: of the encoder; empty for JPEG.
+        is_long: whether the first frame alone is an I frame (but for scene cuts that the encoder finds).
     """
 
     codec: str
@@ -55,19 +63,17 @@ class InputCodec:
     is_long: bool = False
 
     def __post_init__(self) -> None:
-        if (
-            self.codec not in (H264, JPEG)
-            or (self.codec == H264) != bool(self.preset)
-            or self.is_long > bool(self.preset)
-        ):
-            raise InputError(f"expected h264 with a preset or jpeg without, got {self}")
+        is_stream = self.codec in STREAM_CODECS
+        if (self.codec != JPEG and not is_stream) or is_stream != bool(self.preset) or self.is_long > is_stream:
+            raise InputError(f"expected {', '.join(STREAM_CODECS)} with a preset or jpeg without, got {self}")
 
     @property
     def family(self) -> str:
         """Of the curve that this is a point of."""
         if self.codec == JPEG:
             return "JPEG"
-        return f"H.264 {self.preset}{', one I frame' if self.is_long else ''}"
+        words = f"preset {self.preset}" if self.preset.isdigit() else self.preset
+        return f"{STREAM_CODECS[self.codec].noun} {words}{', one I frame' if self.is_long else ''}"
 
     @property
     def name(self) -> str:
@@ -77,7 +83,12 @@ class InputCodec:
     @property
     def setting_name(self) -> str:
         """``CRF 30``, or ``quality 40``."""
-        return f"{'CRF' if self.codec == H264 else 'quality'} {self.setting}"
+        return f"{self.knob} {self.setting}"
+
+    @property
+    def knob(self) -> str:
+        """What is turned: ``CRF`` or ``quality``."""
+        return "quality" if self.codec == JPEG else "CRF"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,90 +111,35 @@ class CodedClip:
 
 
 def input_codecs(names: Sequence[str], *, quick: bool = False) -> tuple[InputCodec, ...]:
-    """The sweep of each codec named; every third setting where `quick`."""
-    unknown = [name for name in names if name not in (H264, JPEG)]
+    """The sweep of each codec named; every third setting where `quick`.
+
+    Raises:
+        InputError: a name that is none.
+        MissingDependencyError: an encoder that this PyAV does not have.
+    """
+    unknown = [name for name in names if name not in SWEEPS]
     if unknown:
-        raise InputError(f"expected input codecs among {H264}, {JPEG}, got {', '.join(unknown)}")
-    found: list[InputCodec] = []
-    if H264 in names:
-        for preset, is_long, factors in H264_SWEEPS:
-            found += [InputCodec(H264, factor, preset, is_long) for factor in (factors[::3] if quick else factors)]
-    if JPEG in names:
-        found += [InputCodec(JPEG, quality) for quality in (JPEG_QUALITIES[::3] if quick else JPEG_QUALITIES)]
-    return tuple(found)
+        raise InputError(f"expected input codecs among {', '.join(SWEEPS)}, got {', '.join(unknown)}")
+    sweeps = [sweep for name in names for sweep in SWEEPS[name]]
+    streams = [codec for codec, *_ in sweeps if codec in STREAM_CODECS]
+    if streams and (missing := missing_encoders(streams)):
+        raise MissingDependencyError(f"this PyAV has no encoder of {', '.join(missing)}: leave it out of --inputs")
+    return tuple(
+        InputCodec(codec, setting, preset, is_long)
+        for codec, preset, is_long, settings in sweeps
+        for setting in (settings[::3] if quick else settings)
+    )
 
 
 def code_clip(codec: InputCodec, frames: UInt8, key_interval: int) -> CodedClip:
-    """Encode and decode a clip, uint8 ``[frames, height, width, 3]``.
-
-    Raises:
-        MissingDependencyError: H.264 without PyAV.
-    """
+    """Encode and decode a clip, uint8 ``[frames, height, width, 3]``. Raises as `encode_stream`."""
     if codec.codec == JPEG:
         return _code_jpeg(codec.setting, frames)
-    packets, is_key, encode_ms = bitstream_packets(codec, frames, key_interval)
-    decoded, decode_ms = _decode_h264(packets, *frames.shape[1:3])
+    stream = STREAM_CODECS[codec.codec]
+    interval = len(frames) if codec.is_long else key_interval
+    packets, is_key, encode_ms = encode_stream(stream, codec.preset, codec.setting, frames, interval)
+    decoded, decode_ms = decode_stream(stream, packets, *frames.shape[1:3])
     return CodedClip(decoded, np.array([8.0 * len(p) for p in packets]), is_key, encode_ms, decode_ms)
-
-
-def bitstream_packets(
-    codec: InputCodec, frames: UInt8, key_interval: int
-) -> tuple[list[bytes], npt.NDArray[np.bool_], Float64]:
-    """An H.264 stream (Annex B) of frames ``[n, height, width, 3]``: packets, which are I, and milliseconds ``[n]``."""
-    try:
-        import av
-        from av.video.codeccontext import VideoCodecContext
-    except ImportError as error:
-        raise MissingDependencyError("H.264 needs PyAV: pip install 'isthmus[video]'") from error
-    context = av.CodecContext.create("libx264", "w")
-    assert isinstance(context, VideoCodecContext)
-    height, width = frames.shape[1:3]
-    # 4:2:0 needs even sides: the border is repeated, and cut away again by the decoder here.
-    context.width, context.height = width + width % 2, height + height % 2
-    context.pix_fmt, context.time_base, context.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
-    context.thread_count, context.gop_size = 1, len(frames) if codec.is_long else key_interval
-    context.options = {"preset": codec.preset, "tune": "zerolatency", "crf": str(codec.setting)}
-    packets: list[bytes] = []
-    is_key: list[bool] = []
-    encode_ms: list[float] = []
-    for index, pixels in enumerate(frames):
-        padded = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        start_s = time.perf_counter()
-        frame = av.VideoFrame.from_ndarray(padded, format="rgb24")
-        frame.pts = index
-        found = context.encode(frame)
-        encode_ms.append(1e3 * (time.perf_counter() - start_s))
-        for packet in found:
-            is_key.append(packet.is_keyframe)
-            packets.append(without_text(bytes(packet)))
-    if len(packets) != len(frames) or context.encode(None):
-        raise InputError(f"expected a packet for each of {len(frames)} frames from x264, got {len(packets)}")
-    return packets, np.array(is_key), np.array(encode_ms)
-
-
-def without_text(packet: bytes) -> bytes:
-    """An H.264 packet (Annex B) without its supplemental enhancement information."""
-    return b"".join(unit[0] for unit in _UNIT.finditer(packet) if unit[1][0] & 31 != SUPPLEMENTAL)
-
-
-def _decode_h264(packets: Sequence[bytes], height: int, width: int) -> tuple[UInt8, Float64]:
-    import av
-    from av.video.codeccontext import VideoCodecContext
-
-    context = av.CodecContext.create("h264", "r")
-    assert isinstance(context, VideoCodecContext)
-    context.thread_count = 1
-    context.options = {"flags": "low_delay"}
-    found: list[UInt8] = []
-    decode_ms = []
-    for data in (*packets, b""):
-        start_s = time.perf_counter()
-        frames = context.decode(av.Packet(data) if data else None)
-        found += [f.to_ndarray(format="rgb24").astype(np.uint8, copy=False)[:height, :width] for f in frames]
-        decode_ms.append(1e3 * (time.perf_counter() - start_s))
-    if len(found) != len(packets):
-        raise InputError(f"expected {len(packets)} frames of H.264 back, got {len(found)}")
-    return np.stack(found), np.array(decode_ms[:-1])
 
 
 def _code_jpeg(quality: int, frames: UInt8) -> CodedClip:

@@ -133,6 +133,9 @@ class VideoMeasurement:
             f"{root}.edge_ms_predicted": default.times.predicted,
             f"{root}.edge_ms_mean": default.times.mean,
             f"{root}.edge_time_ratio": default.times.predicted / default.times.key,
+            f"{root}.whole_network_ms": self.whole_ms,
+            f"{root}.whole_network_macs": self.whole_macs,
+            f"{root}.edge_macs": default.edge_macs,
             f"{root}.edge_macs_saved_percent": 100 * (1 - default.edge_macs / intra.edge_macs),
         }
         found |= _with_interval(f"{root}.rate_saved", "percent", saved_percent(default, intra))

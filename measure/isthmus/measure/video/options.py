@@ -20,6 +20,8 @@ class VideoOptions:
     Attributes:
         codec: names or patterns of codecs, comma apart; the first codec found is swept, of the others all intra and
             the default are measured.
+        qualities: of a swept codec whose frames choose their step: others than its own of which all intra and the
+            default are measured, comma apart; or none.
         labelled: labelled images to move; "" for the default where it lies beside the project, "none" for none.
         labelled_clips: images taken, 0 for all.
         labelled_frames: of each clip.
@@ -36,17 +38,20 @@ class VideoOptions:
 
     panel: ClassVar[str] = "What is measured"
     codec: str = option(
-        f"{VIDEO.default_codec},video-tiny-*",
+        VIDEO.default_codec,
         "Names or patterns of codecs, comma apart. The first is swept; of the others all intra and the default setting "
         "are measured.",
+    )
+    qualities: str = option(
+        "2,3,4,6,7", "Other qualities of a codec whose frames choose their step, comma apart; or none."
     )
     labelled: str = option(
         "",
         "Labelled images to move: a packed .npz or a folder of classes; none for none.",
-        automatic="tinyimagenet50 where it lies beside the project",
+        automatic="imagenet500_256 or, for video-tiny, tinyimagenet50, where it lies beside the project",
     )
-    labelled_clips: int = option(500, "Images taken, evenly spread; 0 for all.", least=0, is_limit=True)
-    labelled_frames: int = option(16, "Frames of each of their clips.", least=2, is_limit=True)
+    labelled_clips: int = option(200, "Images taken, evenly spread; 0 for all.", least=0, is_limit=True)
+    labelled_frames: int = option(12, "Frames of each of their clips.", least=2, is_limit=True)
     natural: str = option(
         "",
         "Packed sequences (.npz), a video, or a folder of videos; none for none.",
@@ -57,7 +62,10 @@ class VideoOptions:
     natural_side: int = option(
         0, "Shorter side in pixels that larger natural clips are made to; 0 leaves them as they are.", least=0
     )
-    inputs: str = option("h264,jpeg", "Input codecs, comma apart: h264, jpeg; or none.")
+    inputs: str = option(
+        "h264-medium,h265,av1,jpeg",
+        "Input codecs, comma apart: h264-medium, h264 (more presets and intervals), h265, av1, jpeg; or none.",
+    )
     is_tuning: bool = option(
         False, "Measure on the videos that thresholds may be tuned on, and on those alone.", flags=("--tune",)
     )

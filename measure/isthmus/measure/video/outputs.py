@@ -12,8 +12,9 @@ from isthmus.measure.video.page import write_link_page, write_video_page
 from isthmus.measure.video.plots import draw_link_png, draw_video_png
 from isthmus.measure.video.point import BOOTSTRAP_SEED, UNKNOWN
 from isthmus.measure.video.run import VideoRun
+from isthmus.measure.video.studies import study_of
 
-NATURAL_ROOT, UNTUNED_ROOT = "video.natural", "video.untuned"
+NATURAL = ".natural"
 VERSIONED = ("numpy", "onnxruntime", "grpcio", "protobuf", "pillow", "av", "opencv-python-headless")
 CHOSEN = (
     "The encoder's thresholds: on tuning videos and moved training photographs (isthmus measure video-thresholds). On "
@@ -25,21 +26,24 @@ LINK_CHOSEN = "And, here, the settings of H.264 and JPEG, as the table of the wa
 def video_summary(measurement: VideoMeasurement, root: str) -> dict[str, float]:
     """All numbers that documents quote of one set of clips."""
     found = measurement.summary(root) | equal_summary(measurement, root)
-    if root == NATURAL_ROOT:
-        found["video.edge_time_ratio_predicted_over_intra"] = found[f"{root}.edge_time_ratio"]
+    study = study_of(measurement.codec).root
+    is_natural = root == study + NATURAL
+    if is_natural:
+        found[f"{study}.edge_time_ratio_predicted_over_intra"] = found[f"{root}.edge_time_ratio"]
     names = [name for name in measurement.videos if name in measurement.clip_names]
-    if names and root == NATURAL_ROOT:
+    if names and is_natural:
+        untuned = f"{study}.untuned"
         part = measurement.only(names)
         h264 = part.nearest(H264, part.default.right_percent)
         found |= {
-            f"{UNTUNED_ROOT}.clips": len(names),
-            f"{UNTUNED_ROOT}.frames": part.frames,
-            f"{UNTUNED_ROOT}.bits_a_frame": part.default.bits_a_frame,
-            f"{UNTUNED_ROOT}.agreement_percent": part.default.right_percent,
-            f"{UNTUNED_ROOT}.intra_bits_a_frame": part.intra.bits_a_frame,
-            f"{UNTUNED_ROOT}.intra_agreement_percent": part.intra.right_percent,
-            f"{UNTUNED_ROOT}.h264_bits_a_frame": h264.bits_a_frame if h264 else UNKNOWN,
-            f"{UNTUNED_ROOT}.h264_agreement_percent": h264.right_percent if h264 else UNKNOWN,
+            f"{untuned}.clips": len(names),
+            f"{untuned}.frames": part.frames,
+            f"{untuned}.bits_a_frame": part.default.bits_a_frame,
+            f"{untuned}.agreement_percent": part.default.right_percent,
+            f"{untuned}.intra_bits_a_frame": part.intra.bits_a_frame,
+            f"{untuned}.intra_agreement_percent": part.intra.right_percent,
+            f"{untuned}.h264_bits_a_frame": h264.bits_a_frame if h264 else UNKNOWN,
+            f"{untuned}.h264_agreement_percent": h264.right_percent if h264 else UNKNOWN,
         }
     return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 

@@ -34,6 +34,8 @@ INPUT_STYLES = {
     "H.264 veryfast": ("#777777", "-", "v"),
     "H.264 medium": ("#222222", "-", "D"),
     "H.264 medium, one I frame": ("#222222", ":", "P"),
+    "H.265 medium": ("#5b4a8a", "-.", "<"),
+    "AV1 preset 4": ("#8a5a3c", "-.", ">"),
     "JPEG": ("#9a9a9a", "--", "s"),
 }
 OTHER_STYLE = ("#CC79A7", "-", "x")

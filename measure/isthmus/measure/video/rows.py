@@ -70,6 +70,15 @@ def others_table(measurement: VideoMeasurement) -> Table:
         for p in measurement.points
         if p.codec != measurement.codec
     )
+    edge_only = (
+        "edge only, the whole network there",
+        number(0, 1),
+        number(measurement.whole_percent, 2),
+        *("–", number(0, 4)),
+        number(measurement.whole_ms, 2),
+        number(0, 2),
+    )
+    rows = (*rows, edge_only)
     return Table(f"{measurement.data}: other qualities, and input codecs decoded in the cloud", columns, rows)
 
 

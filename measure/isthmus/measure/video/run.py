@@ -1,4 +1,4 @@
-"""The video measure: rate against accuracy of latents that move, beside all intra, H.264 and JPEG; and over a link."""
+"""The video measure: rate against accuracy of latents that move, beside all intra and input codecs; and over a link."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from isthmus.common.manifest.folder import load_codec_folder
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_zoo
 from isthmus.data.video.clips import Clip
-from isthmus.edge.video.policy import VideoPolicy
+from isthmus.edge.video.coding import step_of
+from isthmus.edge.video.policy import VideoPolicy, default_policy
 from isthmus.measure.cloud_process import CloudProcess
 from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.options import words
 from isthmus.measure.packages import require_packages
 from isthmus.measure.track import Track, no_track
 from isthmus.measure.video.clips import NamedClips, clip_sets, with_codec_classes
-from isthmus.measure.video.input_codecs import H264, JPEG, InputCodec, input_codecs
+from isthmus.measure.video.input_codecs import input_codecs
 from isthmus.measure.video.link import (
     CLOUD_H264,
     CLOUD_H264_SPARE,
@@ -38,9 +39,11 @@ from isthmus.measure.video.link import (
 from isthmus.measure.video.live import LiveSender, open_client
 from isthmus.measure.video.measurement import LABELS, VideoMeasurement, nearest
 from isthmus.measure.video.network import WholeNetwork
-from isthmus.measure.video.options import EmulatedLink, VideoOptions
+from isthmus.measure.video.notes import notes
+from isthmus.measure.video.options import NONE, EmulatedLink, VideoOptions
 from isthmus.measure.video.point import ALL_INTRA, FrameTrace, VideoPoint, join_traces
 from isthmus.measure.video.runs import LatentSender, LatentWay, Truth, latent_ways, send_input, truth_of
+from isthmus.measure.video.studies import study_of
 
 Traces = dict[str, list[FrameTrace]]
 """By the name of a way: of each clip."""
@@ -73,7 +76,8 @@ def measure_videos(options: VideoOptions, emulated: EmulatedLink | None = None, 
     link_options = LinkOptions.of(emulated)
     zoo = find_zoo(options.zoo)
     folders = choose_video_codecs(zoo, words(options.codec))
-    sets = [with_codec_classes(s, folders[0]) if s.truth == LABELS else s for s in clip_sets(options)]
+    found_sets = clip_sets(options, study_of(folders[0].name))
+    sets = [with_codec_classes(s, folders[0]) if s.truth == LABELS else s for s in found_sets]
     found: list[NamedMeasurement] = []
     link: tuple[LinkMeasurement, ...] = ()
     with ExitStack() as stack:
@@ -116,11 +120,12 @@ def measure_clips(
         address: of a cloud for the default setting; empty to send nothing over a wire.
         track: progress.
     """
-    policy = VideoPolicy()
+    policy = _policy_of(folders[0])
     inputs = input_codecs(words(options.inputs), quick=options.is_quick)
     with ExitStack() as stack:
         swept = _Codec(folders[0], latent_ways(policy, quick=options.is_quick))
-        others = [_Codec(folder, latent_ways(policy)[:2]) for folder in folders[1:]]
+        others = [_Codec(folder, latent_ways(_policy_of(folder))[:2]) for folder in folders[1:]]
+        others += _other_qualities(swept, folders[0], policy, options)
         if address:
             swept.go_live(address, stack)
         input_traces: Traces = {}
@@ -129,7 +134,7 @@ def measure_clips(
             clip = clips.clips.clip(index)
             truth = swept.send(clip)
             for other in others:
-                other.send(clip)
+                other.send(clip, truth if other.network is swept.network else None)
             for codec in inputs:
                 trace = send_input(codec, clip, policy.key_interval, swept.network, truth)
                 input_traces.setdefault(codec.name, []).append(trace)
@@ -145,7 +150,7 @@ def measure_clips(
         whole_right=np.array(swept.whole_right),
         whole_ms=float(np.median(swept.whole_ms)),
         whole_macs=float(np.mean(swept.whole_macs)),
-        notes=_notes(address, inputs, policy),
+        notes=notes(address, inputs, policy),
         videos=clips.videos,
     )
     return measurement, {name: join_traces(found) for name, found in (swept.traces | input_traces).items()}
@@ -154,14 +159,16 @@ def measure_clips(
 class _Codec:
     """One codec at work: its ways, and all that came of them."""
 
-    def __init__(self, folder: Path, ways: Sequence[LatentWay]) -> None:
-        self.network = WholeNetwork(folder)
+    def __init__(
+        self, folder: Path, ways: Sequence[LatentWay], name: str = "", network: WholeNetwork | None = None
+    ) -> None:
+        self.network = network or WholeNetwork(folder)
         self.traces: Traces = {}
         self.whole_right: list[float] = []
         self.whole_ms: list[float] = []
         self.whole_macs: list[float] = []
         self.sure: list[npt.NDArray[np.bool_]] = []
-        self._name = folder.name
+        self._name = name or folder.name
         self._senders = [(way, LatentSender(folder, way.policy)) for way in ways]
         self._live: dict[str, LiveSender] = {}
         self._edge_macs: list[float] = []
@@ -172,9 +179,9 @@ class _Codec:
             if way.is_default:
                 self._live[way.name] = LiveSender(sender, stack.enter_context(open_client(address, sender)))
 
-    def send(self, clip: Clip) -> Truth:
-        """A clip in every way; answers what is right of it."""
-        truth = truth_of(clip, self.network)
+    def send(self, clip: Clip, known: Truth | None = None) -> Truth:
+        """A clip in every way; answers what is right of it, which may be known from another of the same network."""
+        truth = known or truth_of(clip, self.network)
         edge_macs, cloud_macs = self.network.macs(*clip.frames.shape[1:3])
         self._edge_macs.append(edge_macs)
         self.whole_macs.append(edge_macs + cloud_macs)
@@ -217,7 +224,7 @@ def link_of(measurement: VideoMeasurement, traces: Mapping[str, FrameTrace], opt
             measurement.whole_ms, measurement.frames, measurement.whole_percent, options.slow_down
         ),
     }
-    h264 = measurement.of_family("H.264 veryfast")
+    h264 = measurement.of_family("H.264 veryfast") or measurement.of_family("H.264 medium")
     spare = [p for p in h264 if p.bits_a_frame <= default.bits_a_frame]
     for way, points in (
         (CLOUD_H264, h264),
@@ -236,30 +243,20 @@ def require_video_packages(options: VideoOptions) -> None:
     require_packages(needed, "measure,video")
 
 
-def _notes(address: str, inputs: Sequence[InputCodec], policy: VideoPolicy) -> tuple[str, ...]:
-    notes = [
-        f"{ALL_INTRA}: every frame's latents on their own. The default has a key frame at least every "
-        f"{policy.key_interval} frames."
-    ]
-    if address:
-        notes.append(
-            "The default setting went over a live wire, a stream a clip, one frame in flight; after every frame the "
-            "cloud's latents had the CRC-32 of the encoder's. Other settings went through the same decoder beside."
-        )
-    if inputs:
-        notes.append(
-            f"Input codecs: decoded, then the whole network in floats. H.264: x264, tune zerolatency (I P P P), one "
-            f"thread, 4:2:0, without x264's text message; an I frame every {policy.key_interval} frames, or the first "
-            f"alone; {_settings(inputs, H264)}. JPEG: Pillow, optimised tables, 4:2:0; {_settings(inputs, JPEG)}."
-        )
-    return tuple(notes)
+def _policy_of(folder: Path) -> VideoPolicy:
+    """The default of its codec."""
+    return default_policy(load_codec_folder(folder, needed=(), kind=VideoManifest).manifest)
 
 
-def _settings(inputs: Sequence[InputCodec], codec: str) -> str:
-    """The settings swept of an input codec, by family."""
-    families: dict[str, list[str]] = {}
-    for found in inputs:
-        if found.codec == codec:
-            families.setdefault(found.family, []).append(str(found.setting))
-    knob = "CRF" if codec == H264 else "quality"
-    return "; ".join(f"{family}: {knob} {', '.join(settings)}" for family, settings in families.items()) or "not swept"
+def _other_qualities(swept: _Codec, folder: Path, policy: VideoPolicy, options: VideoOptions) -> list[_Codec]:
+    """All intra and the default at other qualities of a codec whose frames choose their step."""
+    if not swept.network.manifest.tile_latents or options.qualities == NONE:
+        return []
+    wanted = words(options.qualities)
+    if unknown := [word for word in wanted if not word.isdigit()]:
+        raise InputError(f"--qualities: expected numbers from 1 to 9, comma apart, got {', '.join(unknown)}")
+    found = []
+    for quality in map(int, wanted[:1] if options.is_quick else wanted):
+        ways = latent_ways(replace(policy, step=step_of(quality)))[:2]
+        found.append(_Codec(folder, ways, f"{folder.name}, quality {quality}", swept.network))
+    return found

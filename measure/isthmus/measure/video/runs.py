@@ -32,6 +32,9 @@ from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, SURE
 DAMAGE_FACTORS = (0.25, 0.5, 2.0, 4.0)
 LATENT_ERROR_FACTORS = (0.6, 1.5, 2.2)
 KEY_INTERVALS = (4, 8, 16, 64)
+ANSWER_ERROR_FACTORS = RATE_WEIGHT_FACTORS = (0.5, 2.0)
+LITE_KEY_INTERVALS, LITE_MOTION_KEY_INTERVALS = (12, 48), (4, 12, 24)
+"""Of codecs with tiles, whose qualities are swept as well."""
 MOTION_KEY_INTERVALS = (2, 4, 8, 16, 32)
 
 
@@ -81,6 +84,8 @@ def latent_ways(policy: VideoPolicy, *, quick: bool = False) -> tuple[LatentWay,
         LatentWay(ALL_INTRA, "", replace(policy, mode="intra")),
         LatentWay(MOTION_RESIDUAL, "default", policy, is_default=True),
     ]
+    if policy.rate_weight:
+        return (*ways, *_answer_ways(policy, quick=quick))
     intervals = MOTION_KEY_INTERVALS[-1:] if quick else MOTION_KEY_INTERVALS
     ways += [LatentWay(MOTION, f"key every {n}", replace(policy, mode="motion", key_interval=n)) for n in intervals]
     changes: list[tuple[str, VideoPolicy]] = [
@@ -93,6 +98,21 @@ def latent_ways(policy: VideoPolicy, *, quick: bool = False) -> tuple[LatentWay,
     changes.append(("predicted from the key frame", replace(policy, reference="key")))
     ways += [LatentWay(MOTION_RESIDUAL, name, changed) for name, changed in (changes[:1] if quick else changes)]
     return tuple(ways)
+
+
+def _answer_ways(policy: VideoPolicy, *, quick: bool) -> list[LatentWay]:
+    """Where the policy goes by what answers lose: motion alone, and a threshold changed."""
+    intervals = LITE_MOTION_KEY_INTERVALS[-1:] if quick else LITE_MOTION_KEY_INTERVALS
+    ways = [LatentWay(MOTION, f"key every {n}", replace(policy, mode="motion", key_interval=n)) for n in intervals]
+    changes = [
+        *(
+            (f"answer error x {f:g}", replace(policy, answer_error=f * policy.answer_error))
+            for f in ANSWER_ERROR_FACTORS
+        ),
+        *((f"rate weight x {f:g}", replace(policy, rate_weight=f * policy.rate_weight)) for f in RATE_WEIGHT_FACTORS),
+        *((f"key every {n}", replace(policy, key_interval=n)) for n in LITE_KEY_INTERVALS),
+    ]
+    return ways + [LatentWay(MOTION_RESIDUAL, name, changed) for name, changed in (changes[:1] if quick else changes)]
 
 
 def _damage_scaled(policy: VideoPolicy, factor: float) -> VideoPolicy:
@@ -127,6 +147,14 @@ class LatentSender:
 
     def send(self, clip: Clip, network: WholeNetwork, truth: Truth) -> FrameTrace:
         """A clip to a decoder beside, and the cloud's half of the network behind it."""
+        log, seen = self.pass_through(clip)
+        start_s = time.perf_counter()
+        answers = network.answers(seen)
+        network_ms = 1e3 * (time.perf_counter() - start_s) / len(seen)
+        return log.trace(answers, truth, nrmse(seen, truth.latents), network_ms)
+
+    def pass_through(self, clip: Clip) -> tuple[FrameLog, Float32]:
+        """A clip to a decoder beside: what was sent, and the latents that came of it, float32 ``[frames, M, h, w]``."""
         decoder = VideoDecoder(self._coder)
         log = FrameLog()
         seen: list[Float32] = []
@@ -136,10 +164,7 @@ class LatentSender:
             start_s = time.perf_counter()
             seen.append(decoder.decode(data).state.y_hat)
             log.add(coded, 8 * len(data), edge_ms, 1e3 * (time.perf_counter() - start_s))
-        start_s = time.perf_counter()
-        answers = network.answers(np.stack(seen))
-        network_ms = 1e3 * (time.perf_counter() - start_s) / len(seen)
-        return log.trace(answers, truth, nrmse(np.stack(seen), truth.latents), network_ms)
+        return log, np.stack(seen)
 
 
 class FrameLog:

@@ -91,8 +91,8 @@ class ThresholdSearch:
         """Percentage points by which a setting agrees less often than all intra."""
         return self.intra.agreement_percent - trial.agreement_percent
 
-    def summary(self) -> dict[str, float]:
-        """The numbers that documents quote: the thresholds chosen by their names, and what they did."""
+    def summary(self, root: str = ROOT) -> dict[str, float]:
+        """The numbers that documents quote, under keys that begin with `root`: thresholds, and what they did."""
         chosen, intra = self.chosen, self.intra
         found: dict[str, float] = {
             **chosen.values,
@@ -107,7 +107,7 @@ class ThresholdSearch:
             "intra_agreement_percent": intra.agreement_percent,
             "allowed_points": ALLOWED_POINTS,
         }
-        return {f"{ROOT}.{name}": value for name, value in found.items()}
+        return {f"{root}.{name}": value for name, value in found.items()}
 
     def detail(self) -> dict[str, Any]:
         """As plain containers, for a results file."""
@@ -132,34 +132,33 @@ class ThresholdSearch:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected a search for thresholds of this version, got {error!r}") from error
 
-
-def thresholds_table(search: ThresholdSearch) -> Table:
-    """Of all settings that were tried, those that none beats in bits and agreement, and which was chosen."""
-    columns = (
-        "setting",
-        *(name.replace("_", " ") for name in GRID),
-        "bits a frame",
-        "agreement %",
-        "lost, points",
-        "network ran %",
-        "edge ms",
-    )
-    front = pareto_front(np.array([(t.bits_a_frame, t.agreement_percent) for t in search.trials])).tolist()
-    chosen = search.chosen
-    shown = [t for t in search.trials if t is chosen or [t.bits_a_frame, t.agreement_percent] in front]
-    rows = tuple(
-        (
-            "all intra" if t is search.intra else "chosen" if t is chosen else "tried",
-            *(f"{t.values[name]:g}" if t.values else "–" for name in GRID),
-            number(t.bits_a_frame, 1),
-            number(t.agreement_percent, 2),
-            number(search.lost_points(t), 2),
-            number(t.network_percent, 1),
-            number(t.edge_ms, 2),
+    def table(self) -> Table:
+        """Of all settings that were tried, those that none beats in bits and agreement, and which was chosen."""
+        columns = (
+            "setting",
+            *(name.replace("_", " ") for name in GRID),
+            "bits a frame",
+            "agreement %",
+            "lost, points",
+            "network ran %",
+            "edge ms",
         )
-        for t in (search.intra, *sorted(shown, key=lambda t: t.bits_a_frame))
-    )
-    return Table(f"{search.data}: {search.codec}, the best of {len(search.trials)} settings", columns, rows)
+        front = pareto_front(np.array([(t.bits_a_frame, t.agreement_percent) for t in self.trials])).tolist()
+        chosen = self.chosen
+        shown = [t for t in self.trials if t is chosen or [t.bits_a_frame, t.agreement_percent] in front]
+        rows = tuple(
+            (
+                "all intra" if t is self.intra else "chosen" if t is chosen else "tried",
+                *(f"{t.values[name]:g}" if t.values else "–" for name in GRID),
+                number(t.bits_a_frame, 1),
+                number(t.agreement_percent, 2),
+                number(self.lost_points(t), 2),
+                number(t.network_percent, 1),
+                number(t.edge_ms, 2),
+            )
+            for t in (self.intra, *sorted(shown, key=lambda t: t.bits_a_frame))
+        )
+        return Table(f"{self.data}: {self.codec}, the best of {len(self.trials)} settings", columns, rows)
 
 
 def tried_policies() -> tuple[tuple[dict[str, float], VideoPolicy], ...]:
