@@ -306,10 +306,12 @@ def test_streams_of_videos_are_few(zoo: Path, coder: VideoCoder) -> None:
 def test_a_size_that_the_network_cannot_take(zoo: Path, coder: VideoCoder, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = open_half
 
-    def fussy(*arguments: Any) -> Any:
-        network = opened(*arguments)
+    def fussy(*arguments: Any, **named: Any) -> Any:
+        network = opened(*arguments, **named)
 
         class Fussy:
+            ends = network.ends
+
             def run(self, feeds: dict[str, Any]) -> Any:
                 if feeds["y_hat"].shape[2] == 1:
                     raise RuntimeError("non-positive dimension in /secret/path")

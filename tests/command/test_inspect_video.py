@@ -54,7 +54,7 @@ def test_a_codec(zoo: Path, coder: VideoCoder) -> None:
         f"{manifest.latent_channels} channels, one for each {manifest.stride} x {manifest.stride}",
         f"{manifest.symbol_min} to {manifest.symbol_max}",
         f"a vector for each {manifest.block_latents} x {manifest.block_latents} latents",
-        f"{coder.tables.residual.tables.count} tables",
+        f"{coder.tables.motion.tables.count} tables",
     ):
         assert words in text
     assert NAME in isthmus("inspect", "--zoo", zoo).output

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from isthmus.common import protocol
 from isthmus.common.errors import MessageError
+from isthmus.common.task import Asked
 from isthmus.common.tasks import (
     TASKS,
-    Asked,
     Labels,
     read_labels,
     read_reconstruction,
@@ -34,12 +34,16 @@ def test_an_answer_says_whether_it_is_doubtful(per_mille: int, is_doubtful: bool
 
 def test_what_a_person_asks_for_is_a_verb() -> None:
     """Labels of signals and of frames are asked for alike; a task without a verb by its own word."""
-    assert verbs() == ("classify", "reconstruct")
+    assert verbs() == ("classify", "reconstruct", "detect", "segment", "embed", "tensors")
     asked = {task.word: task.asked_as for task in TASKS.values()}
     assert asked == {
         "classification": "classify",
         "reconstruction": "reconstruct",
         "motion-compensated-inference": "classify",
+        "detection": "detect",
+        "segmentation": "segment",
+        "embedding": "embed",
+        "tensors": "tensors",
     }
     assert replace(TASKS["classification"], word="boxes", verb="").asked_as == "boxes"
 
@@ -118,6 +122,10 @@ def test_tasks_have_numbers_and_words_of_their_own() -> None:
         "classification": 1,
         "reconstruction": 2,
         "motion-compensated-inference": 3,
+        "detection": 4,
+        "segmentation": 5,
+        "embedding": 6,
+        "tensors": 7,
     }
     assert [task_numbered(number) for number in (2, 1, 9)] == ["reconstruction", "classification", "task 9"]
     for word, task in TASKS.items():

@@ -197,7 +197,7 @@ def test_the_command_line_takes_them_as_its_own(zoo: Path, address: str, sounds:
     assert json.loads(done.stdout)["class"] == "tone"  # so soft that all parts are alike
     done = isthmus("edge", str(sounds / "burst.wave"), *where, "--task", "spans", "--json")
     assert json.loads(done.stdout)["spans"] == [[5, 7, 5]], done.stderr
-    assert "classify, reconstruct or spans" in " ".join(shown.split())
+    assert "classify, reconstruct, detect, segment, embed, tensors or spans" in " ".join(shown.split())
     done = isthmus("edge", str(sounds / "burst.wave"), *where, "--points", "8")
     assert done.returncode == 2
     assert "expected no --points: that is about point clouds" in done.stderr

@@ -10,7 +10,8 @@ from support import tiny_networks
 from isthmus.common.errors import InputError
 from isthmus.split.answers import divergences, log_probabilities
 from isthmus.split.components import FLOOR, Components, Moments, find_components
-from isthmus.split.gradients import OPERATORS, full_metric, knows
+from isthmus.split.gradient_operators import OPERATORS
+from isthmus.split.gradients import full_metric, knows
 from isthmus.split.graphs import open_model
 from isthmus.split.sensitivity import channel_metric
 

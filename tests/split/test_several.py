@@ -14,7 +14,7 @@ from support.command_line import isthmus
 pytest.importorskip("torch")
 
 from isthmus.common.errors import InputError
-from isthmus.measure.cuts.networks import Dense, UNet, Yolo, exported
+from isthmus.measure.cuts.networks import Dense, Pyramid, UNet, Yolo, exported
 from isthmus.measure.cuts.rewriting import quantised, with_newer_ir
 from isthmus.measure.cuts.run import CaseRow, measure_case, summary_of
 from isthmus.split.cuts import Cut
@@ -179,7 +179,10 @@ def test_a_plan_of_a_yolo_measures_agreement_by_cosine() -> None:
 
 
 def test_tasks_are_recognised_by_outputs(unet: onnx.ModelProto) -> None:
-    assert recognised(network(unet)) == "tensors"
+    assert recognised(network(unet)) == "segment"
+    assert recognised(network(exported(Yolo(), SIZE, ("output0",)))) == "detect"
+    assert recognised(network(exported(Pyramid(), (64, 96), ("scores", "boxes")))) == "detect"
+    assert recognised(network(exported(UNet(3), SIZE, ("picture",)))) == "tensors"
     assert recognised(network(exported(Dense(), SIZE, ("logits",)))) == "classify"
 
 

@@ -30,7 +30,7 @@ from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.options import option
-from isthmus.common.tasks import Asked, Task, Told
+from isthmus.common.task import Asked, Task, Told
 from isthmus.common.zoo import find_codec
 from isthmus.data.inputs import found_files
 from isthmus.edge.failures import Failure

@@ -20,7 +20,7 @@ from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
 from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.folder import CodecFolder
-from isthmus.common.tasks import Asked, Task
+from isthmus.common.task import Asked, Task
 from isthmus.runtime.engine import AUTO
 
 

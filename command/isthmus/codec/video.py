@@ -8,7 +8,9 @@ import numpy as np
 
 from isthmus.codec.classes import MAX_CLASS_NAMES, classes_said
 from isthmus.codec.inspector import Inspector, Rows
+from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.expectation import ExpectationModel
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import PacketError, RemoteError
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
@@ -18,6 +20,7 @@ from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField
+from isthmus.common.video.plane_tables import PlaneTables
 from isthmus.common.video.warp import FINE_BITS
 
 
@@ -27,17 +30,32 @@ def codec_rows(folder: CodecFolder[VideoManifest]) -> Rows:
     is_fixed = bool(manifest.frame_height)
     size = f"{manifest.frame_width} x {manifest.frame_height} pixels, others are resized" if is_fixed else "any size"
     grid = f", {manifest.latent_width} x {manifest.latent_height} of them" if is_fixed else ""
-    stride, side, units = manifest.stride, manifest.block_latents, 1 << manifest.motion_fraction_bits
+    side, units = manifest.block_latents, 1 << manifest.motion_fraction_bits
     tables = open_tables(folder.file(ENTROPY_FILE), manifest)
-    models = (("intra", tables.intra), ("motion", tables.motion), ("residual", tables.residual))
+    parts = tables.planes if isinstance(tables, PlaneTables) else (tables,)
+    models: list[tuple[str, ContextModel | ExpectationModel]] = [("motion", tables.motion)]
+    for k, part in enumerate(parts):
+        where = f" {k}" if len(parts) > 1 else ""
+        models += [(f"intra{where}", part.intra), (f"residual{where}", part.residual)]
+    classes = classes_said(manifest.class_names, MAX_CLASS_NAMES) if manifest.class_names else "none"
     return [
-        ("classes", classes_said(manifest.class_names, MAX_CLASS_NAMES)),
+        ("classes", classes),
         ("frames", size),
-        ("latents", f"{manifest.latent_channels} channels, one for each {stride} x {stride}{grid}"),
+        ("latents", _latents_said(manifest, grid)),
         ("symbols of y", _symbols_said(manifest)),
         ("motion", f"a vector for each {side} x {side} latents, in units of 1/{units} latent"),
         *((f"tables: {name}", f"{model.tables.count} tables, {len(model.taps)} taps") for name, model in models),
     ]
+
+
+def _latents_said(manifest: VideoManifest, grid: str) -> str:
+    stride = manifest.stride
+    if not manifest.planes:
+        return f"{manifest.latent_channels} channels, one for each {stride} x {stride}{grid}"
+    return "; ".join(
+        f"{p.latent_channels} channels, one for each {stride >> p.halvings} x {stride >> p.halvings}"
+        for p in manifest.planes
+    )
 
 
 def _symbols_said(manifest: VideoManifest) -> str:

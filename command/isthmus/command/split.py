@@ -77,7 +77,8 @@ def _plan(model: Path, images: Path, given: Given) -> None:
             lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
         )
     said = frames_said(frames, reading)
-    found = {name: value for name in rules_of(FrameOptions) if (value := getattr(said, name))}
+    usual = FrameOptions()
+    found = {name: value for name in rules_of(FrameOptions) if (value := getattr(said, name)) != getattr(usual, name)}
     following = next_command(model, images, Given({**given.values, **found}), plan)
     if given.of(OutputOptions).json:
         print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
@@ -118,15 +119,18 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     from isthmus.split.codec_folder import SplitOptions
     from isthmus.split.codec_writer import write_split_codec
     from isthmus.split.pictures import load_pictures
+    from isthmus.split.plane_writer import write_plane_codec
     from isthmus.split.stepped_writer import write_stepped_codec
 
     cut, frames, target = given.of(CutOptions), given.of(FrameOptions), given.of(FolderOptions)
     class_names = class_names_of(target.classes)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count), (cut.at,))
     network, count = reading.network, cut.count or SPLIT_COUNT
-    if network.task != CLASSIFY or "," in cut.at:
+    is_any = network.task != CLASSIFY or "," in cut.at
+    if is_any and (cut.bits or cut.step):
         raise InputError(
-            f"{network.name}: expected a classifier cut at one tensor, to make a codec; --plan lists the cuts of others"
+            f"{network.name}: expected neither --bits nor --step for a cut at several tensors, or a task other than "
+            "classify: frames choose their step"
         )
     folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
     command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count}"
@@ -137,9 +141,17 @@ def _cut(model: Path, images: Path, given: Given) -> None:
         + _told(cut, "seed")
         + (f" --classes {target.classes.name}" if target.classes else "")
     )
-    write = write_split_codec if cut.bits or cut.step else write_stepped_codec
+    write = write_split_codec if cut.bits or cut.step else write_plane_codec if is_any else write_stepped_codec
     options = SplitOptions(
-        cut.at, cut.bits or LEVEL_BITS, cut.step, reading.preprocessing, class_names, cut.seed, command
+        cut.at,
+        cut.bits or LEVEL_BITS,
+        cut.step,
+        reading.preprocessing,
+        class_names,
+        cut.seed,
+        command,
+        least_score=frames.least_score,
+        overlap=frames.overlap,
     )
     with Console(stderr=True).status("splitting") as status:
         manifest = write(network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update)

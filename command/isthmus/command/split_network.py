@@ -42,6 +42,8 @@ def network_of(model: Path, frames: FrameOptions) -> Network:
     network = sized_as(load_network(model, frames.output, frames.task or TENSORS), frames.size)
     if frames.task or (task := recognised(network)) == TENSORS:
         return network
+    if task != CLASSIFY:
+        print_note(f"{network.name} is taken to {task} by its outputs; --task says otherwise")
     return sized_as(load_network(model, frames.output, task), frames.size)
 
 

@@ -10,14 +10,16 @@ the messages; any other task writes its outcome as bytes (`FrameAnswer`). The cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from isthmus.common import protocol
+from isthmus.common.answers.boxes import Boxes, read_boxes, tell_boxes
+from isthmus.common.answers.embedding import Embedding, read_embedding, tell_embedding
+from isthmus.common.answers.mask import Mask, read_mask, tell_mask
+from isthmus.common.answers.tensors import Tensors, read_tensors, tell_tensors
 from isthmus.common.errors import MessageError
-
-T = TypeVar("T")
+from isthmus.common.task import Asked, Task, Told
 
 # Below this the likeliest class is doubtful: that it is another one is then more likely. It tells little of what is
 # none of the classes, as a codec names one of them for anything, and is often sure of it.
@@ -25,64 +27,6 @@ DOUBTFUL_BELOW = 0.5
 
 # The field of JSON that says so.
 DOUBTFUL = "doubtful"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a result must answer.
-
-    Attributes:
-        opening: what the stream was opened with.
-        top_k: labels granted for each signal.
-        signal_count: signals of the packet.
-        class_names: of the codec, () where its tasks give no labels.
-    """
-
-    opening: protocol.OpenStream
-    top_k: int
-    signal_count: int
-    class_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An outcome as people and programs are told it.
-
-    Attributes:
-        cells: one for each of the task's columns.
-        fields: of a JSON object.
-    """
-
-    cells: tuple[str, ...]
-    fields: dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Task(Generic[T]):
-    """One task.
-
-    Attributes:
-        number: in messages (`isthmus.v1.Task`; others take numbers from 1,000 on).
-        word: in manifests and for people.
-        read: the outcome of one frame, of what came over the wire. MessageError if it is not what was asked for.
-        columns: headings of a table; those that end in "*" are of numbers, and set to the right.
-        tell: an outcome of one signal, by the codec's class names.
-        wants: what a stream of it may ask for besides: "pixels", "state_crc32".
-        verb: what a person asks for, "classify"; tasks that come to the same have the same. "" for the word itself.
-    """
-
-    number: int
-    word: str
-    read: Callable[[protocol.Outcome, Asked], T]
-    columns: tuple[str, ...]
-    tell: Callable[[T, tuple[str, ...]], Told]
-    wants: frozenset[str] = frozenset()
-    verb: str = ""
-
-    @property
-    def asked_as(self) -> str:
-        """What a person asks for to get it."""
-        return self.verb or self.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +101,8 @@ def tell_reconstruction(outcome: protocol.FrameReconstruction, class_names: tupl
     return Told((f"{outcome.width}x{outcome.height}",), fields)
 
 
-CLASSIFY, RECONSTRUCT, TENSORS = "classify", "reconstruct", "tensors"
+CLASSIFY, RECONSTRUCT = "classify", "reconstruct"
+DETECT, SEGMENT, EMBED, TENSORS = "detect", "segment", "embed", "tensors"
 CLASSIFICATION: Task[Labels] = Task(
     1, "classification", read_labels, ("class", "probability*"), tell_labels, verb=CLASSIFY
 )
@@ -180,8 +125,22 @@ MOTION_COMPENSATED_INFERENCE: Task[Labels] = Task(
     CLASSIFY,
 )
 
+DETECTION: Task[Boxes] = Task(4, "detection", read_boxes, ("boxes*", "best", "score*"), tell_boxes, verb=DETECT)
+SEGMENTATION: Task[Mask] = Task(5, "segmentation", read_mask, ("mask*", "largest", "share*"), tell_mask, verb=SEGMENT)
+EMBEDDING: Task[Embedding] = Task(6, "embedding", read_embedding, ("numbers*", "norm*"), tell_embedding, verb=EMBED)
+RAW_TENSORS: Task[Tensors] = Task(7, "tensors", read_tensors, ("outputs",), tell_tensors)
+
 TASKS: dict[str, Task[Any]] = {
-    task.word: task for task in (CLASSIFICATION, RECONSTRUCTION, MOTION_COMPENSATED_INFERENCE)
+    task.word: task
+    for task in (
+        CLASSIFICATION,
+        RECONSTRUCTION,
+        MOTION_COMPENSATED_INFERENCE,
+        DETECTION,
+        SEGMENTATION,
+        EMBEDDING,
+        RAW_TENSORS,
+    )
 }
 
 

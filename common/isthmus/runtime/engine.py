@@ -36,13 +36,13 @@ class End:
     Attributes:
         name: of the tensor.
         element: what it holds, "float" or "int32".
-        size: length of `axis`, the one the manifest decides.
+        size: length of `axis`, the one the manifest decides; None where none does.
         axis: usually the channels.
     """
 
     name: str
     element: str
-    size: int
+    size: int | None
     axis: int = 1
 
 
@@ -100,7 +100,9 @@ def open_graph(
     return engine_named(engine).open(graph, threads, optimizes=optimizes)
 
 
-def open_network(path: Path, ends: tuple[End, ...], threads: int = 1, engine: str = OnnxRuntime.name) -> Network:
+def open_network(
+    path: Path, ends: tuple[End, ...], threads: int = 1, engine: str = OnnxRuntime.name, *, has_others: bool = False
+) -> Network:
     """The network in a file, its ends checked.
 
     Args:
@@ -108,6 +110,7 @@ def open_network(path: Path, ends: tuple[End, ...], threads: int = 1, engine: st
         ends: its inputs, then its outputs, all of them.
         threads: threads of one run. One is fastest where edge and cloud share a machine.
         engine: by name.
+        has_others: whether it may have more outputs than those.
 
     Raises:
         ManifestError: nothing that the engine can run, or with other ends.
@@ -120,9 +123,11 @@ def open_network(path: Path, ends: tuple[End, ...], threads: int = 1, engine: st
     except InputError as error:
         raise ManifestError(str(error)) from error
     expected = tuple((end.name, end.element, end.size) for end in ends)
-    axes = [end.axis for end in ends] if len(ends) == len(network.ends) else [1] * len(network.ends)
+    found = network.ends[: len(ends)] if has_others else network.ends
+    wanted = ends if len(ends) == len(found) else [End("", "", 0)] * len(found)
     actual = tuple(
-        (name, element, _length(shape, axis)) for (name, element, shape), axis in zip(network.ends, axes, strict=True)
+        (name, element, None if end.size is None else _length(shape, end.axis))
+        for (name, element, shape), end in zip(found, wanted, strict=True)
     )
     if actual != expected:
         raise ManifestError(f"{path}: expected a graph {expected}, got {actual}")
@@ -159,14 +164,20 @@ def choose_engine(folder: CodecFolder[Any], stem: str, asked: str = AUTO) -> Eng
 
 
 def open_half(
-    folder: CodecFolder[Any], stem: str, ends: tuple[End, ...], threads: int = 1, engine: str = AUTO
+    folder: CodecFolder[Any],
+    stem: str,
+    ends: tuple[End, ...],
+    threads: int = 1,
+    engine: str = AUTO,
+    *,
+    has_others: bool = False,
 ) -> Network:
     """One of a codec's networks, its file checked by its hash and its ends by the manifest. Errors as of the parts."""
     chosen = choose_engine(folder, stem, engine)
     file = stem + chosen.suffix
     # Also for a folder that is open: whoever opened it may have checked other files.
     path = load_codec_folder(folder.path, needed=(file,)).file(file)
-    return open_network(path, ends, threads, chosen.name)
+    return open_network(path, ends, threads, chosen.name, has_others=has_others)
 
 
 def run_exact(network: Network, what: str, name: str, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

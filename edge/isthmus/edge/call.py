@@ -31,7 +31,7 @@ from isthmus.common.errors import (
     StreamMisuseError,
 )
 from isthmus.common.limits import StreamLimits
-from isthmus.common.tasks import Asked, Task
+from isthmus.common.task import Asked, Task
 from isthmus.edge.result import FrameResult, T, Traffic
 
 METHODS = "/isthmus.v1.InferenceService/"

@@ -28,7 +28,7 @@ from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
-from isthmus.common.tasks import Task
+from isthmus.common.task import Task
 from isthmus.edge.call import METHODS, InferenceStream, rpc_error
 from isthmus.edge.result import FrameResult, T, Traffic
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from isthmus.common.codec import Signal
 from isthmus.common.coded import Coded, Encoder
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.tasks import Task, Told
+from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, progress_bar
@@ -93,12 +93,14 @@ class Beside:
     Attributes:
         columns: of the table.
         tell: a cell for each, and the fields of JSON: (item, signal, coded).
+        fit: of an item and its signal, what puts an outcome of the task onto it.
     """
 
     columns: tuple[Column, ...] = (Column("packet bits", is_number=True),)
     tell: Callable[[Item, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
         (f"{coded.packet_bits}",), {"packet_bits": coded.packet_bits}
     )
+    fit: Callable[[Item, Any], Callable[[Any], Any]] = lambda _, __: lambda outcome: outcome
 
 
 PACKET_BITS = Beside()
@@ -170,12 +172,14 @@ def run_files(
                 try:
                     found = read(item)
                     coded = encoder.encode(found)
-                    told = beside.tell(item, found, coded)
+                    told, fit = beside.tell(item, found, coded), beside.fit(item, found)
                 except IsthmusError as error:
                     sender.place(failure_row(place.name, error, columns, place.fields))
                     continue
                 encode_ms = coded.timing.total_s * 1e3
-                sender.send(coded.packet, _FileTold(place, told, encode_ms, columns, encoder.manifest.classes, task))
+                sender.send(
+                    coded.packet, _FileTold(place, told, encode_ms, columns, encoder.manifest.classes, task, fit)
+                )
                 sender.take_ready()
             sender.drain()
         return sender.failed_count
@@ -232,11 +236,15 @@ class _FileTold:
     columns: Sequence[Column]
     class_names: tuple[str, ...]
     task: Task[Any]
+    fit: Callable[[Any], Any]
 
     def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
         if isinstance(result.outcome, IsthmusError):
             return self.missing("refused", result.outcome)
-        told = self.task.tell(result.outcome, self.class_names)
+        try:
+            told = self.task.tell(self.fit(result.outcome), self.class_names)
+        except InputError as error:  # of what is kept of it, a full disk say
+            return self.missing("refused", error)
         round_trip_ms = result.round_trip_s * 1e3
         cells = (self.place.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
         times = {"encode_ms": round(self.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isthmus.common.errors import IsthmusError
-from isthmus.common.tasks import DOUBTFUL, DOUBTFUL_BELOW, Task
+from isthmus.common.task import Task
+from isthmus.common.tasks import DOUBTFUL, DOUBTFUL_BELOW
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
-from isthmus.common.video.warp import FINE_BITS, warp
+from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, spread
+from isthmus.common.video.prediction import moved
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.runtime.frame_size import fitted
 from isthmus.split.encoder import Search
@@ -87,8 +87,7 @@ def predict_share(
         share: of the blocks take a residual, those predicted worst.
     """
     _, height, width = y.shape
-    block, low, high = manifest.block_latents, manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
-    predicted = warp(state, phases(field, height, width, block, manifest.motion_fraction_bits), low, high)
+    block, predicted = manifest.block_latents, moved(manifest, state, field)
     error = _block_sums(np.abs(y - predicted), block)
     worst = np.sort(error.ravel())[::-1][max(0, round(share * error.size) - 1)]
     modes = np.where((error >= worst) & (error > 0), BlockMode.RESIDUAL, BlockMode.PREDICTED).astype(np.int32)

@@ -20,7 +20,12 @@ import numpy as np
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
-from isthmus.common.video.manifest import MAX_MOTION_FRACTION_BITS, VideoManifest
+from isthmus.common.video.manifest import (
+    MAX_MOTION_FRACTION_BITS,
+    MAX_PLANE_FRACTION_BITS,
+    VIDEO_TASK,
+    VideoManifest,
+)
 from isthmus.runtime.frame_size import padded
 from isthmus.split.cuts import Cut
 from isthmus.split.graphs import batch_of, open_model
@@ -53,6 +58,7 @@ class SplitOptions:
         seed: of all that is drawn.
         command: that this is done by, for `split.json`.
         training: what else `split.json` tells.
+        least_score, overlap: of boxes that are answered, see `box_forms`.
     """
 
     tensor: str
@@ -63,6 +69,8 @@ class SplitOptions:
     seed: int = 0
     command: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    least_score: float = 0.25
+    overlap: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +81,8 @@ class Calibrated:
         halves: graphs.
         symbol_min, symbol_max: bounds of y.
         tile_latents: of a codec whose frames choose their step; 0 of others.
+        plane_shapes: of a cut at several tensors, as `VideoManifest` has them; () of others.
+        task: what its answers are for, by the word of a manifest.
         facts: what `split.json` tells of the quantiser.
     """
 
@@ -80,6 +90,8 @@ class Calibrated:
     symbol_min: int
     symbol_max: int
     tile_latents: int = 0
+    plane_shapes: tuple[tuple[int, int, int, int], ...] = ()
+    task: str = VIDEO_TASK
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -186,8 +198,9 @@ def codec_manifest(
     """The manifest of a calibrated cut. InputError if the class names are not one a logit."""
     halves = calibrated.halves
     classes = class_names or tuple(f"class {i}" for i in range(halves.classes))
+    most_bits = MAX_PLANE_FRACTION_BITS if calibrated.plane_shapes else MAX_MOTION_FRACTION_BITS
     if len(classes) != halves.classes:
-        raise InputError(f"expected {halves.classes} class names, one a logit, got {len(classes)}")
+        raise InputError(f"expected {halves.classes} class names, one a class of the answers, got {len(classes)}")
     stride = halves.cut.stride
     block = max(1, min(MOST_BLOCK_LATENTS, 1 << max(0, round(np.log2(BLOCK_PIXELS / stride)))))
     return VideoManifest(
@@ -202,10 +215,12 @@ def codec_manifest(
         latent_width=halves.latent_width,
         block_latents=block,
         # Vectors of whole pixels: what rounding leaves is a sixteenth of a latent at stride 8.
-        motion_fraction_bits=min(MAX_MOTION_FRACTION_BITS, round(np.log2(stride))),
+        motion_fraction_bits=min(most_bits, round(np.log2(stride))),
         symbol_min=calibrated.symbol_min,
         symbol_max=calibrated.symbol_max,
         tile_latents=calibrated.tile_latents,
+        plane_shapes=calibrated.plane_shapes,
+        tasks=(calibrated.task,),
     )
 
 

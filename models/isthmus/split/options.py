@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from isthmus.common.errors import InputError
 from isthmus.common.options import option
-from isthmus.common.tasks import CLASSIFY, TENSORS
+from isthmus.common.tasks import CLASSIFY, DETECT, EMBED, SEGMENT, TENSORS
 
 KILO, MEGA = 1e3, 1e6
 _TRIED = "found by trying the usual ones on the images"
@@ -56,6 +56,7 @@ class FrameOptions:
         order: of the network's channels; "" for rgb.
         range: what white is before the mean is taken off: 255 or 1; 0 for 255.
         task: what its answers are for; "" to tell by its outputs.
+        least_score, overlap: of boxes: how sure one must be, and how much two of a class may share.
         output: tensor of the logits, or several, comma apart; "" for the network's outputs.
     """
 
@@ -66,8 +67,13 @@ class FrameOptions:
     order: str = option("", "Order of the network's channels.", choices=("rgb", "bgr"), automatic=_TRIED)
     range: int = option(0, "What white is before the mean is taken off: 255 or 1.", automatic=_TRIED)
     task: str = option(
-        "", "What its answers are for.", choices=(CLASSIFY, TENSORS), automatic="told by the network's outputs"
+        "",
+        "What its answers are for.",
+        choices=(CLASSIFY, DETECT, SEGMENT, EMBED, TENSORS),
+        automatic="told by the network's outputs",
     )
+    least_score: float = option(0.25, "Of boxes: how sure one must be.", least=0, most=1)
+    overlap: float = option(0.5, "Of boxes: how much two of a class may overlap (IoU).", least=0, most=1)
     output: str = option(
         "", "Tensor of the answer, or several, comma apart.", metavar="TENSOR", automatic="its outputs"
     )

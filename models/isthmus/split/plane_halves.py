@@ -1,7 +1,7 @@
 """The two halves of a network cut at several tensors, which answers with whatever it answers with.
 
 edge.onnx    frame (RGB, 0 to 255) ─ order, scale, mean ─ nodes before the cut ─► y_0 … y_n
-cloud.onnx   y_hat_0 … y_hat_n ─ nodes after the cut ─► the network's outputs
+cloud.onnx   y_hat_0 … y_hat_n ─ nodes after the cut ─► found/0 … found/m, the network's outputs
 
 Where nothing lies between the two, they are the whole network to the bit, run as they are written.
 """
@@ -35,7 +35,7 @@ class PlaneHalves:
 
     Attributes:
         edge: `frame` float32 [1, 3, H, W] to `y_0` … of the cut's tensors, float32 [1, M, h, w] each.
-        cloud: `y_hat_0` …, the same, to the network's outputs by their own names.
+        cloud: `y_hat_0` …, the same, to the network's outputs, as `found/0` …
         cut: where.
         frame_height, frame_width: 0 and 0 where any multiple of the coarsest stride will do.
     """
@@ -111,11 +111,17 @@ def _cloud(network: Network, cut: Cut, names: Sequence[str], *, free: bool) -> o
         h = cast(before, f"y_hat_{place}", TensorProto.FLOAT, t.kind, f"met_{place}")
         before.append(helper.make_node("Identity", [h], [PREFIX + t.name]))
         ends.append((f"y_hat_{place}", grid_of(f"y_hat_{place}", t.shape, free=free)))
-    after = [helper.make_node("Identity", [PREFIX + name], [name]) for name in network.output_names]
-    return finished(model, before, after, [], ends, ends_of(network))
+    after = [helper.make_node("Identity", [PREFIX + n], [found(k)]) for k, n in enumerate(network.output_names)]
+    made: list[End] = [(found(k), kind) for k, (_, kind) in enumerate(ends_of(network))]
+    return finished(model, before, after, [], ends, made)
 
 
-def ends_of(network: Network) -> list[End]:
+def found(place: int) -> str:
+    """What the cloud half calls an output of the network."""
+    return f"found/{place}"
+
+
+def ends_of(network: Network) -> list[tuple[str, int]]:
     """Names and kinds of a network's outputs."""
     return [(name, network.kinds.get(name, TensorProto.FLOAT)) for name in network.output_names]
 
@@ -146,24 +152,29 @@ class Equality:
     Attributes:
         is_exact: all outputs are the same to the bit, both graphs run as they are written.
         largest: absolute difference over all outputs of numbers, as ONNX Runtime runs them by itself, fusing layers.
+        share: the largest difference of an output as a share of its largest number.
     """
 
     is_exact: bool
     largest: float
+    share: float
 
 
 def compare(sized: Network, halves: PlaneHalves, frames: Sequence[Float32]) -> Equality:
     """Compare halves without preprocessing with the whole on frames float32 [1, 3, H, W]. InputError if one fails."""
-    is_exact, largest = True, 0.0
+    is_exact, largest, share = True, 0.0, 0.0
     for optimizes in (False, True):
         whole, edge, cloud = (open_ends(m, optimizes=optimizes) for m in (sized.model, halves.edge, halves.cloud))
         for x in frames:
             pairs = list(zip(whole(x), cloud(*edge(x)), strict=True))
             if optimizes:
-                largest = max(largest, *(_difference(a, b) for a, b in pairs))
+                for a, b in pairs:
+                    off = _difference(a, b)
+                    largest = max(largest, off)
+                    share = max(share, off / (float(np.abs(a).max(initial=0)) or 1.0))
             else:
                 is_exact &= all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
-    return Equality(is_exact, largest)
+    return Equality(is_exact, largest, share)
 
 
 def _difference(a: Array, b: Array) -> float:

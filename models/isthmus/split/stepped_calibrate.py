@@ -22,6 +22,7 @@ from isthmus.common.video.decoder import VideoDecoder
 from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.planes import CodedGrid
 from isthmus.common.video.step import DEFAULT_STEP, fine_step
 from isthmus.common.video.stepped_tables import SteppedTables
 from isthmus.common.video.tiles import MAX_TILE, forward, frequencies
@@ -60,7 +61,7 @@ class Corrected:
     modes: Int32
 
 
-def key_scales(manifest: VideoManifest, latents: Sequence[Int32]) -> Int32:
+def key_scales(manifest: CodedGrid, latents: Sequence[Int32]) -> Int32:
     """Scales of key frames' coefficients, int32 `[M, bands, bands]`, from latents `[M, h, w]` in 1/16 of a unit.
 
     Latents of one size have a band for every frequency; others as many as a tile has at most.
@@ -106,19 +107,19 @@ def first_tables(
     """
     progress("tables of key frames")
     fine = [fine_latents(manifest, y) for y in latents]
-    plain = _empty_tables(manifest, key_scales(manifest, fine))
-    intra = learn_expectation(_seen_keys(manifest, plain, fine))
+    plain = empty_tables(manifest, key_scales(manifest, fine))
+    intra = learn_expectation(seen_keys(manifest, plain, fine))
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"motion in {len(frames)} clips of {CLIP_FRAMES} frames")
     frames_of = ClipFrames(manifest, edge, encoders.open_search(manifest), seed)
-    corrected = list(frames_of.predicted(frames, _corrected))
+    corrected = list(frames_of.predicted(frames, corrected_frame))
     tables = replace(
         plain,
         intra=intra,
         motion=learn_motion([c.message for c in corrected]),
         residual_scales=residual_scales(manifest, corrected),
     )
-    return replace(tables, residual=learn_expectation(_seen_residuals(tables, corrected)))
+    return replace(tables, residual=learn_expectation(seen_residuals(tables, corrected)))
 
 
 def played_tables(
@@ -133,7 +134,35 @@ def played_tables(
     manifest = codec.manifest
     tables = open_tables(codec.file(ENTROPY_FILE), manifest)
     assert isinstance(tables, SteppedTables)
-    coder = VideoCoder(manifest, tables)
+    messages, corrected = played_frames(folder, VideoCoder(manifest, tables), pictures, encoders, seed, progress)
+    progress(f"tables of motion and of residuals, {len(corrected)} frames of the encoder's with them")
+    if not messages:
+        return tables
+    tables = replace(tables, motion=learn_motion(messages))
+    if not corrected:
+        return tables
+    tables = replace(tables, residual_scales=residual_scales(manifest, corrected))
+    return replace(tables, residual=learn_expectation(seen_residuals(tables, corrected, (DEFAULT_STEP,))))
+
+
+def played_frames(
+    folder: Path,
+    coder: VideoCoder,
+    pictures: Pictures,
+    encoders: EncoderSource,
+    seed: int,
+    progress: Callable[[str], None],
+) -> tuple[list[Int32], list[Corrected]]:
+    """(messages int32 `[3, bh, bw]` of all predicted frames, those with a residual), as the codec's encoder sends them.
+
+    Args:
+        folder: of the codec.
+        coder: of it.
+        pictures: of the size of its frames, where it has one.
+        encoders: whose encoder decides.
+        seed: of the clips.
+        progress: told what is being done.
+    """
     frames = pictures.frames[:MOST_CLIPS]
     progress(f"the encoder's own choices in {len(frames)} clips of {PLAYED_FRAMES} frames")
     encoder, decoder = encoders.open_encoder(folder, CHOICES), VideoDecoder(coder)
@@ -152,20 +181,13 @@ def played_tables(
             messages.append(decoded.field.message())
             if decoded.residual is not None:
                 _, height, width = decoded.residual.shape
-                modes = spread(decoded.field.modes, height, width, manifest.block_latents)
+                modes = spread(decoded.field.modes, height, width, coder.manifest.block_latents)
                 error = decoded.residual * np.int32(fine_step(decoded.step))
                 corrected.append(Corrected(messages[-1], error, modes))
-    progress(f"tables of motion and of residuals, {len(corrected)} frames of the encoder's with them")
-    if not messages:
-        return tables
-    tables = replace(tables, motion=learn_motion(messages))
-    if not corrected:
-        return tables
-    tables = replace(tables, residual_scales=residual_scales(manifest, corrected))
-    return replace(tables, residual=learn_expectation(_seen_residuals(tables, corrected, (DEFAULT_STEP,))))
+    return messages, corrected
 
 
-def residual_scales(manifest: VideoManifest, corrected: Sequence[Corrected]) -> Int32:
+def residual_scales(manifest: CodedGrid, corrected: Sequence[Corrected]) -> Int32:
     """Scales of residuals with and without a prediction, int32 `[2, M]`."""
     channels = manifest.latent_channels
     totals, counts = np.zeros((2, channels)), np.zeros(2)
@@ -180,14 +202,16 @@ def residual_scales(manifest: VideoManifest, corrected: Sequence[Corrected]) -> 
     return np.maximum(scales, LEAST_SCALE).astype(np.int32)
 
 
-def _empty_tables(manifest: VideoManifest, scales: Int32) -> SteppedTables:
+def empty_tables(manifest: CodedGrid, scales: Int32) -> SteppedTables:
+    """Tables that have counted nothing, with these scales of key frames int32 `[M, bands, bands]`."""
     channels = manifest.latent_channels
     nothing = learn_expectation(())
     motion: ContextModel = learn_motion([np.zeros((3, 1, 1), np.int32)])
     return SteppedTables(nothing, motion, nothing, scales, np.zeros((2, channels), np.int32), expectations())
 
 
-def _seen_keys(manifest: VideoManifest, tables: SteppedTables, latents: Sequence[Int32]) -> Iterator[Seen]:
+def seen_keys(manifest: CodedGrid, tables: SteppedTables, latents: Sequence[Int32]) -> Iterator[Seen]:
+    """Symbols of key frames of latents int32 `[M, h, w]` in 1/16 of a unit, at all steps that are counted."""
     tile, scales = manifest.tile_latents, tables.intra_scales
     for y in latents:
         coefficients = forward(y.astype(np.float32), tile)
@@ -198,11 +222,12 @@ def _seen_keys(manifest: VideoManifest, tables: SteppedTables, latents: Sequence
             yield Seen(symbols, tables.expected_of(placed - step))
 
 
-def _seen_residuals(
+def seen_residuals(
     tables: SteppedTables,
     corrected: Sequence[Corrected],
     steps: tuple[int, ...] = RESIDUAL_STEPS,
 ) -> Iterator[Seen]:
+    """Symbols of residuals at these steps."""
     for c in corrected:
         scales = tables.residual_scales[(c.modes == BlockMode.INTRA).astype(np.int32)].transpose(2, 0, 1)
         inside = c.modes != BlockMode.PREDICTED
@@ -213,10 +238,13 @@ def _seen_residuals(
             yield Seen(symbols, tables.expected_of(scales - step), inside)
 
 
-def _corrected(
+def corrected_frame(
     manifest: VideoManifest, state: Int32, y: Int32, field: MotionField, share: float
 ) -> tuple[Corrected, Int32]:
-    """(a frame of which a share of the blocks, those predicted worst, take a residual; the state after it)."""
+    """(a frame of which a share of the blocks, those predicted worst, take a residual; the state after it).
+
+    Takes a state and latents int32 `[M, h, w]`, and the motion from one to the other.
+    """
     predicted, decided = predict_share(manifest, state, y, field, share)
     _, height, width = y.shape
     everywhere = spread(decided.modes, height, width, manifest.block_latents)

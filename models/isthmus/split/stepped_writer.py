@@ -86,7 +86,7 @@ def write_stepped_codec(
     latents = latents_before(plain, pictures)
     found = find_quantiser(plain, latents, options.seed, progress)
     halves = cut_halves(sized, cut, options.preprocessing, found.components, free=free)
-    calibrated = Calibrated(halves, LEAST_SYMBOL, MOST_SYMBOL, MAX_TILE, _facts(found, cut))
+    calibrated = Calibrated(halves, LEAST_SYMBOL, MOST_SYMBOL, MAX_TILE, facts=_facts(found, cut))
     edge, seed = open_model(halves.edge), options.seed
     units = [found.components.of(x) for x in latents]
     learning = Learning(

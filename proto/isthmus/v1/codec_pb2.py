@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16isthmus/v1/codec.proto\x12\nisthmus.v1\"0\n\x07\x43odecId\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fmanifest_sha256\x18\x02 \x01(\x0c\"z\n\x05\x43odec\x12\x1f\n\x02id\x18\x01 \x01(\x0b\x32\x13.isthmus.v1.CodecId\x12\x1f\n\x05tasks\x18\x02 \x03(\x0e\x32\x10.isthmus.v1.Task\x12\x1a\n\x12\x62itstream_versions\x18\x03 \x03(\r\x12\x13\n\x0b\x63lass_count\x18\x04 \x01(\r\"\xb7\x01\n\x06Limits\x12\x1d\n\x15max_packet_size_bytes\x18\x01 \x01(\r\x12\x18\n\x10max_symbol_count\x18\x02 \x01(\r\x12!\n\x19max_in_flight_frame_count\x18\x03 \x01(\r\x12\x18\n\x10max_signal_count\x18\x04 \x01(\r\x12\x1e\n\x16max_message_size_bytes\x18\x05 \x01(\r\x12\x17\n\x0fidle_timeout_ms\x18\x06 \x01(\r*u\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x17\n\x13TASK_RECONSTRUCTION\x10\x02\x12%\n!TASK_MOTION_COMPENSATED_INFERENCE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16isthmus/v1/codec.proto\x12\nisthmus.v1\"0\n\x07\x43odecId\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fmanifest_sha256\x18\x02 \x01(\x0c\"z\n\x05\x43odec\x12\x1f\n\x02id\x18\x01 \x01(\x0b\x32\x13.isthmus.v1.CodecId\x12\x1f\n\x05tasks\x18\x02 \x03(\x0e\x32\x10.isthmus.v1.Task\x12\x1a\n\x12\x62itstream_versions\x18\x03 \x03(\r\x12\x13\n\x0b\x63lass_count\x18\x04 \x01(\r\"\xb7\x01\n\x06Limits\x12\x1d\n\x15max_packet_size_bytes\x18\x01 \x01(\r\x12\x18\n\x10max_symbol_count\x18\x02 \x01(\r\x12!\n\x19max_in_flight_frame_count\x18\x03 \x01(\r\x12\x18\n\x10max_signal_count\x18\x04 \x01(\r\x12\x1e\n\x16max_message_size_bytes\x18\x05 \x01(\r\x12\x17\n\x0fidle_timeout_ms\x18\x06 \x01(\r*\xc6\x01\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x17\n\x13TASK_RECONSTRUCTION\x10\x02\x12%\n!TASK_MOTION_COMPENSATED_INFERENCE\x10\x03\x12\x12\n\x0eTASK_DETECTION\x10\x04\x12\x15\n\x11TASK_SEGMENTATION\x10\x05\x12\x12\n\x0eTASK_EMBEDDING\x10\x06\x12\x10\n\x0cTASK_TENSORS\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'isthmus.v1.codec_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASK']._serialized_start=398
-  _globals['_TASK']._serialized_end=515
+  _globals['_TASK']._serialized_start=399
+  _globals['_TASK']._serialized_end=597
   _globals['_CODECID']._serialized_start=38
   _globals['_CODECID']._serialized_end=86
   _globals['_CODEC']._serialized_start=88

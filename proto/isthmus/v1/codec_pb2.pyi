@@ -13,10 +13,18 @@ class Task(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_CLASSIFICATION: _ClassVar[Task]
     TASK_RECONSTRUCTION: _ClassVar[Task]
     TASK_MOTION_COMPENSATED_INFERENCE: _ClassVar[Task]
+    TASK_DETECTION: _ClassVar[Task]
+    TASK_SEGMENTATION: _ClassVar[Task]
+    TASK_EMBEDDING: _ClassVar[Task]
+    TASK_TENSORS: _ClassVar[Task]
 TASK_UNSPECIFIED: Task
 TASK_CLASSIFICATION: Task
 TASK_RECONSTRUCTION: Task
 TASK_MOTION_COMPENSATED_INFERENCE: Task
+TASK_DETECTION: Task
+TASK_SEGMENTATION: Task
+TASK_EMBEDDING: Task
+TASK_TENSORS: Task
 
 class CodecId(_message.Message):
     __slots__ = ("name", "manifest_sha256")

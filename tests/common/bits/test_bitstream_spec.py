@@ -49,6 +49,7 @@ from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState
 from isthmus.common.video.step import fine_step
 from isthmus.common.video.stepped_tables import SteppedTables
+from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.tiles import basis
 from isthmus.common.video.warp import tap_weights
 
@@ -83,8 +84,8 @@ def golden_prior(codec: str) -> Prior:
     return read_manifest(golden_manifest(codec), PointCloudManifest).prior
 
 
-def test_the_page_has_its_thirteen_sections() -> None:
-    assert [int(number) for number in re.findall(r"^## (\d+)\. ", PAGE, re.MULTILINE)] == list(range(1, 14))
+def test_the_page_has_its_fourteen_sections() -> None:
+    assert [int(number) for number in re.findall(r"^## (\d+)\. ", PAGE, re.MULTILINE)] == list(range(1, 15))
 
 
 @pytest.mark.parametrize(("data", "value"), examples("varint"))
@@ -149,9 +150,10 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
         "golden-context-q1",
         "golden-video",
         "golden-tiles",
+        "golden-planes",
     )
     assert pages == [golden_manifest(name) for name in names]
-    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest] * 2, strict=True):
+    for data, kind in zip(pages, [PointCloudManifest] * 2 + [ImageManifest] * 3 + [VideoManifest] * 3, strict=True):
         manifest = read_manifest(data)
         assert type(manifest) is kind
         assert manifest.to_bytes() == data
@@ -159,7 +161,7 @@ def test_the_manifests_of_the_page_are_the_golden_ones() -> None:
 
 def test_the_tables_of_the_page_are_the_golden_ones() -> None:
     pages = [json.loads(block) for block in blocks("tables")]
-    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video", "golden-tiles")
+    names = ("golden-image-q1", "golden-hyper-q1", "golden-context-q1", "golden-video", "golden-tiles", "golden-planes")
     assert pages == [golden_arrays(name) for name in names]
 
 
@@ -233,8 +235,8 @@ def test_the_trace_of_given_channels_is_what_the_model_does() -> None:
     assert frame.field is not None
     assert frame.residual is not None
     given, mask = residual_context(coder.predict(key, frame.field), frame.field, coder.manifest.block_latents)
+    assert isinstance(coder.tables, VideoTables)
     model, r = coder.tables.residual, frame.residual
-    assert isinstance(model, ContextModel)
     tables = model.table_indices(r, given, mask)
     assert trace(model, np.concatenate([given, r]), r, mask, tables) == traced("given")
 
@@ -274,9 +276,8 @@ def test_the_trace_of_expectations_is_what_the_model_does() -> None:
     packet = next(data for left, data in examples("video") if left.startswith("golden-tiles"))
     frame = coder.decode(Packet.from_bytes(bytes.fromhex(packet)), ())
     assert frame.symbols is not None
-    model, y = coder.tables.intra, frame.symbols
-    assert isinstance(model, ExpectationModel)
     assert isinstance(coder.tables, SteppedTables)
+    model, y = coder.tables.intra, frame.symbols
     # Rows and columns of a tile of 3 x 2: bands 0, 0, 1 down and 0, 1 across.
     scales = coder.tables.intra_scales[:, [0, 0, 1]][:, :, [0, 1, 0, 1]]
     expected = coder.tables.expected[np.clip(scales - frame.step + 128, 0, 255)]
@@ -391,7 +392,7 @@ def in_python(*, is_reference: bool) -> Iterator[None]:
 
 def read_tables(case: dict[str, Any], folder: Path) -> None:
     (folder / "entropy.npz").write_bytes(malformed_tables(case))
-    if case.get("codec") in ("golden-video", "golden-tiles"):
+    if case.get("codec") in ("golden-video", "golden-tiles", "golden-planes"):
         open_tables(folder / "entropy.npz", golden_video_coder(case["codec"]).manifest)
     else:
         ImageTables.load(folder / "entropy.npz")

@@ -31,6 +31,7 @@ IDENTITIES = {
     "golden-image-q1": "aad71b852cb48721754fe9fa87ab469e44f90ce0506deda6d26f1d30c630c113",
     "golden-video": "0419cf32e46be614567c67e0068015db6177cec5d672c2a1291c9140948493d8",
     "golden-tiles": "7a5261966ab1a2a66107ed39169c9861b6999acd2f3459d5f7b39cb3c22db639",
+    "golden-planes": "542ad5aba11984f3d5144db577f41e921441944e2d2c3b2525daa5683aa683d2",
     "golden-tree": "851eeda807a83b435fda147deff54e64fe6eaac727ac454af8267e3307f32481",
 }
 

@@ -32,6 +32,7 @@ from isthmus.common.video.grid import MAX_BLOCKS, MAX_PLACES
 from isthmus.common.video.motion_field import MAX_VECTOR, BlockMode, MotionField, phases, spread
 from isthmus.common.video.residual import residual_context
 from isthmus.common.video.state import LatentState, References
+from isthmus.common.video.tables import VideoTables
 from isthmus.common.video.warp import warp
 
 Int32 = npt.NDArray[np.int32]
@@ -111,6 +112,7 @@ def test_round_trip(
     bits = coder.tables.motion.encode_measured(field.message())[1]
     if field.modes.any():
         known = residual_context(coder.predict(key.state, field), field, block)
+        assert isinstance(coder.tables, VideoTables)
         bits += coder.tables.residual.encode_measured(r, *known)[1]
     assert frame.estimated_bits == pytest.approx(bits)
     assert frame.packet_bits == 8 * len(data)

@@ -1,8 +1,9 @@
-"""Videos on the cloud: the packets of a stream in, labels of every frame out.
+"""Videos on the cloud: the packets of a stream in, an answer to every frame out.
 
 Theory of operation. packet -> state, by the stream's own decoder, which holds the latents that predicted packets refer
-to -> y_hat = state / 16, exact in float32 -> the cloud half of the network -> labels. The network is the codec's and
-shared by all its streams; it decides no bit of any state, so a stream's states depend on its packets alone.
+to -> y_hat = state / 16, exact in float32 -> the cloud half of the network -> labels, or what the codec's task is
+(`answering`). The network is the codec's and shared by all its streams; it decides no bit of any state, so a stream's
+states depend on its packets alone.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
-from isthmus.cloud.labels import top_labels
+from isthmus.cloud.video.answering import ANSWERING, Given, outputs_by_name
 from isthmus.common import protocol
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
-from isthmus.common.errors import IsthmusError, PacketError, RemoteError
+from isthmus.common.errors import InputError, LimitExceededError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
 from isthmus.common.video.codec_tables import open_tables
@@ -56,11 +58,18 @@ class VideoCodec:
         self._bench = bench
         self.limits = _bounded(bench, codec.manifest)
         self._coder = VideoCoder(self.manifest, open_tables(codec.file(ENTROPY_FILE), self.manifest))
-        ends = (
-            End("y_hat", "float", self.manifest.latent_channels),
-            End("logits", "float", len(self.manifest.class_names), axis=-1),
+        self._answering = ANSWERING[self.manifest.task.word]
+        ends = self._answering.outputs
+        given = End("y_hat", "float", self.manifest.latent_channels)
+        self._network = open_half(
+            codec,
+            CLOUD_HALF,
+            (given, *(ends(self.manifest) if ends else ())),
+            bench.threads,
+            bench.engine,
+            has_others=ends is None,
         )
-        self._network = open_half(codec, CLOUD_HALF, ends, bench.threads, bench.engine)
+        self._names = [name for name, _, _ in self._network.ends[1:]]
 
     def open_stream(self, stream_id: str) -> VideoAnswerer:
         """What answers the packets of one stream."""
@@ -76,8 +85,8 @@ class VideoCodec:
 
     def infer(
         self, decoder: VideoDecoder, data: bytes, top_k: int, *, wants_state_crc32: bool = False
-    ) -> tuple[protocol.FrameLabels | IsthmusError, protocol.Timing]:
-        """The labels of the next frame of a stream, or why it has none.
+    ) -> tuple[protocol.Outcome, protocol.Timing]:
+        """The answer to the next frame of a stream, labels unless the codec has another task; or why it has none.
 
         Args:
             decoder: of the stream; a packet that it refuses leaves it as it was.
@@ -86,33 +95,52 @@ class VideoCodec:
             wants_state_crc32: whether the labels shall tell the CRC-32 of the state.
         """
         start_s = middle_s = time.perf_counter()
-        outcome: protocol.FrameLabels | IsthmusError
+        outcome: protocol.Outcome
         try:
             state = decoder.decode(data).state
             middle_s = time.perf_counter()
-            labels = top_labels(self.logits(state), top_k)
-            crc32 = state.crc32() if wants_state_crc32 else -1
-            outcome = protocol.FrameLabels(tuple(labels[0].tolist()), crc32)
+            outcome = self._answer(state, top_k)
+            if wants_state_crc32 and isinstance(outcome, protocol.FrameLabels):
+                outcome = replace(outcome, state_crc32=state.crc32())
         except RemoteError as error:
             outcome = error
         return outcome, elapsed(start_s, middle_s, time.perf_counter())
 
+    def _answer(self, state: LatentState, top_k: int) -> protocol.Outcome:
+        manifest, (_, rows, columns) = self.manifest, state.values.shape
+        height, width = (
+            manifest.frame_height or rows * manifest.stride,
+            manifest.frame_width or columns * manifest.stride,
+        )
+        outputs = outputs_by_name(self._names, self.outputs(state))
+        try:
+            return self._answering.answer(Given(outputs, height, width, len(manifest.class_names), top_k))
+        except (InputError, LimitExceededError) as error:
+            _log.warning("%s: %s", manifest.name, error)
+            raise PacketError(
+                f"expected latents that the network of {manifest.name} answers soundly: {error}"
+            ) from error
+
     def logits(self, state: LatentState) -> npt.NDArray[np.float32]:
-        """Logits float32 `[1, classes]` of a frame.
+        """Logits float32 `[1, classes]` of a frame, of a codec that answers with labels. Raises as `outputs`."""
+        logits: npt.NDArray[np.float32] = self.outputs(state)[0]
+        return logits
+
+    def outputs(self, state: LatentState) -> Sequence[npt.NDArray[Any]]:
+        """All outputs `[…]` of the network for a frame.
 
         Raises:
             PacketError: the network cannot run on so many latents, or so few.
         """
         y_hat = state.y_hat[None]
         try:
-            logits: npt.NDArray[np.float32] = self._network.run({"y_hat": y_hat})[0]
+            return self._network.run({"y_hat": y_hat})
         except Exception as error:  # a client chooses the size, and onnxruntime has no one class for what it minds
             _log.warning("%s: latents %s: %s", self.manifest.name, list(y_hat.shape), error)
             raise PacketError(
                 f"latents of {y_hat.shape[2]} x {y_hat.shape[3]}: expected a size that the network of "
                 f"{self.manifest.name} can take, it failed; the cloud's log says why"
             ) from error
-        return logits
 
 
 class VideoAnswerer:

@@ -21,7 +21,8 @@ from isthmus.common.manifest.fields import (
     check_weights,
     expect,
 )
-from isthmus.common.tasks import TASKS, Task
+from isthmus.common.task import Task
+from isthmus.common.tasks import TASKS
 
 MAX_STRIDE = 64  # pixels of one latent along a side
 

@@ -5,7 +5,8 @@ key        y ──────────────────────�
 predicted  state, field, residual ────────────► motion | [residual]       state' = clip(warp + 16 residual)
 ```
 
-That is of codecs without tiles (`levels`). With tiles (`stepped`) 16 is the step that a frame says, and y transformed.
+That is of codecs without tiles (`levels`). With tiles (`stepped`) 16 is the step that a frame says, and y transformed;
+with several tensors at the cut (`plane_coding`) each of them is, and moved by itself.
 
 A *state* is what both sides hold of a frame (`state`): the edge makes the very one that the cloud will have, so that no
 error grows unseen. All is integers (`warp`).
@@ -21,22 +22,22 @@ from numpy.typing import NDArray
 
 from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.bits.symbols import checksum_bytes, crc32
-from isthmus.common.errors import InputError, LimitExceededError, ManifestError, PacketError
+from isthmus.common.errors import InputError, LimitExceededError, PacketError
 from isthmus.common.image.sections import checked, named
 from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
+from isthmus.common.video.codec_tables import Tables
+from isthmus.common.video.coding import open_coding
 from isthmus.common.video.frames import CodedFrame, DecodedFrame
 from isthmus.common.video.grid import excess
 from isthmus.common.video.heads import KeyHead, MotionHead
-from isthmus.common.video.levels import LevelCoding
 from isthmus.common.video.manifest import VideoManifest
-from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, phases, spread
+from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, spread
+from isthmus.common.video.prediction import predicted
 from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState, check_serial, find_reference
-from isthmus.common.video.stepped import SteppedCoding
-from isthmus.common.video.stepped_tables import SteppedTables
-from isthmus.common.video.tables import MOTION_CHANNELS, VideoTables
-from isthmus.common.video.warp import FINE_BITS, warp
+from isthmus.common.video.tables import MOTION_CHANNELS
+from isthmus.common.video.warp import FINE_BITS
 
 Int32 = NDArray[np.int32]
 
@@ -48,18 +49,10 @@ class VideoCoder:
         ManifestError: the tables are not those that the manifest speaks of.
     """
 
-    def __init__(self, manifest: VideoManifest, tables: VideoTables | SteppedTables) -> None:
-        if tables.channels != manifest.latent_channels:
-            raise ManifestError(
-                f"{manifest.name}: expected tables of {manifest.latent_channels} channels, got {tables.channels}"
-            )
-        if isinstance(tables, SteppedTables) != bool(manifest.tile_latents):
-            raise ManifestError(f"{manifest.name}: expected tables of a codec with tiles where it has them, got others")
+    def __init__(self, manifest: VideoManifest, tables: Tables) -> None:
         self.manifest, self.tables = manifest, tables
         self._low, self._high = manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
-        self._coding: LevelCoding | SteppedCoding = (
-            SteppedCoding(manifest, tables) if isinstance(tables, SteppedTables) else LevelCoding(manifest, tables)
-        )
+        self._coding = open_coding(manifest, tables)
 
     @property
     def names_step(self) -> bool:
@@ -114,15 +107,10 @@ class VideoCoder:
             InputError: the field's blocks are not those of the reference's latents.
         """
         _, height, width = self._check_reference(reference)
-        grid, block = self.block_grid(height, width), self.manifest.block_latents
+        grid = self.block_grid(height, width)
         if field.modes.shape != grid:
             raise InputError(f"motion field: expected blocks {grid}, got {field.modes.shape}")
-        at = phases(field, height, width, block, self.manifest.motion_fraction_bits)
-        predicted = warp(reference.values, at, self._low, self._high)
-        is_intra = field.modes == BlockMode.INTRA
-        if is_intra.any():
-            predicted[:, spread(is_intra, height, width, block)] = 0
-        return predicted
+        return predicted(self.manifest, reference.values, field)
 
     def encode_predicted(
         self,
@@ -148,24 +136,20 @@ class VideoCoder:
             InputError: an argument is not that.
         """
         check_serial(serial)
-        predicted = self.predict(reference, field)
-        r = (
-            np.zeros_like(predicted)
-            if len(residual) == 0
-            else checked(np.asarray(residual), predicted.shape, "residual")
-        )
+        known = self.predict(reference, field)
+        r = np.zeros_like(known) if len(residual) == 0 else checked(np.asarray(residual), known.shape, "residual")
         fine_step, has_residual = self._coding.fine_step(step), bool(field.modes.any())
         named_step = step if self.names_step and has_residual else None
         head = MotionHead(serial, reference.serial, field.is_smooth, named_step).to_bytes()
         message, bits = self.tables.motion.encode_measured(field.message())
         sections = [head + message]
         if has_residual:
-            section, residual_bits = self._coding.encode_residual(r, predicted, field, step)
+            section, residual_bits = self._coding.encode_residual(r, known, field, step)
             sections.append(section)
             bits += residual_bits
         elif r.any():
             raise InputError("residual: expected 0 everywhere, all blocks are only predicted")
-        state = self._next(predicted, r, serial, fine_step)
+        state = self._next(known, r, serial, fine_step)
         packet = Packet(PacketType.PREDICTED, tuple(sections), self._checksum(state.values, checksum_size_bytes))
         return CodedFrame(
             packet,
@@ -249,14 +233,14 @@ class VideoCoder:
             )
         if self.names_step and (head.step is not None) != has_residual:
             raise PacketError("section 0: expected a step if and only if a block has a residual")
-        predicted = self.predict(reference, field)
+        known = self.predict(reference, field)
         residual, step = None, head.step or 0
         if has_residual:
             with named("section 1, residual"):
-                residual = self._coding.decode_residual(packet.sections[1], predicted, field, step)
+                residual = self._coding.decode_residual(packet.sections[1], known, field, step)
                 coded = spread(field.modes != BlockMode.PREDICTED, *shape[1:], self.manifest.block_latents)
                 count += shape[0] * int(coded.sum())
-        state = self._next(predicted, residual, head.serial, self._coding.fine_step(step))
+        state = self._next(known, residual, head.serial, self._coding.fine_step(step))
         if packet.checksum:
             packet.verify_crc32(state.crc32())
         return DecodedFrame(
@@ -269,13 +253,13 @@ class VideoCoder:
             symbol_count=count,
         )
 
-    def _next(self, predicted: Int32, residual: Int32 | None, serial: int, fine_step: int) -> LatentState:
+    def _next(self, known: Int32, residual: Int32 | None, serial: int, fine_step: int) -> LatentState:
         """The state of a predicted frame; takes the prediction's memory."""
         if residual is not None:
-            predicted += residual * np.int32(fine_step)
-            np.clip(predicted, self._low, self._high, out=predicted)
-        predicted.flags.writeable = False
-        return LatentState(predicted, serial)
+            known += residual * np.int32(fine_step)
+            np.clip(known, self._low, self._high, out=known)
+        known.flags.writeable = False
+        return LatentState(known, serial)
 
     def _checksum(self, values: Int32, size_bytes: int | None) -> bytes:
         return checksum_bytes(crc32(values), self.manifest.checksum_size_bytes if size_bytes is None else size_bytes)

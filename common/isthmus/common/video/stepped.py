@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.common.errors import InputError, PacketError
-from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, spread
+from isthmus.common.video.planes import CodedGrid
 from isthmus.common.video.step import fine_step
 from isthmus.common.video.stepped_tables import SteppedTables
 from isthmus.common.video.tiles import MAX_COEFFICIENT, frequencies, inverse
@@ -33,9 +33,9 @@ class SteppedCoding:
 
     names_step = True
 
-    def __init__(self, manifest: VideoManifest, tables: SteppedTables) -> None:
-        self._manifest, self._tables = manifest, tables
-        self._low, self._high = manifest.symbol_min << FINE_BITS, manifest.symbol_max << FINE_BITS
+    def __init__(self, grid: CodedGrid, tables: SteppedTables) -> None:
+        self._grid, self._tables = grid, tables
+        self._low, self._high = grid.symbol_min << FINE_BITS, grid.symbol_max << FINE_BITS
 
     def fine_step(self, step: int) -> int:
         """A step in 1/16 of a unit. InputError for a step that is none."""
@@ -43,7 +43,7 @@ class SteppedCoding:
 
     def symbols(self, fine: Int32, step: int) -> Int32:
         """Symbols int32 `[M, h, w]` of latents in 1/16 of a unit: their transform in steps, rounded."""
-        coefficients = transformed(fine.astype(np.float32), self._manifest.tile_latents)
+        coefficients = transformed(fine.astype(np.float32), self._grid.tile_latents)
         rounded: Int32 = np.rint(coefficients / np.float32(fine_step(step))).astype(np.int32)
         return rounded
 
@@ -61,7 +61,7 @@ class SteppedCoding:
 
     def latents(self, symbols: Int32, step: int) -> Int32:
         """Latents int32 ``[M, h, w]`` in 1/16 of a unit that symbols stand for."""
-        values = inverse(symbols.astype(np.int64) * fine_step(step), self._manifest.tile_latents)
+        values = inverse(symbols.astype(np.int64) * fine_step(step), self._grid.tile_latents)
         latents: Int32 = np.clip(values, self._low, self._high).astype(np.int32)
         return latents
 
@@ -83,13 +83,13 @@ class SteppedCoding:
 
     def _expected_key(self, height: int, width: int, step: int) -> Int32:
         """Expected magnitudes of a key frame's symbols, int32 `[M, h, w]`."""
-        scales, tile = self._tables.intra_scales, self._manifest.tile_latents
+        scales, tile = self._tables.intra_scales, self._grid.tile_latents
         rows, columns = (frequencies(side, tile, scales.shape[1]) for side in (height, width))
         return self._tables.expected_of(scales[:, rows[:, None], columns] - step)
 
     def _expected_residual(self, shape: tuple[int, ...], field: MotionField, step: int) -> tuple[Int32, Mask]:
         """(expected magnitudes of a residual, int32 `[M, h, w]`; which places have one, bool `[h, w]`)."""
-        modes = spread(field.modes, shape[1], shape[2], self._manifest.block_latents)
+        modes = spread(field.modes, shape[1], shape[2], self._grid.block_latents)
         is_coded = modes != BlockMode.PREDICTED
         # Rows of the scales: with a prediction, without one.
         scales = self._tables.residual_scales[(modes == BlockMode.INTRA).astype(np.int32)]

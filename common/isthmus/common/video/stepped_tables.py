@@ -96,14 +96,7 @@ class SteppedTables:
 
     def save(self, path: str | Path) -> None:
         """Writes the file; the same tables give the same bytes."""
-        arrays: dict[str, Int32] = {}
-        for prefix, model, scales in (
-            ("intra_", self.intra, self.intra_scales),
-            ("residual_", self.residual, self.residual_scales),
-        ):
-            arrays |= arrays_of(prefix, model.tables)
-            arrays |= {prefix + name: getattr(model, name).ravel() for name in ("taps", "edges", "thresholds")}
-            arrays |= {prefix + "inertia": np.array([model.inertia], np.int32), prefix + "scales": scales.ravel()}
+        arrays = stepped_arrays("", self)
         arrays |= arrays_of_context(MOTION_PREFIX, self.motion) | {"expected": self.expected}
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
@@ -117,27 +110,46 @@ class SteppedTables:
         channels = manifest.latent_channels
         try:
             arrays = read_arrays(Path(path), ARRAYS)
-            scales, others = arrays["intra_scales"], arrays["residual_scales"]
-            bands = isqrt(len(scales) // channels)
-            if len(scales) != channels * bands**2 or not bands or len(others) != 2 * channels:
-                raise ManifestError(
-                    f"scales: expected {channels} channels of a square each, and twice {channels}, got {len(scales)} "
-                    f"and {len(others)}"
-                )
             if len(arrays["motion_order"]) != MOTION_CHANNELS:
                 raise ManifestError(
                     f"motion_order: expected {MOTION_CHANNELS} channels, got {len(arrays['motion_order'])}"
                 )
-            return cls(
-                _expectation_in(arrays, "intra_"),
-                context_in(arrays, MOTION_PREFIX),
-                _expectation_in(arrays, "residual_"),
-                scales.reshape(channels, bands, bands),
-                others.reshape(2, channels),
-                arrays["expected"],
-            )
+            return stepped_in(arrays, "", context_in(arrays, MOTION_PREFIX), channels)
         except (InputError, ManifestError) as error:
             raise ManifestError(f"{path}: {error}; restore it, or make the codec again") from error
+
+
+def stepped_arrays(prefix: str, tables: SteppedTables) -> dict[str, Int32]:
+    """Arrays int32 `[n]` of the symbols of key frames and residuals by their names behind a prefix; not of motion."""
+    arrays: dict[str, Int32] = {}
+    for kind, model, scales in (
+        ("intra_", tables.intra, tables.intra_scales),
+        ("residual_", tables.residual, tables.residual_scales),
+    ):
+        named = prefix + kind
+        arrays |= arrays_of(named, model.tables)
+        arrays |= {named + name: getattr(model, name).ravel() for name in ("taps", "edges", "thresholds")}
+        arrays |= {named + "inertia": np.array([model.inertia], np.int32), named + "scales": scales.ravel()}
+    return arrays
+
+
+def stepped_in(arrays: dict[str, Int32], prefix: str, motion: ContextModel, channels: int) -> SteppedTables:
+    """The tables of so many channels in arrays int32 `[n]`, by their names behind a prefix. Raises as they do."""
+    scales, others = arrays[prefix + "intra_scales"], arrays[prefix + "residual_scales"]
+    bands = isqrt(len(scales) // channels)
+    if len(scales) != channels * bands**2 or not bands or len(others) != 2 * channels:
+        raise ManifestError(
+            f"{prefix}scales: expected {channels} channels of a square each, and twice {channels}, got {len(scales)} "
+            f"and {len(others)}"
+        )
+    return SteppedTables(
+        _expectation_in(arrays, prefix + "intra_"),
+        motion,
+        _expectation_in(arrays, prefix + "residual_"),
+        scales.reshape(channels, bands, bands),
+        others.reshape(2, channels),
+        arrays["expected"],
+    )
 
 
 def _expectation_in(arrays: dict[str, Int32], prefix: str) -> ExpectationModel:

@@ -15,7 +15,8 @@ from isthmus.common.coded import Coded
 from isthmus.common.errors import IsthmusError
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.signals import PointCloud
-from isthmus.common.tasks import Labels, Task
+from isthmus.common.task import Task
+from isthmus.common.tasks import Labels
 from isthmus.common.zoo import find_codec
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Item, Place

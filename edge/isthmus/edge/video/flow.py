@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from isthmus.common.coded import Coded
 from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError
-from isthmus.common.tasks import Labels, Task
+from isthmus.common.task import Task
+from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import tell_notes
@@ -30,6 +32,7 @@ from isthmus.edge.video.detail import FrameDetail
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.place import FramePlace
+from isthmus.edge.video.placing import placed
 from isthmus.edge.video.summary import VideoCounts
 
 # Unanswered frames: enough to hide the way to the cloud and back; in real time, few, as each is a frame's delay.
@@ -60,7 +63,7 @@ class VideoFlow:
         self,
         options: VideoOptions,
         encoder: VideoEncoder,
-        client: CloudClient[Labels],
+        client: CloudClient[Any],
         report: Report,
         max_in_flight: int = 0,
         interruption: Interruption | None = None,
@@ -143,7 +146,8 @@ class VideoFlow:
     def missing(self, place: FramePlace, why: str, error: IsthmusError | None = None) -> Row:
         """The row of a frame without an answer, counted: "dropped", "lost" or "refused"."""
         self.counts.add_missing(why)
-        cells = (str(place.index), f"{place.time_s:.2f}", why, "-", "-", "-", "-", "-")
+        nothing = ["-"] * (len(self.task.columns) + 3)  # bytes, the answer, two times
+        cells = (str(place.index), f"{place.time_s:.2f}", why, *nothing)
         fields = place.fields | {"type": why, "missing": why}
         if error is None:
             return Row(cells, fields)
@@ -170,7 +174,8 @@ class VideoFlow:
         self._number += 1
         if coded.detail.is_key:
             self._key_number = self._number
-        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded)):
+        size = (frame.image.height, frame.image.width)
+        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded, size)):
             self._encoder.force_key()
 
     def _on_missing(self, told: _FrameTold) -> None:
@@ -184,7 +189,12 @@ class VideoFlow:
         return self._encoder.manifest.class_names
 
     @property
-    def task(self) -> Task[Labels]:
+    def manifest(self) -> VideoManifest:
+        """Of the codec."""
+        return self._encoder.manifest
+
+    @property
+    def task(self) -> Task[Any]:
         """Of the codec."""
         return self._encoder.manifest.task
 
@@ -197,14 +207,15 @@ class _FrameTold:
     number: int
     place: FramePlace
     coded: Coded[FrameDetail]
+    size: tuple[int, int]
 
-    def answered(self, result: FrameResult[Labels]) -> Sequence[Row]:
+    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
         """One row."""
         if isinstance(result.outcome, IsthmusError):
             return self.missing("refused", result.outcome)
         self.flow.counts.add(self.coded)
         detail = self.coded.detail
-        told = self.flow.task.tell(result.outcome, self.flow.class_names)
+        told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *self.size), self.flow.class_names)
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
         cells = (
             *(str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),

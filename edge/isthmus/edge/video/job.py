@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from isthmus.common.errors import InputError
-from isthmus.common.tasks import Labels, Task
+from isthmus.common.task import Task
 from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
 from isthmus.data.video.source import VideoSource
@@ -62,7 +62,7 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
             yield Failure(name, error)
 
 
-def columns(task: Task[Labels]) -> tuple[Column, ...]:
+def columns(task: Task[Any]) -> tuple[Column, ...]:
     """Of the table of frames."""
     return (
         Column("frame", is_number=True, width=5),

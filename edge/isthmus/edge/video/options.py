@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
@@ -24,10 +25,11 @@ class StillOptions:
     Attributes:
         top_k: labels for each image.
         quality, max_bytes: as of `VideoOptions`.
+        draw: folder for the pictures with what was found on them, None for none.
         topic: of bags, "" where they have one of pictures.
     """
 
-    panel: ClassVar[str] = "Labelled images"
+    panel: ClassVar[str] = "Answered images"
     top_k: int = option(
         1,
         "Labels for each.",
@@ -37,6 +39,9 @@ class StillOptions:
     )
     quality: int = option(0, _QUALITY, least=0, most=MOST_QUALITY, automatic="5, the codec's own")
     max_bytes: int = option(0, _MAX_BYTES, least=0, automatic="no bound")
+    draw: Path | None = option(
+        None, "Folder for the pictures with boxes or masks on them.", automatic="none", metavar="DIR"
+    )
     topic: str = topic_option()
 
 

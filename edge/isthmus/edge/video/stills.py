@@ -5,14 +5,14 @@ What a person gets is told as of images: a row each, with the bits of its packet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from isthmus.common.coded import Coded
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.signals import Image, VideoFrame
-from isthmus.common.tasks import Told
+from isthmus.common.task import Told
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.files import image_paths
@@ -23,8 +23,10 @@ from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
 from isthmus.edge.report import Column
 from isthmus.edge.video.coding import step_of
 from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.video.drawing import save_drawn
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import StillOptions
+from isthmus.edge.video.placing import placed
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.runtime.engine import AUTO
 
@@ -66,7 +68,18 @@ def run(job: Job) -> int:
             fields |= {"file_bytes": file_bytes, "bits_over_file_bits": round(share, 6)}
         return Told((f"{coded.packet_bits}", percent), fields)
 
-    return run_files(job, IMAGE, encoder, image_paths, lambda item: _read(item, job), Beside(COLUMNS, tell))
+    def fit(item: Item, image: Image) -> Callable[[Any], Any]:
+        size, folder = (image.height, image.width), _asked(job).draw
+
+        def place(outcome: Any) -> Any:
+            found = placed(encoder.manifest, outcome, *size)
+            if folder is not None:
+                save_drawn(folder / f"{item.place.stem}.png", image.pixels, found, encoder.manifest.classes)
+            return found
+
+        return place
+
+    return run_files(job, IMAGE, encoder, image_paths, lambda item: _read(item, job), Beside(COLUMNS, tell, fit))
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:

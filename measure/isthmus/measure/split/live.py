@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isthmus.cloud.half import Bench
 from isthmus.cloud.video.codec import VideoCodec
+from isthmus.common.protocol import FrameLabels
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.video.signal import VIDEO
 from isthmus.edge.client import CloudClient
@@ -42,7 +43,7 @@ def cross_live(folder: Path, frames: Sequence[npt.NDArray[np.uint8]], advance: C
             same = again.encode(VideoFrame(Image(frame), index)).packet.to_bytes()
             labels, _ = local.infer(decoder, same, 1)
             packets += same != coded.packet.to_bytes()
-            answers += isinstance(labels, Exception) or labels.signals(1)[0][0].class_index != answered
+            answers += not isinstance(labels, FrameLabels) or labels.signals(1)[0][0].class_index != answered
             advance(1)
         wire_bits = 8 * client.traffic.sent_bytes / len(frames)
     return LiveCrossing(packets, answers, wire_bits)
