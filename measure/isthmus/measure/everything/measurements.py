@@ -136,6 +136,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         writes="video_lite0_labelled video_lite0_natural video_lite0_link",
         needs=("imagenet500_256.npz", "davis20_416x240_32f.npz", "video"),
     ),
+    _measure("determinism-video", "determinism-video", writes="determinism_video_lite0"),
     _measure(
         "video-tiny",
         *("video", "--codec", "video-tiny-q3,video-tiny-*", "--labelled-clips", "500", "--labelled-frames", "16"),
