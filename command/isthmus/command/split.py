@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from isthmus.common.video.manifest import VideoManifest
     from isthmus.split.plan import Plan
 
-PLAN_COUNT, SPLIT_COUNT = 16, 200
+PLAN_COUNT, SPLIT_COUNT = 128, 200
 LEVEL_BITS = 6
 """Of a quantiser of a network trained for a step, which takes its bounds from the images."""
 MORE_BITS = 8
@@ -50,6 +50,8 @@ def split(
     require_split_packages()
     if given.of(CutOptions).plan == bool(given.of(CutOptions).at):
         raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
+    if given.of(CutOptions).picture and not given.of(CutOptions).plan:
+        raise InputError("expected --picture with --plan, whose latencies it shows")
     if given.of(CutOptions).plan:
         _plan(model, images, given)
     else:
@@ -60,6 +62,8 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
     from rich.console import Console
 
+    from isthmus.measure.split.latency_plot import draw_latency_png
+    from isthmus.measure.track import tracked
     from isthmus.split.codec_folder import sized_for
     from isthmus.split.pictures import load_pictures
     from isthmus.split.plan import plan_cuts
@@ -68,17 +72,20 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     cut, frames, link = given.of(CutOptions), given.of(FrameOptions), given.of(PlanOptions)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count))
     pictures = load_pictures(images, cut.count or PLAN_COUNT)
-    with Console(stderr=True).status("measuring the cuts") as status:
+    with tracked(Console(stderr=True)) as track:
         plan = plan_cuts(
             sized_for(reading.network, pictures),
             pictures,
             reading.preprocessing,
             replace(link, bits=cut.bits or link.bits),
-            lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
+            track,
+            cut.seed,
         )
     said = frames_said(frames, reading)
     usual = FrameOptions()
     found = {name: value for name in rules_of(FrameOptions) if (value := getattr(said, name)) != getattr(usual, name)}
+    if cut.picture:
+        draw_latency_png(plan, cut.picture)
     following = next_command(model, images, Given({**given.values, **found}), plan)
     if given.of(OutputOptions).json:
         print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
@@ -94,11 +101,11 @@ def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
     if plan.best:
         wanted: dict[str, object] = {"at": plan.best}
         wanted |= {"bits": given.values["bits"]} if "bits" in given.values else {}
-    elif plan.options.bits < MORE_BITS:
+    elif 0 < plan.options.bits < MORE_BITS:
         wanted = {"plan": True, "bits": MORE_BITS}
     else:
         return ""
-    kept = {name: value for name, value in given.values.items() if name not in ("at", "plan", "bits", "count", "json")}
+    kept = {name: value for name, value in given.values.items() if name not in ("at", "plan", "picture", "bits", "count", "json")}
     kinds: tuple[type[Options], ...] = (CutOptions, FrameOptions, FolderOptions)
     if not plan.best:
         kinds = (*kinds, PlanOptions)

@@ -30,10 +30,9 @@ from isthmus.split.cuts import Cut
 from isthmus.split.encoder import EncoderSource
 from isthmus.split.gradients import full_metric, knows
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import Halves, cut_halves
+from isthmus.split.halves import Halves, cut_halves, unquantised
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
-from isthmus.split.plan import unquantised
 from isthmus.split.sensitivity import channel_metric, mean_divergence
 from isthmus.split.stepped_calibrate import first_tables, played_tables
 

@@ -42,7 +42,7 @@ from isthmus.split.graphs import batch_of, open_model
 from isthmus.split.halves import class_count, cut_halves
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures, jpeg_bits
-from isthmus.split.plan import unquantised
+from isthmus.split.halves import unquantised
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import calibrate_steps
 from isthmus.split.several import find_cut
