@@ -18,7 +18,7 @@ import difflib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ LABEL_HEADS = frozenset({"label", "class", "class_name", "classname", "category"
 NUMBERED = re.compile(r"(.*[^\W\d_])[-_ ]*[-_ ]\d+")
 SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
 NUMBER_NAME = re.compile(r"class \d+")
+_WORDNET = re.compile(r"n\d{8}_")
 MAX_TABLE_BYTES = 64 << 20
 
 
@@ -103,7 +104,9 @@ def find_labelled_files(path: Path, split: str, is_wanted: IsWanted, kind: str) 
 def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], name: str, codec: str) -> Int64:
     """Labels [files] as a codec numbers its classes: found by name, in any case, with _, - or spaces; a subset too.
 
-    A codec that was given no names ("class 0", "class 1") takes them as they are, where there are as many.
+    A codec that was given no names ("class 0", "class 1") takes them as they are, where there are as many. So does one
+    whose classes are numbered as the data's are: data that have names of some numbers only ("class 3" for the others),
+    nine tenths of which, without an identifier of WordNet, are where the codec has them.
 
     Args:
         labels: indices into `names`.
@@ -121,6 +124,8 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
         return given
     places = _places(known)
     used = sorted({int(label) for label in given})
+    if _numbered_alike(names, used, places, len(known)):
+        return given
     unknown = [names[label] for label in used if _plain(names[label]) not in places]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.7)
@@ -133,6 +138,15 @@ def placed(labels: Iterable[int], names: Sequence[str], known: Sequence[str], na
     for label in used:
         table[label] = places[_plain(names[label])]
     return table[given]
+
+
+def _numbered_alike(names: Sequence[str], used: Sequence[int], places: Mapping[str, int], count: int) -> bool:
+    """Whether data that number their classes, and name some, mean the numbers of a codec of `count` classes."""
+    if len(names) > count or not any(name == f"class {i}" for i, name in enumerate(names)):
+        return False
+    words = {label: _plain(_WORDNET.sub("", names[label])) for label in used if names[label] != f"class {label}"}
+    alike = [places[word] == label for label, word in words.items() if word in places]
+    return 2 * len(alike) >= len(words) and 10 * sum(alike) >= 9 * len(alike)
 
 
 def _places(known: Sequence[str]) -> dict[str, int]:

@@ -247,6 +247,7 @@ def test_times(codec: Path) -> None:
         ({"deadzone": 0.4}, "deadzone: expected 0.5 to 1"),
         ({"rate_weight": -0.1}, "rate_weight: expected 0 or more"),
         ({"answer_error": float("nan")}, "answer_error: expected 0 or more"),
+        ({"network_interval": 0}, "network_interval: expected 1 frame or more"),
         ({"key_finer": -1}, "key_finer: expected 0 to 95"),
     ],
 )

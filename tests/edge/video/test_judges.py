@@ -172,9 +172,15 @@ def test_a_clip_of_the_codec_that_ships() -> None:
     assert [coded.detail.network_runs for coded in found[:5]] == [True, False, False, False, False]
     assert all(coded.packet_bits < 200 for coded in found[1:5])
     assert found[5].detail.network_runs  # another picture
-    every = VideoEncoder(LITE, replace(STEPPED_POLICY, answer_error=0.0, cut_damage=9, key_damage=9))
-    looks = [every.encode(VideoFrame(Image(p), i)).detail.network_runs for i, p in enumerate(panning(4))]
-    assert all(looks)
+
+
+def test_the_network_is_asked_about_every_so_many_frames_at_most() -> None:
+    lax = replace(STEPPED_POLICY, answer_error=0.0, cut_damage=9, key_damage=9)
+    frames = [VideoFrame(Image(pixels), index) for index, pixels in enumerate(panning(7))]
+    for interval in (1, 2, 3):
+        encoder = VideoEncoder(LITE, replace(lax, network_interval=interval))
+        looks = [encoder.encode(frame).detail.network_runs for frame in frames]
+        assert looks == [index % interval == 0 for index in range(7)]
 
 
 def test_one_step_takes_no_quality() -> None:

@@ -98,7 +98,7 @@ class VideoEncoder:
         self._serial = 0
         self._latest: _Held | None = None
         self._key: _Held | None = None
-        self._since_key = 0
+        self._since_key = self._since_look = 0
         self._last_index = -1
         self._size = (0, 0)
         self._is_forced = False
@@ -121,6 +121,7 @@ class VideoEncoder:
         coded = self._key_frame(frame, cause) if cause else self._frame(frame)
         self._serial = (self._serial + 1) % SERIALS
         self._since_key = 1 if coded.detail.is_key else self._since_key + 1
+        self._since_look = 1 if coded.detail.network_runs else self._since_look + 1
         self._last_index, self._size = frame.index, size
         if coded.detail.is_key:
             self._is_forced = False
@@ -222,7 +223,8 @@ class VideoEncoder:
             return self._finish_key(
                 y, self._key_of(y), canvas, "cut" if is_cut else "drift", damage, (start_s, seen_s, analysed_s)
             )
-        if policy.mode == "auto" and self._judge.wants_network(damages, canvas, motion.warped, shape, self._fine_step):
+        may_look = policy.mode == "auto" and self._since_look >= policy.network_interval
+        if may_look and self._judge.wants_network(damages, canvas, motion.warped, shape, self._fine_step):
             return self._corrected(frame, canvas, motion.field, reference.state, damage, (start_s, seen_s))
         coded = self._coder.encode_predicted(reference.state, motion.field, (), self._serial)
         if self._is_too_large(coded):

@@ -47,6 +47,9 @@ class VideoPolicy:
             instead of `residual_damage`, `latent_error`, `deadzone` and `key_share`. 0: by those.
         answer_error: mean squared error of latents, in squared steps, that motion may add, as far as pixels tell,
             before the network runs to see (`isthmus.edge.video.answer_error`). Where there is a rate weight.
+        network_interval: frames from one that the network has seen to the next that it may be asked about, at least: 2
+            for at most every other one, which bounds the edge's time; 1 for any. Cuts, drift and key frames that are
+            due are not asked about.
         key_finer: by how many steps key frames are finer than `step`, as others are predicted from them. Not in mode
             "intra", nor in codecs of one step.
         key_damage: mean damage of a frame from which on it becomes a key frame: it has drifted too far.
@@ -72,6 +75,7 @@ class VideoPolicy:
     residual_damage: float = 0.35
     rate_weight: float = 0.0
     answer_error: float = 0.0
+    network_interval: int = 1
     key_finer: int = 0
     key_damage: float = 0.5
     cut_damage: float = 0.35
@@ -95,6 +99,8 @@ class VideoPolicy:
             if not value >= 0:
                 raise InputError(f"{name}: expected 0 or more, got {value}")
         fine_step(self.step)
+        if self.network_interval < 1:
+            raise InputError(f"network_interval: expected 1 frame or more, got {self.network_interval}")
         if not 0 <= self.key_finer < STEP_COUNT:
             raise InputError(f"key_finer: expected 0 to {STEP_COUNT - 1} steps, got {self.key_finer}")
         if self.max_bytes < 0:
@@ -108,7 +114,7 @@ class VideoPolicy:
         return self.step if self.mode == "intra" else max(0, self.step - self.key_finer)
 
 
-STEPPED_POLICY = VideoPolicy(key_interval=24, rate_weight=0.07, answer_error=0.05, key_finer=4)
+STEPPED_POLICY = VideoPolicy(key_interval=24, rate_weight=0.05, answer_error=0.05, network_interval=2)
 """Of codecs with tiles."""
 
 

@@ -38,9 +38,9 @@ SWEEPS: Mapping[str, tuple[tuple[str, str, bool, tuple[int, ...]], ...]] = {
         (H264, "medium", False, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
         (H264, "medium", True, (10, 14, 18, 21, 25, 30, 36, 42, 48)),
     ),
-    "h264-medium": ((H264, "medium", False, (14, 18, 20, 23, 27, 32, 38)),),
-    "h265": ((H265, "medium", False, (14, 18, 22, 27, 32, 38)),),
-    "av1": ((AV1, "4", False, (14, 22, 30, 38, 46, 54)),),
+    "h264-medium": ((H264, "medium", False, (14, 18, 20, 23, 28)),),
+    "h265": ((H265, "medium", False, (18, 23, 28)),),
+    "av1": ((AV1, "4", False, (18, 30, 42)),),
     JPEG: ((JPEG, "", False, (6, 12, 25, 50, 75, 92)),),
 }
 """By the word that asks for it: codec, preset, whether the first frame alone is an I frame, and what is swept."""

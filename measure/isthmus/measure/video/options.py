@@ -42,9 +42,7 @@ class VideoOptions:
         "Names or patterns of codecs, comma apart. The first is swept; of the others all intra and the default setting "
         "are measured.",
     )
-    qualities: str = option(
-        "2,3,4,6,7", "Other qualities of a codec whose frames choose their step, comma apart; or none."
-    )
+    qualities: str = option("4,6,7", "Other qualities of a codec whose frames choose their step, comma apart; or none.")
     labelled: str = option(
         "",
         "Labelled images to move: a packed .npz or a folder of classes; none for none.",
@@ -63,7 +61,7 @@ class VideoOptions:
         0, "Shorter side in pixels that larger natural clips are made to; 0 leaves them as they are.", least=0
     )
     inputs: str = option(
-        "h264-medium,h265,av1,jpeg",
+        "h264-medium,h265,av1",
         "Input codecs, comma apart: h264-medium, h264 (more presets and intervals), h265, av1, jpeg; or none.",
     )
     is_tuning: bool = option(

@@ -32,8 +32,8 @@ from isthmus.measure.video.point import ALL_INTRA, MOTION, MOTION_RESIDUAL, SURE
 DAMAGE_FACTORS = (0.25, 0.5, 2.0, 4.0)
 LATENT_ERROR_FACTORS = (0.6, 1.5, 2.2)
 KEY_INTERVALS = (4, 8, 16, 64)
-ANSWER_ERROR_FACTORS = RATE_WEIGHT_FACTORS = (0.5, 2.0)
-LITE_KEY_INTERVALS, LITE_MOTION_KEY_INTERVALS = (12, 48), (4, 12, 24)
+ANSWER_ERROR_FACTORS, RATE_WEIGHT_FACTORS = (2.0,), (2.0,)
+LITE_MOTION_KEY_INTERVALS = (12,)
 """Of codecs with tiles, whose qualities are swept as well."""
 MOTION_KEY_INTERVALS = (2, 4, 8, 16, 32)
 
@@ -110,7 +110,6 @@ def _answer_ways(policy: VideoPolicy, *, quick: bool) -> list[LatentWay]:
             for f in ANSWER_ERROR_FACTORS
         ),
         *((f"rate weight x {f:g}", replace(policy, rate_weight=f * policy.rate_weight)) for f in RATE_WEIGHT_FACTORS),
-        *((f"key every {n}", replace(policy, key_interval=n)) for n in LITE_KEY_INTERVALS),
     ]
     return ways + [LatentWay(MOTION_RESIDUAL, name, changed) for name, changed in (changes[:1] if quick else changes)]
 
