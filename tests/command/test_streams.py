@@ -85,7 +85,7 @@ def test_a_plan_on_a_narrow_screen_keeps_what_matters() -> None:
     others = (Way("cloud only (JPEG)", 1.5, 1000.0, 0.5), Way("edge only", 2.5, 0, 0))
     plan = Plan("net", "made", "classify", 64, 96, 2, 2, PlanOptions(), 0.1, (), (), (), others, 2.5, 1_000_000)
     for width, kept, gone in (
-        (50, ("kbit at 0.1", "KL", "ms"), ("cloud MMAC", "latents", "median")),
+        (50, ("kbit at 0.1", "KL", "ms"), ("cloud MMAC", "stride")),
         (200, ("cloud ms",), ()),
     ):
         console = Console(width=width, force_terminal=False)

@@ -31,10 +31,10 @@ from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.measure.video.network import WholeNetwork
 from isthmus.split.codec_folder import SplitOptions
-from isthmus.split.network import Network, load_network, read_network
+from isthmus.split.cuts import Cut, CutTensor
+from isthmus.split.network import Network, read_network
 from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures
-from isthmus.split.cuts import Cut, CutTensor
 from isthmus.split.plan import Plan, _worth_measuring, plan_cuts
 from isthmus.split.plan_points import Judge, PlanPoint, bits_at
 from isthmus.split.plan_stepped import stepped_points
@@ -82,7 +82,6 @@ def test_a_plan_measures_every_cut_at_three_qualities(plan: Plan) -> None:
         assert not p.cut.is_passed_on
         assert [point.quality for point in p.points] == [3, 5, 7]
         assert p.points[0].bits < p.points[1].bits < p.points[2].bits
-        assert p.points[0].moved > p.points[2].moved
 
 
 def test_a_step_is_found_that_moves_answers_as_far_as_they_may() -> None:
@@ -91,8 +90,8 @@ def test_a_step_is_found_that_moves_answers_as_far_as_they_may() -> None:
     metric = mixing @ mixing.T
 
     def latents() -> list[npt.NDArray[np.float32]]:
-        smooth = random.normal(size=(8, 12, 12)).cumsum(1).cumsum(2)
-        return [(np.linalg.inv(mixing).T @ smooth.reshape(8, -1)).reshape(8, 12, 12).astype(np.float32)]
+        white = 0.3 * random.normal(size=(8, 12, 12))
+        return [(np.linalg.inv(mixing).T @ white.reshape(8, -1)).reshape(8, 12, 12).astype(np.float32)]
 
     def distance(whole: Sequence[npt.NDArray[np.float32]], other: Sequence[npt.NDArray[np.float32]]) -> float:
         off = (whole[0] - other[0])[0].reshape(8, -1).astype(np.float64)
@@ -242,7 +241,7 @@ def test_where_no_cut_is_good_enough_the_next_plan_has_more_bits(plan: Plan) -> 
 def test_later_and_larger_cuts_are_passed_over() -> None:
     def cut(name: str, channels: int, macs: int, others: int = 0) -> Cut:
         tensors = [CutTensor(f"{name}{k or ''}", (channels, 8, 8), 4, 1) for k in range(1 + others)]
-        return Cut(tuple(tensors), macs, 100 - macs, False)
+        return Cut(tuple(tensors), macs, 100 - macs, is_passed_on=False)
 
     cuts = [cut("a", 8, 10), cut("b", 17, 20), cut("c", 16, 30), cut("d", 4, 40), cut("e", 12, 50), cut("f", 12, 60, 1)]
     kept, over = _worth_measuring(cuts)
@@ -265,7 +264,8 @@ def test_the_command_on_a_screen_and_in_a_pipe(tmp_path: Path) -> None:
     following = shown.stdout.splitlines()[-1]
     assert following.startswith("isthmus split ")
     assert "--picture" not in following
-    assert PIL.Image.open(picture).size == (1056, 672)
+    with PIL.Image.open(picture) as drawn:
+        assert drawn.size == (1056, 672)
     refused = CliRunner().invoke(app, [*words[:4], "--at", "x", "--picture", str(picture)])
     assert refused.exit_code == 2
     assert "--picture with --plan" in refused.stderr

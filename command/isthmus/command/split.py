@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PLAN_COUNT, SPLIT_COUNT = 128, 200
 LEVEL_BITS = 6
 """Of a quantiser of a network trained for a step, which takes its bounds from the images."""
+OF_THE_PLAN = ("at", "plan", "picture", "bits", "count", "json")
+"""Options that the command after a plan does not take over from it."""
 MORE_BITS = 8
 """Where no cut of fewer bits agrees with the whole network."""
 
@@ -105,7 +107,11 @@ def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
         wanted = {"plan": True, "bits": MORE_BITS}
     else:
         return ""
-    kept = {name: value for name, value in given.values.items() if name not in ("at", "plan", "picture", "bits", "count", "json")}
+    kept = {
+        name: value
+        for name, value in given.values.items()
+        if name not in ("at", "plan", "picture", "bits", "count", "json")
+    }
     kinds: tuple[type[Options], ...] = (CutOptions, FrameOptions, FolderOptions)
     if not plan.best:
         kinds = (*kinds, PlanOptions)

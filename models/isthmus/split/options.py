@@ -31,9 +31,7 @@ class CutOptions:
     panel: ClassVar[str] = "The cut"
     at: str = option("", "Tensor to cut at; --plan lists them.", metavar="TENSOR")
     plan: bool = option(False, "List the cuts with what each costs; write nothing.")
-    picture: Path | None = option(
-        None, "With --plan: latency by bandwidth as a PNG.", automatic="none", metavar="FILE"
-    )
+    picture: Path | None = option(None, "With --plan: latency by bandwidth as a PNG.", automatic="none", metavar="FILE")
     bits: int = option(
         0, "Bits of a quantiser of its own for each channel.", least=2, most=8, automatic="steps that frames choose"
     )

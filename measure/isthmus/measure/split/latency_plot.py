@@ -1,4 +1,4 @@
-"""The picture of a plan: latency of a frame by bandwidth, a line each for cuts that are best somewhere, and for none."""
+"""The picture of a plan: latency of a frame by bandwidth, a line each for the best cuts and for no cut."""
 
 from __future__ import annotations
 
