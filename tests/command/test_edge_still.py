@@ -110,7 +110,10 @@ def test_standard_input(photos: Path, zoo: Path, address: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--task", "label"), "--task: expected one of classify, reconstruct, got 'label'"),
+        (
+            ("--task", "label"),
+            "--task: expected one of classify, reconstruct, detect, segment, embed, tensors, got 'label'",
+        ),
         (("--task", "classify", "--codec", "image-light-q4"), f"got 'classify'; leave --codec out, for {CODEC}"),
         (("--task", "classify", "--codec", "image-light"), "expected reconstruct, as codec image-light-q1 does, got"),
         (

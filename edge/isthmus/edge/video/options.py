@@ -29,7 +29,7 @@ class StillOptions:
         topic: of bags, "" where they have one of pictures.
     """
 
-    panel: ClassVar[str] = "Images that are answered"
+    panel: ClassVar[str] = "Answered images"
     top_k: int = option(
         1,
         "Labels for each.",
