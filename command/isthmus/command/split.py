@@ -52,6 +52,8 @@ def split(
     require_split_packages()
     if given.of(CutOptions).plan == bool(given.of(CutOptions).at):
         raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
+    if given.of(CutOptions).int8 and given.of(CutOptions).plan:
+        raise InputError("expected --int8 with --at, where a codec is made; a plan's halves run in floats")
     if given.of(CutOptions).picture and not given.of(CutOptions).plan:
         raise InputError("expected --picture with --plan, whose latencies it shows")
     if given.of(CutOptions).plan:
@@ -145,11 +147,16 @@ def _cut(model: Path, images: Path, given: Given) -> None:
             f"{network.name}: expected neither --bits nor --step for a cut at several tensors, or a task other than "
             "classify: frames choose their step"
         )
-    folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
+    if cut.int8 and (is_any or cut.bits or cut.step):
+        raise InputError(
+            f"{network.name}: expected --int8 for a classifier cut at one tensor, without --bits and --step"
+        )
+    folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step, int8=cut.int8))
     command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count}"
     command += (
         _told(cut, "bits")
         + _told(cut, "step")
+        + (" --int8" if cut.int8 else "")
         + _told(frames_said(frames, reading), *rules_of(FrameOptions))
         + _told(cut, "seed")
         + (f" --classes {target.classes.name}" if target.classes else "")
@@ -163,6 +170,7 @@ def _cut(model: Path, images: Path, given: Given) -> None:
         class_names,
         cut.seed,
         command,
+        int8=cut.int8,
         least_score=frames.least_score,
         overlap=frames.overlap,
     )
@@ -188,8 +196,8 @@ def _tell(manifest: VideoManifest, folder: Path, *, as_json: bool) -> None:
     print(shlex.join(["isthmus", "edge", "clip.mp4", "--zoo", str(folder.parent), "--codec", manifest.name]))
 
 
-def default_name(model: str, tensor: str, bits: int, step: float) -> str:
-    """``video-<model>-<tensor>``, with `-b<bits>` for a quantiser of bits, as a codec may be called."""
+def default_name(model: str, tensor: str, bits: int, step: float, *, int8: bool = False) -> str:
+    """``video-<model>-<tensor>``, with `-b<bits>` for a quantiser of bits and `-int8`, as a codec may be called."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in f"{model} {tensor}".lower()).split()
-    ends = ["step"] if step else [f"b{bits}"] if bits else []
+    ends = ["step"] if step else [f"b{bits}"] if bits else ["int8"] if int8 else []
     return "-".join(["video", *words, *ends])[-64:].strip("-")

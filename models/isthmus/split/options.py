@@ -24,6 +24,7 @@ class CutOptions:
         picture: file of a picture of what is planned; None for none.
         bits: of a quantiser with a step for each channel; 0 for components in one step that each frame chooses.
         step: of the quantiser, of a network trained for one; 0 for none.
+        int8: whether the edge half runs in eight-bit integers.
         count: of the images that are taken; 0 for as many as usual.
         seed: of everything that is drawn.
     """
@@ -41,6 +42,7 @@ class CutOptions:
         least=0,
         automatic="steps that frames choose",
     )
+    int8: bool = option(False, "The edge half in eight-bit integers, with scales found on the images.")
     count: int = option(0, "Images taken, evenly spread.", least=0, automatic="200, or 128 for --plan")
     seed: int = option(0, "Seed of everything that is drawn.")
 
