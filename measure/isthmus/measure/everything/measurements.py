@@ -155,7 +155,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("split-cuts", "split-cuts", writes="split_multi"),
     _measure(
         "split-edge",
-        *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz", "--plan"),
+        *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),
         writes="split_edge",
         needs=("photos_a_256.npz", "imagenet500_256.npz"),
         steps=(LITE0,),
