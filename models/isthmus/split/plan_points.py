@@ -113,10 +113,12 @@ class Tally:
         self.coding_s: list[float] = []
 
     def add(self, quality: int, bits: float, whole: Sequence[Float32], other: Sequence[Float32]) -> None:
+        """An image: its bits, and the answers ``[1, …]`` before and after."""
         moved, agrees = self._judge.distance(whole, other), self._judge.agrees(whole, other)
         self._rows[quality].append((bits, moved, agrees))
 
     def points(self) -> tuple[PlanPoint, ...]:
+        """Of all images that were added, coarsest first."""
         made = []
         for quality, rows in self._rows.items():
             bits, moved, agrees = np.array(rows).T
@@ -126,4 +128,5 @@ class Tally:
 
     @property
     def coding_ms(self) -> float:
+        """Median milliseconds of what was timed."""
         return 1e3 * float(np.median(self.coding_s))

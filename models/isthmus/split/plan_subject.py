@@ -58,7 +58,7 @@ class Subject:
 
     @classmethod
     def of(cls, network: Network, cut: Cut, preprocessing: Preprocessing, frames: Sequence[Float32]) -> Subject:
-        """Opened, with the latents of frames that calibrate."""
+        """Opened, with the latents of frames ``[1, 3, H, W]`` that calibrate."""
         fixed = without_shapes(network)
         softly = soft_outputs(fixed, [t.name for t in cut.tensors])
         names = list(dict.fromkeys((*softly, *network.output_names)))
@@ -80,7 +80,7 @@ class Subject:
         return cls(network, preprocessing, cut, edge, judge, calibration, soft, distance)
 
     def planes(self, frames: Sequence[Float32]) -> Iterator[Planes]:
-        """Latents of frames, one after the other."""
+        """Latents of frames ``[1, 3, H, W]``, one after the other."""
         for x in frames:
             yield [y[0] for y in self.edge(x)]
 
