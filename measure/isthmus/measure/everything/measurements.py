@@ -96,6 +96,7 @@ TRAINED_MOTION = Step(
     "runs/motion/max-motion.pt",
     (*ISTHMUS, "train", "motion-networks", "--data", f"{DATA}tinyimagenet50.npz"),
 )
+LITE0 = Step("lite0.onnx", (*ISTHMUS, "build-efficientnet", "--float16"))
 SQUEEZENET = Step("squeezenet.onnx", (*ISTHMUS, "build-squeezenet", f"{DATA}nets/imagenet_squeezenet_v10_dc.npz"))
 
 MEASUREMENTS: tuple[Measurement, ...] = (
@@ -138,6 +139,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
     _measure(
+        "video",
+        "video",
+        writes="video_lite0_labelled video_lite0_natural video_lite0_link",
+        needs=("imagenet500_256.npz", "davis20_416x240_32f.npz", "video"),
+    ),
+    _measure("determinism-video", "determinism-video", writes="determinism_video_lite0"),
+    _measure(
         "video-tiny",
         *("video", "--codec", "video-tiny-q3,video-tiny-*", "--labelled-clips", "500", "--labelled-frames", "16"),
         *("--inputs", "h264,jpeg"),
@@ -159,6 +167,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(SQUEEZENET,),
     ),
     _measure("split-cuts", "split-cuts", writes="split_multi"),
+    _measure(
+        "split-edge",
+        *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),
+        writes="split_edge",
+        needs=("photos_a_256.npz", "imagenet500_256.npz"),
+        steps=(LITE0,),
+    ),
     _measure(
         "stills",
         *("stills", "--images", f"{DATA}imagenet500_256.npz"),
