@@ -28,9 +28,10 @@ from isthmus.common.video.planes import planes_laid, planes_taken
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
-from isthmus.measure.cuts.networks import Atrous, Branching, Pyramid, UNet, exported
+from isthmus.measure.cuts.networks import Atrous, Branching, Pyramid, exported
 from isthmus.measure.cuts.rewriting import with_nms
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
+from isthmus.models.shapes.networks import UNet
 from isthmus.split.box_forms import BoxRules
 from isthmus.split.codec_folder import SPLIT_FILE, SplitOptions
 from isthmus.split.endings import ending_of

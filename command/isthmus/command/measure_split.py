@@ -67,7 +67,8 @@ def measure_split_tasks(*, given: Given) -> None:
     The networks are trained on scenes of drawn shapes first: minutes on one core.
     """
     from isthmus.measure.command_line import command_line
-    from isthmus.measure.cuts.tasks import measure_tasks, task_tables, write_tasks
+    from isthmus.measure.cuts.task_rows import task_tables, write_tasks
+    from isthmus.measure.cuts.tasks import measure_tasks
     from isthmus.measure.track import tracked
 
     settings = given.of(TaskSettings)

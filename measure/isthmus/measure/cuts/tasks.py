@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from isthmus.cloud.video.codec import VideoCodec
 from isthmus.common import protocol
 from isthmus.common.answers.boxes import Box, Boxes
 from isthmus.common.errors import InputError
-from isthmus.common.results import Provenance, Results, write_results
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.task import Asked
 from isthmus.common.video.signal import VIDEO
@@ -35,8 +34,8 @@ from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.agreement import OVERLAPS, mean_average_precision, mean_cosine, mean_overlap
 from isthmus.measure.cuts.task_options import TaskSettings
+from isthmus.measure.cuts.task_rows import SEED, Point, TaskRow
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
-from isthmus.measure.table import Table, number
 from isthmus.measure.track import Track
 from isthmus.split.codec_folder import SplitOptions
 from isthmus.split.cuts import Cut
@@ -47,52 +46,11 @@ from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import all_cuts
 
 UInt8 = npt.NDArray[np.uint8]
-NAME, SEED = "split_tasks", 5
 OFFSETS = (-16, -8, 0, 8, 16)
 """Of the steps of key frames, from the codec's own, eight to an octave."""
 JPEG_QUALITIES = (90, 75, 50, 30, 15)
 CLIP_FRAMES = 12
 PIXELS = Preprocessing(top=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One way to send scenes.
-
-    Attributes:
-        way: "key frames", "clips" or "JPEG".
-        setting: steps off the codec's own, or JPEG's quality.
-        bits: of a frame.
-        figures: agreement with the whole network, 0 to 1, by name.
-    """
-
-    way: str
-    setting: int
-    bits: float
-    figures: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """One network.
-
-    Attributes:
-        name, task: of it.
-        tensors: it was cut at.
-        strides: of those.
-        edge_macs, cloud_macs: of a frame.
-        quality: of the whole network by what was drawn, by name; empty where nothing was.
-        points: all ways.
-    """
-
-    name: str
-    task: str
-    tensors: tuple[str, ...]
-    strides: tuple[int, ...]
-    edge_macs: int
-    cloud_macs: int
-    quality: dict[str, float]
-    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,43 +227,3 @@ class _Drawn:
     """The mask that was drawn."""
 
     classes: npt.NDArray[np.uint16]
-
-
-def write_tasks(rows: tuple[TaskRow, ...], command: str, folder: Path) -> Path:
-    """Write `split_tasks.json`; answers its path."""
-    chosen = "Of the cuts at three tensors each network's with the fewest numbers; nothing on the scenes measured."
-    provenance = Provenance.of(
-        command, "scenes of drawn shapes", SEED, ("numpy", "onnx", "onnxruntime", "torch"), chosen=chosen
-    )
-    summary: dict[str, float] = {}
-    for row in rows:
-        base = f"split.tasks.{row.task}"
-        summary |= {f"{base}.whole_{name}": value for name, value in row.quality.items()}
-        for point in row.points:
-            place = {"key frames": f"step{point.setting:+d}", "clips": "clips", "JPEG": f"jpeg{point.setting}"}
-            key = f"{base}.{place[point.way].replace('+', '_').replace('-', '_minus')}"
-            figures = {
-                n: v for n, v in point.figures.items() if np.isfinite(v)
-            }  # a network that found nothing has none
-            summary |= {f"{key}.kbit": point.bits / 1e3} | {f"{key}.{n}": v for n, v in figures.items()}
-    return write_results(folder, Results(NAME, provenance, summary, {"networks": [asdict(row) for row in rows]}))
-
-
-def task_tables(rows: tuple[TaskRow, ...]) -> tuple[Table, ...]:
-    """A table a network."""
-    tables = []
-    for row in rows:
-        names = list(row.points[0].figures)
-        cells = tuple(
-            (
-                f"{p.way} {p.setting:+d}" if p.way != "JPEG" else f"JPEG {p.setting}",
-                number(p.bits / 1e3, 2),
-                *(number(p.figures[name], 4) for name in names),
-            )
-            for p in row.points
-        )
-        whole = ", ".join(f"{name} {value:.3f}" for name, value in row.quality.items())
-        title = f"{row.name}, three tensors at strides {', '.join(map(str, row.strides))}"
-        title += f"; the whole network by what was drawn: {whole}" if whole else ""
-        tables.append(Table(title, ("way", "kbit", *names), cells))
-    return tuple(tables)
