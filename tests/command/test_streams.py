@@ -14,6 +14,7 @@ from isthmus.command.streams import HANDLER, prepare_streams
 from isthmus.split.options import PlanOptions
 from isthmus.split.plan import Plan
 from isthmus.split.plan_table import plan_table
+from isthmus.split.ways import Way
 
 
 def spoken(code: str, encoding: str) -> str:
@@ -81,9 +82,10 @@ def test_streams_under_a_test_are_left_working(capsys: pytest.CaptureFixture[str
 def test_a_plan_on_a_narrow_screen_keeps_what_matters() -> None:
     from rich.console import Console
 
-    plan = Plan("net", "made", 64, 96, 2, 2, PlanOptions(), (), "", 1000.0, 1.5, 2.5, 1_000_000)
+    others = (Way("cloud only (JPEG)", 1.5, 1000.0, 0.5), Way("edge only", 2.5, 0, 0))
+    plan = Plan("net", "made", "classify", 64, 96, 2, 2, PlanOptions(), 0.1, (), (), (), others, 2.5, 1_000_000)
     for width, kept, gone in (
-        (50, ("kbit", "agree %", "ms"), ("cloud ms", "edge ms", "latents")),
+        (50, ("kbit at 0.1", "KL", "ms"), ("cloud MMAC", "stride")),
         (200, ("cloud ms",), ()),
     ):
         console = Console(width=width, force_terminal=False)
@@ -91,5 +93,5 @@ def test_a_plan_on_a_narrow_screen_keeps_what_matters() -> None:
             console.print(plan_table(plan, width))
         text = capture.get()
         assert max(map(len, text.splitlines())) <= width
-        assert all(word in text for word in ("cut at", "cloud only (JPEG 90)", "edge only", *kept))
+        assert all(word in text for word in ("cut at", "cloud only (JPEG)", "edge only", *kept))
         assert not any(word in text for word in gone)

@@ -16,11 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from isthmus.common.errors import InputError
 from isthmus.split.cuts import find_cuts
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import cut_halves
+from isthmus.split.halves import cut_halves, unquantised
 from isthmus.split.network import load_network
 from isthmus.split.normalising import own_preprocessing
 from isthmus.split.onnx_file import NEWEST_IR
-from isthmus.split.plan import unquantised
 from isthmus.split.preprocessing import Preprocessing
 
 SIDE = 16

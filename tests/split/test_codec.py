@@ -21,8 +21,7 @@ from typer.testing import CliRunner
 
 from isthmus.cloud.video.codec import VideoCodec
 from isthmus.command.main import app
-from isthmus.command.options import Given
-from isthmus.command.split import default_name, next_command
+from isthmus.command.split import default_name
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.folder import load_codec_folder
@@ -42,10 +41,7 @@ from isthmus.split.codec_writer import calibrate_cut, write_split_codec
 from isthmus.split.cuts import find_cuts
 from isthmus.split.encoder import Choices
 from isthmus.split.network import Network, load_network, read_network
-from isthmus.split.options import PlanOptions
 from isthmus.split.pictures import Pictures, load_pictures
-from isthmus.split.plan import Plan, plan_cuts
-from isthmus.split.plan_table import plan_json, plan_table
 from isthmus.split.preprocessing import Preprocessing
 
 pytest.importorskip("cv2", reason="motion needs OpenCV, of the extra `video`")
@@ -160,48 +156,6 @@ def test_networks_that_do_not_keep_to_their_stride_ask_for_a_size(tmp_path: Path
     assert (halves.frame_height, halves.latent_height) == (35, 17)
 
 
-def test_a_plan_measures_and_names_the_best(tmp_path: Path) -> None:
-    network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
-    options = PlanOptions(
-        bits=8,
-        bandwidth_mbit_per_s=0.1,
-        delay_ms=5,
-        edge_gmacs_per_s=1,
-        cloud_gmacs_per_s=10,
-        least_agreement_percent=0,
-    )
-    plan = plan_cuts(network, pictures(6), Preprocessing(), options)
-    assert (plan.calibrated, plan.measured) == (3, 3)
-    assert not any(p.cut.is_passed_on for p in plan.cuts)
-    for p in plan.cuts:
-        expected = p.cut.edge_macs / 1e6 + 1e3 * (p.bits / 1e5 + 0.01) + p.cut.cloud_macs / 1e7
-        assert p.latency_ms == pytest.approx(expected)
-        assert p.agreement_percent == 100  # 8 bits change no answer here
-    best = min(plan.cuts, key=lambda p: p.latency_ms)
-    assert plan.best == best.cut.tensor
-    assert plan.edge_only_ms == pytest.approx(plan.macs / 1e6)
-    assert plan.verdict == "edge only"  # so small a network needs no cloud
-    document = plan_json(plan)
-    assert json.loads(json.dumps(document))["best"] == plan.best
-    assert plan_table(plan).renderables
-    fewer = plan_cuts(network, pictures(6), Preprocessing(), PlanOptions(bits=2, edge_gmacs_per_s=1))
-    assert all(few.bits < many.bits for few, many in zip(fewer.cuts, plan.cuts, strict=True))
-
-
-def test_a_plan_of_one_image_is_refused(tmp_path: Path) -> None:
-    network = load_network(tiny_networks.write_branches(tmp_path, "fixed"))
-    with pytest.raises(InputError, match="2 images or more"):
-        plan_cuts(network, pictures(1), Preprocessing(), PlanOptions())
-
-
-@pytest.mark.parametrize(
-    "changes", [{"bandwidth_mbit_per_s": 0}, {"delay_ms": -1}, {"cloud_factor": 0}, {"jpeg_quality": 0}]
-)
-def test_plan_options_out_of_range(changes: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="expected"):
-        PlanOptions(**changes)  # type: ignore[arg-type]
-
-
 def test_contexts_beat_one_table_a_channel() -> None:
     rng = np.random.default_rng(0)
     busy = np.repeat(np.repeat(rng.random((6, 1, 8, 8)) ** 3 * 8, 4, 2), 4, 3)
@@ -275,15 +229,6 @@ def test_a_plan_ends_with_the_command_to_type(tmp_path: Path, images: Path) -> N
     made = runner.invoke(app, following[1:])
     assert made.exit_code == 0, made.output
     assert made.stdout.splitlines()[-1].startswith("isthmus edge clip.mp4 --zoo")
-
-
-def test_where_no_cut_agrees_the_next_plan_has_more_bits() -> None:
-    plan = Plan("net", "made", 64, 96, 2, 2, PlanOptions(bits=3), (), "", 1.0, 1.0, 1.0, 1)
-    given = Given({"plan": True, "bits": 3, "delay_ms": 5.0, "json": True})
-    following = next_command(Path("a b.onnx"), Path("in"), given, plan)
-    assert following == "isthmus split 'a b.onnx' --images in --plan --bits 8 --delay 5.0"
-    most = replace(plan, options=PlanOptions(bits=8))
-    assert next_command(Path("a.onnx"), Path("in"), given, most) == ""
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from isthmus.cloud.labels import probabilities
 from isthmus.common.errors import InputError
 from isthmus.split.cuts import find_cuts
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import cut_halves
+from isthmus.split.halves import cut_halves, unquantised
 from isthmus.split.heads import are_probabilities
 from isthmus.split.network import Network, read_network
 from isthmus.split.pictures import Pictures
-from isthmus.split.plan import unquantised
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.reading import read_with
 

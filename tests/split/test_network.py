@@ -17,9 +17,8 @@ from isthmus.models.video.classifier import SplitClassifier, SplitShape
 from isthmus.models.video.classifier_graph import LATENTS, split_graph
 from isthmus.split.cuts import Cut, fills_any_grid, find_cuts, separators, stride_of
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import cut_halves, takes_any_size
+from isthmus.split.halves import cut_halves, takes_any_size, unquantised
 from isthmus.split.network import load_network, part, read_network
-from isthmus.split.plan import unquantised
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import Quantiser
 from isthmus.split.several import find_cut

@@ -157,7 +157,7 @@ def test_a_plan_lists_them(tmp_path: Path, unet: onnx.ModelProto) -> None:
     cuts = json.loads(planned.stdout)["cuts"]
     several = [cut for cut in cuts if len(cut["tensors"]) == 3]
     assert [t["stride"] for t in several[0]["tensors"]] == [1, 2, 4]
-    assert all(0.5 < cut["agreement_percent"] / 100 <= 1 and cut["bits"] > 0 for cut in cuts)
+    assert all(0.5 < p["agreement_percent"] / 100 <= 1 and p["bits"] > 0 for cut in cuts for p in cut["points"])
     assert [cut["edge_macs"] for cut in cuts] == sorted(cut["edge_macs"] for cut in cuts)
     shown = isthmus(*words)
     assert shown.exit_code == 0, shown.output
@@ -172,11 +172,12 @@ def test_a_plan_of_a_yolo_measures_agreement_by_cosine() -> None:
     options = PlanOptions(bits=8, edge_gmacs_per_s=1, cloud_gmacs_per_s=10)
     plan = plan_cuts(whole, Pictures("drawn", "", frames), Preprocessing(top=1), options)
     assert any(len(p.cut.tensors) == 3 for p in plan.cuts)
-    assert all(99 < p.agreement_percent <= 100.0001 for p in plan.cuts)
+    assert all(99 < plan.own(p).agreement_percent <= 100.0001 for p in plan.cuts)
     fewer = plan_cuts(
         whole, Pictures("drawn", "", frames), Preprocessing(top=1), PlanOptions(bits=2, edge_gmacs_per_s=1)
     )
-    assert all(few.bits < many.bits for few, many in zip(fewer.cuts, plan.cuts, strict=True))
+    pairs = zip(fewer.cuts, plan.cuts, strict=True)
+    assert all(fewer.own(few).bits < plan.own(many).bits for few, many in pairs)
 
 
 def test_tasks_are_recognised_by_outputs(unet: onnx.ModelProto) -> None:

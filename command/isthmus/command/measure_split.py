@@ -1,4 +1,4 @@
-"""`isthmus measure split` and `split-cuts`, ready to be put into a typer app. Heavy imports wait until they run."""
+"""`isthmus measure split`, `split-cuts` and `split-edge`, ready for a typer app. Heavy imports wait until they run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
 from isthmus.measure.cuts.task_options import TaskSettings
+from isthmus.measure.edge_half.options import EdgeHalfSettings
 from isthmus.measure.options import Outputs
 from isthmus.measure.split.options import SplitSettings
 from isthmus.split.options import FrameOptions
@@ -89,3 +90,22 @@ def measure_split_cuts(*, given: Given) -> None:
         rows = measure_cuts(track)
     tell_measured((cuts_table(rows),), (), (write_cuts(rows, given.of(Outputs).folder()),))
     end(int(summary_of(rows)["split.multi.mismatches"]))
+
+
+@command_frame
+@with_options(EdgeHalfSettings, Outputs)
+def measure_split_edge(*, given: Given) -> None:
+    """The edge half of a network that is cut: its time beside its share of the whole, in floats and in integers."""
+    from isthmus.command.split_network import require_split_packages
+
+    require_split_packages()
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.edge_half.run import edge_half_tables, measure_edge_half, write_edge_half
+    from isthmus.measure.track import tracked
+
+    settings = given.of(EdgeHalfSettings)
+    with tracked(table_console()) as track:
+        measured = measure_edge_half(settings, track)
+    command = command_line("isthmus measure split-edge", settings)
+    written = write_edge_half(measured, settings, command, given.of(Outputs).folder(settings))
+    tell_measured(edge_half_tables(measured), (), (written,))

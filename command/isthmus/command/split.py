@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from isthmus.common.video.manifest import VideoManifest
     from isthmus.split.plan import Plan
 
-PLAN_COUNT, SPLIT_COUNT = 16, 200
+PLAN_COUNT, SPLIT_COUNT = 128, 200
 LEVEL_BITS = 6
 """Of a quantiser of a network trained for a step, which takes its bounds from the images."""
+OF_THE_PLAN = ("at", "plan", "picture", "bits", "count", "json")
+"""Options that the command after a plan does not take over from it."""
 MORE_BITS = 8
 """Where no cut of fewer bits agrees with the whole network."""
 
@@ -50,6 +52,10 @@ def split(
     require_split_packages()
     if given.of(CutOptions).plan == bool(given.of(CutOptions).at):
         raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
+    if given.of(CutOptions).int8 and given.of(CutOptions).plan:
+        raise InputError("expected --int8 with --at, where a codec is made; a plan's halves run in floats")
+    if given.of(CutOptions).picture and not given.of(CutOptions).plan:
+        raise InputError("expected --picture with --plan, whose latencies it shows")
     if given.of(CutOptions).plan:
         _plan(model, images, given)
     else:
@@ -60,6 +66,8 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
     from rich.console import Console
 
+    from isthmus.measure.split.latency_plot import draw_latency_png
+    from isthmus.measure.track import tracked
     from isthmus.split.codec_folder import sized_for
     from isthmus.split.pictures import load_pictures
     from isthmus.split.plan import plan_cuts
@@ -68,17 +76,20 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     cut, frames, link = given.of(CutOptions), given.of(FrameOptions), given.of(PlanOptions)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count))
     pictures = load_pictures(images, cut.count or PLAN_COUNT)
-    with Console(stderr=True).status("measuring the cuts") as status:
+    with tracked(Console(stderr=True)) as track:
         plan = plan_cuts(
             sized_for(reading.network, pictures),
             pictures,
             reading.preprocessing,
             replace(link, bits=cut.bits or link.bits),
-            lambda done, total: status.update(f"measuring cut {min(done + 1, total)} of {total}"),
+            track,
+            cut.seed,
         )
     said = frames_said(frames, reading)
     usual = FrameOptions()
     found = {name: value for name in rules_of(FrameOptions) if (value := getattr(said, name)) != getattr(usual, name)}
+    if cut.picture:
+        draw_latency_png(plan, cut.picture)
     following = next_command(model, images, Given({**given.values, **found}), plan)
     if given.of(OutputOptions).json:
         print(json.dumps(plan_json(plan) | {"next": following}, indent=1))
@@ -94,11 +105,15 @@ def next_command(model: Path, images: Path, given: Given, plan: Plan) -> str:
     if plan.best:
         wanted: dict[str, object] = {"at": plan.best}
         wanted |= {"bits": given.values["bits"]} if "bits" in given.values else {}
-    elif plan.options.bits < MORE_BITS:
+    elif 0 < plan.options.bits < MORE_BITS:
         wanted = {"plan": True, "bits": MORE_BITS}
     else:
         return ""
-    kept = {name: value for name, value in given.values.items() if name not in ("at", "plan", "bits", "count", "json")}
+    kept = {
+        name: value
+        for name, value in given.values.items()
+        if name not in ("at", "plan", "picture", "bits", "count", "json")
+    }
     kinds: tuple[type[Options], ...] = (CutOptions, FrameOptions, FolderOptions)
     if not plan.best:
         kinds = (*kinds, PlanOptions)
@@ -132,11 +147,16 @@ def _cut(model: Path, images: Path, given: Given) -> None:
             f"{network.name}: expected neither --bits nor --step for a cut at several tensors, or a task other than "
             "classify: frames choose their step"
         )
-    folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step))
+    if cut.int8 and (is_any or cut.bits or cut.step):
+        raise InputError(
+            f"{network.name}: expected --int8 for a classifier cut at one tensor, without --bits and --step"
+        )
+    folder = target.zoo / (target.name or default_name(network.name, cut.at, cut.bits, cut.step, int8=cut.int8))
     command = f"isthmus split {model.name} --at {cut.at} --images {images.name} --count {count}"
     command += (
         _told(cut, "bits")
         + _told(cut, "step")
+        + (" --int8" if cut.int8 else "")
         + _told(frames_said(frames, reading), *rules_of(FrameOptions))
         + _told(cut, "seed")
         + (f" --classes {target.classes.name}" if target.classes else "")
@@ -150,6 +170,7 @@ def _cut(model: Path, images: Path, given: Given) -> None:
         class_names,
         cut.seed,
         command,
+        int8=cut.int8,
         least_score=frames.least_score,
         overlap=frames.overlap,
     )
@@ -175,8 +196,8 @@ def _tell(manifest: VideoManifest, folder: Path, *, as_json: bool) -> None:
     print(shlex.join(["isthmus", "edge", "clip.mp4", "--zoo", str(folder.parent), "--codec", manifest.name]))
 
 
-def default_name(model: str, tensor: str, bits: int, step: float) -> str:
-    """``video-<model>-<tensor>``, with `-b<bits>` for a quantiser of bits, as a codec may be called."""
+def default_name(model: str, tensor: str, bits: int, step: float, *, int8: bool = False) -> str:
+    """``video-<model>-<tensor>``, with `-b<bits>` for a quantiser of bits and `-int8`, as a codec may be called."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in f"{model} {tensor}".lower()).split()
-    ends = ["step"] if step else [f"b{bits}"] if bits else []
+    ends = ["step"] if step else [f"b{bits}"] if bits else ["int8"] if int8 else []
     return "-".join(["video", *words, *ends])[-64:].strip("-")

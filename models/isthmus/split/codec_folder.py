@@ -58,6 +58,7 @@ class SplitOptions:
         seed: of all that is drawn.
         command: that this is done by, for `split.json`.
         training: what else `split.json` tells.
+        int8: whether the edge half runs in eight-bit integers.
         least_score, overlap: of boxes that are answered, see `box_forms`.
     """
 
@@ -69,6 +70,7 @@ class SplitOptions:
     seed: int = 0
     command: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    int8: bool = False
     least_score: float = 0.25
     overlap: float = 0.5
 
@@ -143,9 +145,14 @@ def open_cut(network: Network, pictures: Pictures, tensor: str) -> tuple[Network
 def latents_before(plain: Halves, pictures: Pictures) -> list[Float32]:
     """What halves without a quantiser make of images: float32 [M, h, w] each."""
     edge = open_model(plain.edge)
+    return [edge(frame)[0] for frame in frames_before(plain, pictures)]
+
+
+def frames_before(plain: Halves, pictures: Pictures) -> list[Float32]:
+    """Images as the edge half takes them: float32 [1, 3, H, W] each."""
     shown = pictures.sized(plain.frame_height, plain.frame_width)
     stride = plain.cut.stride if not plain.frame_height else 1
-    return [edge(batch_of(padded(frame, stride)))[0] for frame in shown.frames]
+    return [batch_of(padded(frame, stride)) for frame in shown.frames]
 
 
 def refuse_taken(folder: Path) -> None:

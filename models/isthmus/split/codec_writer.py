@@ -24,10 +24,9 @@ from isthmus.split.codec_folder import (
 )
 from isthmus.split.encoder import EncoderSource
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import cut_halves
+from isthmus.split.halves import cut_halves, unquantised
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
-from isthmus.split.plan import unquantised
 from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps, scaled_steps
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -58,6 +59,12 @@ def takes_any_size(network: Network, cut: Cut) -> bool:
         )
     except InputError:
         return False
+
+
+def unquantised(cut: Cut) -> Quantiser:
+    """Steps of 1 for all channels of a cut of one tensor."""
+    channels = cut.shape[0]
+    return Quantiser(np.ones(channels, np.float32), np.zeros(channels, np.float32), 0, 0)
 
 
 def cut_halves(

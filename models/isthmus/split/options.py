@@ -11,7 +11,6 @@ from isthmus.common.errors import InputError
 from isthmus.common.options import option
 from isthmus.common.tasks import CLASSIFY, DETECT, EMBED, SEGMENT, TENSORS
 
-KILO, MEGA = 1e3, 1e6
 _TRIED = "found by trying the usual ones on the images"
 
 
@@ -22,8 +21,10 @@ class CutOptions:
     Attributes:
         at: tensor to cut at, "" for none.
         plan: whether to measure all cuts instead.
+        picture: file of a picture of what is planned; None for none.
         bits: of a quantiser with a step for each channel; 0 for components in one step that each frame chooses.
         step: of the quantiser, of a network trained for one; 0 for none.
+        int8: whether the edge half runs in eight-bit integers.
         count: of the images that are taken; 0 for as many as usual.
         seed: of everything that is drawn.
     """
@@ -31,6 +32,7 @@ class CutOptions:
     panel: ClassVar[str] = "The cut"
     at: str = option("", "Tensor to cut at; --plan lists them.", metavar="TENSOR")
     plan: bool = option(False, "List the cuts with what each costs; write nothing.")
+    picture: Path | None = option(None, "With --plan: latency by bandwidth as a PNG.", automatic="none", metavar="FILE")
     bits: int = option(
         0, "Bits of a quantiser of its own for each channel.", least=2, most=8, automatic="steps that frames choose"
     )
@@ -40,7 +42,8 @@ class CutOptions:
         least=0,
         automatic="steps that frames choose",
     )
-    count: int = option(0, "Images taken, evenly spread.", least=0, automatic="200, or 16 for --plan")
+    int8: bool = option(False, "The edge half in eight-bit integers, with scales found on the images.")
+    count: int = option(0, "Images taken, evenly spread.", least=0, automatic="200, or 128 for --plan")
     seed: int = option(0, "Seed of everything that is drawn.")
 
 
@@ -108,33 +111,37 @@ class PlanOptions:
 
     Attributes:
         bandwidth_mbit_per_s, delay_ms: of the link; the delay is one way.
-        edge_gmacs_per_s, cloud_gmacs_per_s: speeds; 0 to time the halves here.
+        edge_gmacs_per_s, cloud_gmacs_per_s: speeds of the whole network; 0 to go by this machine.
+        edge_factor: how many times as slow as this machine the edge is, where its speed is not given.
         cloud_factor: how many times as fast as this machine the cloud is, where its speed is not given.
-        bits: of the quantiser.
-        jpeg_quality: of the frames that a cloud alone would be sent.
-        least_agreement_percent: with the whole network, of a cut that may be the best.
+        bits: of the quantiser; 0 for components in a step that frames choose.
     """
 
     panel: ClassVar[str] = "Latency that --plan predicts"
     bandwidth_mbit_per_s: float = option(1.0, "Bandwidth of the link, Mbit/s.", flags=("--bandwidth",))
     delay_ms: float = option(10.0, "Delay of the link, one way, ms.", flags=("--delay",), least=0)
     edge_gmacs_per_s: float = option(
-        0.0, "Speed of the edge, GMAC/s.", flags=("--edge-speed",), least=0, automatic="the halves are timed here"
+        0.0,
+        "Speed of the network on the edge, GMAC/s.",
+        flags=("--edge-speed",),
+        least=0,
+        automatic="as --edge-factor says",
     )
     cloud_gmacs_per_s: float = option(
-        0.0, "Speed of the cloud, GMAC/s.", flags=("--cloud-speed",), least=0, automatic="as --cloud-factor says"
+        0.0,
+        "Speed of the network in the cloud, GMAC/s.",
+        flags=("--cloud-speed",),
+        least=0,
+        automatic="as --cloud-factor says",
     )
+    edge_factor: float = option(1.0, "How many times as slow as this machine the edge is.")
     cloud_factor: float = option(10.0, "How many times as fast as this machine the cloud is.")
-    bits: int = 6
-    jpeg_quality: int = 90
-    least_agreement_percent: float = 90.0
+    bits: int = 0
 
     def __post_init__(self) -> None:
-        if not self.bandwidth_mbit_per_s > 0 or not 0 <= self.delay_ms < math.inf or not self.cloud_factor > 0:
-            raise InputError(f"expected a bandwidth and a cloud factor above 0 and a delay of 0 or more, got {self}")
-        if not 1 <= self.jpeg_quality <= 95 or min(self.edge_gmacs_per_s, self.cloud_gmacs_per_s) < 0:
-            raise InputError(f"expected JPEG quality 1 to 95 and speeds of 0 or more, got {self}")
-
-    def way_ms(self, bits: float) -> float:
-        """Milliseconds that so many bits and an answer spend on the link."""
-        return KILO * bits / (MEGA * self.bandwidth_mbit_per_s) + 2 * self.delay_ms
+        if not self.bandwidth_mbit_per_s > 0 or not 0 <= self.delay_ms < math.inf:
+            raise InputError(f"expected a bandwidth above 0 and a delay of 0 or more, got {self}")
+        if not (0 < self.edge_factor < math.inf and 0 < self.cloud_factor < math.inf):
+            raise InputError(f"expected factors of edge and cloud above 0, got {self}")
+        if min(self.edge_gmacs_per_s, self.cloud_gmacs_per_s) < 0:
+            raise InputError(f"expected speeds of 0 or more, got {self}")

@@ -1,40 +1,46 @@
-"""What each cut of a network would cost: measured on images, with quantiser and tables calibrated quickly for each.
+"""What each cut of a network would cost: measured on images, each as the codec that `isthmus split` would make of it.
 
-Latency of a frame is that of one sent over an idle link and answered:
+Every second image calibrates, the others are measured. All cuts are compared where the answers move equally far: by as
+much as a codec's own step moves them (`TARGET_NATS` for a classifier), its bits read off its three qualities. So are
+files of images, sent to a cloud that has the whole network. Latency is that of a frame sent over an idle link:
 
-    split       edge half + coding + bits / bandwidth + 2 delay + cloud half
-    cloud only  JPEG's bits / bandwidth + 2 delay + whole network in the cloud
+    split       edge half + coding + bits / bandwidth + 2 delay + decoding + cloud half
+    cloud only  writing a file + its bits / bandwidth + 2 delay + reading it + whole network in the cloud
     edge only   whole network on the edge
 
-Half of the images calibrate, the other half are measured. Their latents are coded with one table a channel; the
-contexts that a codec gets take 5 to 30 % less, most at few bits. Halves are timed on this machine, which stands for
-the edge; the cloud is so many times as fast. Where a speed is given, multiply-accumulates are divided by it instead.
+All times are taken on one thread of this machine and scaled: by `--edge-factor` and `--cloud-factor`, or so that the
+whole network runs at the speed that was said. Cuts that come later than another and have over twice its latents are
+passed over.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.common.bits.context import ContextModel
 from isthmus.common.errors import InputError
-from isthmus.common.tasks import CLASSIFY
-from isthmus.split.calibrate import static_tables
+from isthmus.split.components import Float64
+from isthmus.split.cut_metrics import metrics_of_tensors
 from isthmus.split.cuts import Cut
-from isthmus.split.graphs import batch_of, milliseconds
+from isthmus.split.graphs import Float32, batch_of
 from isthmus.split.network import Network
 from isthmus.split.options import PlanOptions
-from isthmus.split.pictures import Pictures, jpeg_bits
-from isthmus.split.plane_halves import Array, cut_planes, open_ends
+from isthmus.split.pictures import Pictures
+from isthmus.split.plan_files import FORMATS, FilePoints, file_points
+from isthmus.split.plan_points import PlanPoint, bits_at
+from isthmus.split.plan_stepped import OWN
+from isthmus.split.plan_subject import Subject
 from isthmus.split.preprocessing import Preprocessing
-from isthmus.split.quantiser import Float32, Quantiser, calibrate_steps
 from isthmus.split.several import all_cuts
+from isthmus.split.ways import Link, Way, fastest
 
+Track = Callable[[str, int], Callable[[int], None]]
+"""Begins a task of a title and so many steps; answers what to call with the steps done since."""
 LEAST_PICTURES = 2
-TIMED_FRAMES = 5
+LARGER = 2
+"""A cut with over so many times the latents of one that comes before it is passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,23 @@ class PlannedCut:
 
     Attributes:
         cut: where.
-        bits: of a frame's latents, coded.
-        agreement_percent: with the whole network: top-1 of a classifier, else the mean cosine of its outputs.
-        edge_ms, cloud_ms: of a frame.
-        latency_ms: of a frame, see the module.
+        points: at each quality, coarsest first.
+        bits: of a frame from which answers move as far as is allowed; nan where they move further at all qualities.
+        edge_ms, cloud_ms: of a frame, coding included, as fast as edge and cloud are.
+        latency_ms: of a frame over the link that was asked for; nan as bits.
     """
 
     cut: Cut
+    points: tuple[PlanPoint, ...]
     bits: float
-    agreement_percent: float
     edge_ms: float
     cloud_ms: float
     latency_ms: float
+
+    @property
+    def way(self) -> Way:
+        """The cut as a way of a frame."""
+        return Way(f"split at {self.cut.tensor}", self.edge_ms, self.bits, self.cloud_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +74,63 @@ class Plan:
 
     Attributes:
         network, pictures: names.
+        task: of the network.
         height, width: of the frames.
         calibrated, measured: numbers of images.
         options: what was asked.
+        target: by how far answers may move: nats of a classifier, else a share of their variance.
         cuts: in the order of the network.
-        best: tensor of the cut of least latency among those that agree well enough; empty if none does.
-        jpeg_bits, cloud_only_ms, edge_only_ms: of the two ways without a cut.
+        passed_over: tensors of cuts that are not measured: later than another, and larger.
+        files: of the formats of images.
+        others: the ways without a cut: cloud only with each format that is good enough, edge only.
+        whole_ms: of the whole network on this machine.
         macs: of the whole network.
     """
 
     network: str
     pictures: str
+    task: str
     height: int
     width: int
     calibrated: int
     measured: int
     options: PlanOptions
+    target: float
     cuts: tuple[PlannedCut, ...]
-    best: str
-    jpeg_bits: float
-    cloud_only_ms: float
-    edge_only_ms: float
+    passed_over: tuple[str, ...]
+    files: tuple[FilePoints, ...]
+    others: tuple[Way, ...]
+    whole_ms: float
     macs: int
 
     @property
+    def link(self) -> Link:
+        """That was asked for."""
+        return Link(self.options.bandwidth_mbit_per_s, self.options.delay_ms)
+
+    @property
+    def able(self) -> tuple[PlannedCut, ...]:
+        """Cuts whose answers are good enough."""
+        return tuple(p for p in self.cuts if np.isfinite(p.bits))
+
+    def own(self, planned: PlannedCut) -> PlanPoint:
+        """The quality that a codec of a cut would have unasked."""
+        return next(p for p in planned.points if p.quality == (self.options.bits or OWN))
+
+    @property
+    def best(self) -> str:
+        """Tensor of the able cut of least latency; empty if none is able."""
+        return min(self.able, key=lambda p: p.latency_ms).cut.tensor if self.able else ""
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """All that are good enough; those without a cut first."""
+        return (*self.others, *(p.way for p in self.able))
+
+    @property
     def verdict(self) -> str:
-        """Whether to cut at all, in words: cut, edge only or cloud only."""
-        ways = {"edge only": self.edge_only_ms, "cloud only": self.cloud_only_ms}
-        if self.best:
-            ways[f"split at {self.best}"] = next(c.latency_ms for c in self.cuts if c.cut.tensor == self.best)
-        return min(ways, key=lambda way: ways[way])
+        """The way of least latency over the link that was asked for: cut, edge only or cloud only."""
+        return fastest(self.ways, self.link).name
 
 
 def plan_cuts(
@@ -100,115 +138,124 @@ def plan_cuts(
     pictures: Pictures,
     preprocessing: Preprocessing,
     options: PlanOptions,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    track: Track = lambda _title, _total: lambda _done: None,
+    seed: int = 0,
 ) -> Plan:
-    """Measure every cut of a network of one size (but those that an activation follows).
+    """Measure the cuts of a network of one size (but those that an activation follows).
 
     Args:
         network: of one size.
         pictures: two or more; resized to that.
         preprocessing: that the network expects.
         options: see there.
-        progress: called with the cuts done and their number.
+        track: told what is being done.
+        seed: of what is drawn.
 
     Raises:
         InputError: too few images, or a network without cuts.
     """
     if len(pictures) < LEAST_PICTURES:
         raise InputError(f"{pictures.name}: expected {LEAST_PICTURES} images or more, got {len(pictures)}")
-    cuts = [cut for cut in all_cuts(network) if not cut.is_passed_on]
-    frames = [batch_of(frame) for frame in pictures.sized(network.height, network.width).frames]
+    cuts, passed_over = _worth_measuring([cut for cut in all_cuts(network) if not cut.is_passed_on])
+    shown = pictures.sized(network.height, network.width).frames
+    frames = [batch_of(frame) for frame in shown]
     calibration, test = frames[::2], frames[1::2]
-    halves = cut_planes(network, cuts[0], preprocessing, free=False)
-    edge, cloud = open_ends(halves.edge), open_ends(halves.cloud)  # together the whole, and its preprocessing
-    answers = [cloud(*edge(x)) for x in test]
-    whole_ms = milliseconds(lambda x: cloud(*edge(x)), test[:TIMED_FRAMES])
+    tensors = dict.fromkeys(t.name for cut in cuts for t in cut.tensors)
+    metrics: Mapping[str, Float64] = {}
+    if not options.bits:
+        looked = track("what matters to the answers", len(calibration))
+        metrics = metrics_of_tensors(network, tensors, calibration, preprocessing, seed, looked)
     macs = cuts[0].edge_macs + cuts[0].cloud_macs
+    first = Subject.of(network, cuts[0], preprocessing, calibration)
+    times = _Times(options, macs, first.whole_ms(test))
+    originals = [first.judge.cloud(*first.edge(x)) for x in test]
+
+    def answered(index: int, x: Float32) -> tuple[float, float]:
+        other = first.judge.cloud(*first.edge(x))
+        return first.judge.distance(originals[index], other), first.judge.agrees(originals[index], other)
+
+    files = file_points(shown[1::2], answered, first.judge.target, track("image files", len(FORMATS)))
+    advance = track("cuts", len(cuts))
     planned = []
-    for done, cut in enumerate(cuts):
-        progress(done, len(cuts))
-        planned.append(_measure(network, cut, preprocessing, options, calibration, test, answers))
-    progress(len(cuts), len(cuts))
-    able = [p for p in planned if p.agreement_percent >= options.least_agreement_percent]
-    best = min(able, key=lambda p: p.latency_ms).cut.tensor if able else ""
-    quality = options.jpeg_quality
-    jpeg = float(np.mean([jpeg_bits(f, quality) for f in pictures.sized(network.height, network.width).frames[1::2]]))
+    for cut in cuts:
+        subject = Subject.of(network, cut, preprocessing, calibration)
+        planned.append(_measured(subject, options, test, metrics, times, seed))
+        advance(1)
+    others = [
+        Way(
+            f"cloud only ({f.format})",
+            times.edge_factor * f.encode_ms,
+            f.bits,
+            times.cloud(f.decode_ms + times.whole_ms),
+        )
+        for f in files
+        if np.isfinite(f.bits)
+    ]
     return Plan(
         network.name,
         pictures.name,
+        network.task,
         network.height,
         network.width,
         len(calibration),
         len(test),
         options,
+        first.judge.target,
         tuple(planned),
-        best,
-        jpeg,
-        options.way_ms(jpeg) + _cloud_ms(options, macs, whole_ms),
-        _edge_ms(options, macs, whole_ms),
+        passed_over,
+        files,
+        (*others, Way("edge only", times.edge(times.whole_ms), 0, 0)),
+        times.whole_ms,
         macs,
     )
 
 
-def unquantised(cut: Cut) -> Quantiser:
-    """Steps of 1 for all channels of a cut of one tensor."""
-    channels = cut.shape[0]
-    return Quantiser(np.ones(channels, np.float32), np.zeros(channels, np.float32), 0, 0)
+def _worth_measuring(cuts: Sequence[Cut]) -> tuple[list[Cut], tuple[str, ...]]:
+    """(those that are measured, tensors of those that are not)."""
+    kept: list[Cut] = []
+    over: list[str] = []
+    for cut in cuts:
+        is_larger = any(cut.latents > LARGER * k.latents and len(k.tensors) == 1 for k in kept)
+        if len(cut.tensors) == 1 and is_larger:
+            over.append(cut.tensor)
+        else:
+            kept.append(cut)
+    return kept, tuple(over)
 
 
-def _measure(
-    network: Network,
-    cut: Cut,
-    preprocessing: Preprocessing,
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Milliseconds of this machine as those of edge and cloud."""
+
+    options: PlanOptions
+    macs: int
+    whole_ms: float
+
+    @property
+    def edge_factor(self) -> float:
+        speed = self.options.edge_gmacs_per_s
+        return self.macs / speed / 1e6 / self.whole_ms if speed else self.options.edge_factor
+
+    def edge(self, here_ms: float) -> float:
+        return here_ms * self.edge_factor
+
+    def cloud(self, here_ms: float) -> float:
+        speed = self.options.cloud_gmacs_per_s
+        return here_ms * (self.macs / speed / 1e6 / self.whole_ms) if speed else here_ms / self.options.cloud_factor
+
+
+def _measured(
+    subject: Subject,
     options: PlanOptions,
-    calibration: Sequence[Float32],
     test: Sequence[Float32],
-    answers: Sequence[Sequence[Array]],
+    metrics: Mapping[str, Float64],
+    times: _Times,
+    seed: int,
 ) -> PlannedCut:
-    halves = cut_planes(network, cut, preprocessing, free=False)
-    edge, cloud = open_ends(halves.edge), open_ends(halves.cloud)
-    seen = [[y[0] for y in edge(x)] for x in calibration]
-    planes = range(len(cut.tensors))
-    quantisers = [calibrate_steps([ys[k] for ys in seen], options.bits) for k in planes]
-    tables: list[ContextModel] = [static_tables([quantisers[k].quantise(ys[k]) for ys in seen]) for k in planes]
-    bits, agreed, coding_s = 0, 0.0, 0.0
-    quantised: list[list[Float32]] = []
-    for x, answer in zip(test, answers, strict=True):
-        symbols = [quantiser.quantise(y[0]) for quantiser, y in zip(quantisers, edge(x), strict=True)]
-        began = time.perf_counter()
-        bits += 8 * sum(len(tables[k].encode(symbols[k])) for k in planes)
-        coding_s += time.perf_counter() - began
-        quantised.append([quantisers[k].dequantise(symbols[k])[None] for k in planes])
-        agreed += agreement(network, answer, cloud(*quantised[-1]))
-    count = len(test)
-    coding_ms = 1e3 * coding_s / count
-    edge_ms = _edge_ms(options, cut.edge_macs, milliseconds(edge, test[:TIMED_FRAMES]) + coding_ms)
-    timed = milliseconds(lambda ys: cloud(*ys), quantised[:TIMED_FRAMES])
-    cloud_ms = _cloud_ms(options, cut.cloud_macs, timed + coding_ms)
-    latency = edge_ms + options.way_ms(bits / count) + cloud_ms
-    return PlannedCut(cut, bits / count, 100 * agreed / count, edge_ms, cloud_ms, latency)
-
-
-def agreement(network: Network, whole: Sequence[Array], other: Sequence[Array]) -> float:
-    """How far answers agree with the whole network's, 0 to 1: of a classifier whether the class is the same, else the
-    mean cosine between its outputs of floats; 0 where they are as many as something was found, and not as many."""
-    if network.task == CLASSIFY:
-        return float(whole[0].argmax() == other[0].argmax())
-    pairs = [(a, b) for a, b in zip(whole, other, strict=True) if a.dtype.kind == "f"]
-    return float(np.mean([_cosine(a, b) for a, b in pairs])) if pairs else float("nan")
-
-
-def _cosine(a: Array, b: Array) -> float:
-    if a.shape != b.shape:
-        return 0.0
-    x, y = (v.ravel().astype(np.float64) for v in (a, b))
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(x @ y) / norms if norms else float(np.array_equal(x, y))
-
-
-def _edge_ms(options: PlanOptions, macs: int, timed_ms: float) -> float:
-    return macs / options.edge_gmacs_per_s / 1e6 if options.edge_gmacs_per_s else timed_ms
-
-
-def _cloud_ms(options: PlanOptions, macs: int, timed_ms: float) -> float:
-    return macs / options.cloud_gmacs_per_s / 1e6 if options.cloud_gmacs_per_s else timed_ms / options.cloud_factor
+    points = subject.points(options.bits, test, metrics, seed)
+    edge_ms, cloud_ms = subject.halves_ms(points, test)
+    edge_ms, cloud_ms = times.edge(edge_ms + points.coding_ms), times.cloud(cloud_ms + points.coding_ms)
+    bits = bits_at(points.points, subject.judge.target)
+    link = Link(options.bandwidth_mbit_per_s, options.delay_ms)
+    latency_ms = Way("", edge_ms, bits, cloud_ms).latency_ms(link)
+    return PlannedCut(subject.cut, points.points, bits, edge_ms, cloud_ms, latency_ms)

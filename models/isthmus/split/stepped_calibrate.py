@@ -5,7 +5,7 @@ As `calibrate`, in the same two rounds; every symbol is counted at several steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,13 +69,17 @@ def key_scales(manifest: CodedGrid, latents: Sequence[Int32]) -> Int32:
     height, width = latents[0].shape[1:]
     tile, is_square = manifest.tile_latents, height == width <= manifest.tile_latents
     bands = height if is_square and manifest.latent_height else min(MAX_TILE, tile)
-    totals = np.zeros((manifest.latent_channels, bands, bands))
-    counts = np.zeros((bands, bands))
-    for y in latents:
-        magnitudes = np.abs(forward(y.astype(np.float32), tile)).astype(np.float64)
+    return scales_of((forward(y.astype(np.float32), tile) for y in latents), tile, bands)
+
+
+def scales_of(coefficients: Iterable[Float32], tile: int, bands: int) -> Int32:
+    """Scales int32 `[M, bands, bands]` of coefficients `[M, h, w]`, in 1/16 of a unit, of tiles of so many latents."""
+    totals, counts = np.zeros(()), np.zeros((bands, bands))
+    for y in coefficients:
+        magnitudes = np.abs(y).astype(np.float64)
         rows, columns = (frequencies(side, tile, bands) for side in y.shape[1:])
         down, across = (np.eye(bands)[at] for at in (rows, columns))
-        totals += down.T @ magnitudes @ across
+        totals = totals + down.T @ magnitudes @ across
         counts += np.outer(down.sum(0), across.sum(0))
     # Small grids do not have all frequencies: what none of them has is what lies next to it.
     empty = counts == 0

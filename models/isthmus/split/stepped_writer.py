@@ -7,7 +7,7 @@ The unit is chosen so that the default step (`DEFAULT_STEP`, four units) moves t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from isthmus.split.codec_folder import (
     Calibrated,
     Learning,
     SplitOptions,
+    frames_before,
     latents_before,
     open_cut,
     refuse_taken,
@@ -30,10 +31,10 @@ from isthmus.split.cuts import Cut
 from isthmus.split.encoder import EncoderSource
 from isthmus.split.gradients import full_metric, knows
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import Halves, cut_halves
+from isthmus.split.halves import Halves, cut_halves, unquantised
+from isthmus.split.integer_edge import integer_edge
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures
-from isthmus.split.plan import unquantised
 from isthmus.split.sensitivity import channel_metric, mean_divergence
 from isthmus.split.stepped_calibrate import first_tables, played_tables
 
@@ -83,10 +84,14 @@ def write_stepped_codec(
     progress(f"cut {network.name} at {options.tensor}")
     sized, cut, free = open_cut(network, pictures, options.tensor)
     plain = cut_halves(sized, cut, options.preprocessing, unquantised(cut), free=free)
-    latents = latents_before(plain, pictures)
+    integers = integer_edge(plain.edge, frames_before(plain, pictures), progress) if options.int8 else None
+    latents = integers.latents(frames_before(plain, pictures)) if integers else latents_before(plain, pictures)
     found = find_quantiser(plain, latents, options.seed, progress)
     halves = cut_halves(sized, cut, options.preprocessing, found.components, free=free)
-    calibrated = Calibrated(halves, LEAST_SYMBOL, MOST_SYMBOL, MAX_TILE, facts=_facts(found, cut))
+    if integers:
+        halves = replace(halves, edge=integers.with_components(found.components))
+    facts = _facts(found, cut) | ({"edge": "int8"} if integers else {})
+    calibrated = Calibrated(halves, LEAST_SYMBOL, MOST_SYMBOL, MAX_TILE, facts=facts)
     edge, seed = open_model(halves.edge), options.seed
     units = [found.components.of(x) for x in latents]
     learning = Learning(

@@ -10,9 +10,8 @@ from torch import nn
 from isthmus.models.video.classifier import Pooling, SplitClassifier, SplitShape
 from isthmus.models.video.classifier_graph import LATENTS, split_graph
 from isthmus.split.graphs import open_model
-from isthmus.split.halves import cut_halves, takes_any_size
+from isthmus.split.halves import cut_halves, takes_any_size, unquantised
 from isthmus.split.network import read_network
-from isthmus.split.plan import unquantised
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import find_cut
 

@@ -96,6 +96,7 @@ TRAINED_MOTION = Step(
     "runs/motion/max-motion.pt",
     (*ISTHMUS, "train", "motion-networks", "--data", f"{DATA}tinyimagenet50.npz"),
 )
+LITE0 = Step("lite0.onnx", (*ISTHMUS, "build-efficientnet", "--float16"))
 SQUEEZENET = Step("squeezenet.onnx", (*ISTHMUS, "build-squeezenet", f"{DATA}nets/imagenet_squeezenet_v10_dc.npz"))
 
 MEASUREMENTS: tuple[Measurement, ...] = (
@@ -152,6 +153,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(SQUEEZENET,),
     ),
     _measure("split-cuts", "split-cuts", writes="split_multi"),
+    _measure(
+        "split-edge",
+        *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),
+        writes="split_edge",
+        needs=("photos_a_256.npz", "imagenet500_256.npz"),
+        steps=(LITE0,),
+    ),
     _measure(
         "stills",
         *("stills", "--images", f"{DATA}imagenet500_256.npz"),

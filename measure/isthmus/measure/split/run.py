@@ -39,10 +39,9 @@ from isthmus.split.codec_folder import (
 from isthmus.split.codec_writer import write_split_codec
 from isthmus.split.cuts import Cut
 from isthmus.split.graphs import batch_of, open_model
-from isthmus.split.halves import class_count, cut_halves
+from isthmus.split.halves import class_count, cut_halves, unquantised
 from isthmus.split.network import Network
 from isthmus.split.pictures import Pictures, jpeg_bits
-from isthmus.split.plan import unquantised
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import calibrate_steps
 from isthmus.split.several import find_cut

@@ -65,7 +65,7 @@ def measure_stills(settings: StillSettings, track: Track) -> StillMeasurement:
         units = [halves.latents(frame) for frame in frames]
         answers = _answers(halves, units, advance)
         whole = answers if not len(whole) else whole
-        points = [_point(halves, units, step, answers, labels, advance) for step in _steps(settings.offsets)]
+        points = [point_at(halves, units, step, answers, labels, advance) for step in _steps(settings.offsets)]
         macs = halves.network.macs(*sides)
         curves.append(StillCurve(halves.manifest.name, tuple(points), DEFAULT_STEP, macs[0], sum(macs)))
     working, notes = available(words(settings.rivals))
@@ -126,7 +126,7 @@ def _answers(halves: Halves, units: Sequence[Float32], advance: Callable[[int], 
     return log_probabilities(np.stack(found))
 
 
-def _point(
+def point_at(
     halves: Halves,
     units: Sequence[Float32],
     step: int,
@@ -134,6 +134,7 @@ def _point(
     labels: Int64,
     advance: Callable[[int], None],
 ) -> StillPoint:
+    """Latents ``[M, h, w]`` of all images at a step, against the whole network's log probabilities and the labels."""
     bits, found = [], []
     for index, y in enumerate(units):
         packet_bytes, y_hat = halves.coded(y, index % 256, step)
