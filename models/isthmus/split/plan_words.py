@@ -39,8 +39,8 @@ def columns_said(plan: Plan, shown: Collection[str]) -> Iterator[str]:
     said = {
         "MMAC": "multiply-accumulates of a frame, in millions, on either side",
         "kbit q": "a frame's thousands of bits at --quality 3, 5 and 7, by the tables' code length",
-        "kbit at": f"the same where answers move by {loss_said(plan)}{' nats' if plan.task == CLASSIFY else ''} on "
-        "average, between the three; ways are compared there",
+        "kbit at": f"a frame's thousands of bits where answers move by {loss_said(plan)}{' nats' if plan.task == CLASSIFY else ''} on "
+        "average, read between qualities; ways are compared there",
         "KL": f"by how far answers move {own}, in {what}: mean and median over images that did not calibrate",
         "off %": f"by how far answers move {own}, in {what}: mean and median over images that did not calibrate",
         "agree": f"how many answers {agree} as the whole network's",
