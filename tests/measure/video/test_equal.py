@@ -152,8 +152,9 @@ def test_video_files_are_shown_alone() -> None:
         m.only(("not measured",))
 
 
-def test_no_tuning_video_is_in_the_record() -> None:
-    detail = read_results(ROOT / "results" / "video_natural.json").detail
+@pytest.mark.parametrize("study", ["video", "video_lite0"])
+def test_no_tuning_video_is_in_the_record(study: str) -> None:
+    detail = read_results(ROOT / "results" / f"{study}_natural.json").detail
     names = {name.lower() for name in detail["clip_names"]}
     assert len(names) == 24
     assert names.isdisjoint(TUNING_STEMS)

@@ -132,6 +132,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
     _measure(
+        "video",
+        "video",
+        writes="video_lite0_labelled video_lite0_natural video_lite0_link",
+        needs=("imagenet500_256.npz", "davis20_416x240_32f.npz", "video"),
+    ),
+    _measure("determinism-video", "determinism-video", writes="determinism_video_lite0"),
+    _measure(
         "video-tiny",
         *("video", "--codec", "video-tiny-q3,video-tiny-*", "--labelled-clips", "500", "--labelled-frames", "16"),
         *("--inputs", "h264,jpeg"),
