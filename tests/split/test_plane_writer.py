@@ -28,9 +28,10 @@ from isthmus.common.video.planes import planes_laid, planes_taken
 from isthmus.data.video.moving_images import ClipMotion, moving_clip
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
-from isthmus.measure.cuts.networks import Atrous, Branching, Pyramid, UNet, exported
+from isthmus.measure.cuts.networks import Atrous, Branching, Pyramid, exported
 from isthmus.measure.cuts.rewriting import with_nms
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
+from isthmus.models.shapes.networks import UNet
 from isthmus.split.box_forms import BoxRules
 from isthmus.split.codec_folder import SPLIT_FILE, SplitOptions
 from isthmus.split.endings import ending_of
@@ -147,7 +148,7 @@ def test_embeddings_and_tensors_cross(tmp_path: Path) -> None:
         assert float(expected @ array.ravel()) > 0.99
 
 
-def detector(outputs: dict[str, Any], size: tuple[int, int] = SIZE) -> Any:
+def detector(outputs: dict[str, Any], size: tuple[int, int] = SIZE, kind: str = "f4") -> Any:
     """A graph that answers any frame with constants: of the forms of detectors, whose boxes are then known."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -159,12 +160,12 @@ def detector(outputs: dict[str, Any], size: tuple[int, int] = SIZE) -> Any:
     ]
     ends = []
     for name, given_array in outputs.items():
-        array = given_array.astype(np.float32) if given_array.dtype.kind == "f" else given_array
+        array = given_array.astype(kind) if given_array.dtype.kind == "f" else given_array
         weights.append(numpy_helper.from_array(array, f"{name}/constant"))
-        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-        nodes.append(helper.make_node("Cast", ["most"], [f"{name}/zero"], to=kind))
+        number = helper.np_dtype_to_tensor_dtype(array.dtype)
+        nodes.append(helper.make_node("Cast", ["most"], [f"{name}/zero"], to=number))
         nodes.append(helper.make_node("Add", [f"{name}/constant", f"{name}/zero"], [name]))
-        ends.append(helper.make_tensor_value_info(name, kind, list(array.shape)))
+        ends.append(helper.make_tensor_value_info(name, number, list(array.shape)))
     given = helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, *size])
     graph = helper.make_graph(nodes, "g", [given], ends, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -14,9 +14,10 @@ from support.command_line import isthmus
 pytest.importorskip("torch")
 
 from isthmus.common.errors import InputError
-from isthmus.measure.cuts.networks import Dense, Pyramid, UNet, Yolo, exported
+from isthmus.measure.cuts.networks import Dense, Pyramid, Yolo, exported
 from isthmus.measure.cuts.rewriting import quantised, with_newer_ir
 from isthmus.measure.cuts.run import CaseRow, measure_case, summary_of
+from isthmus.models.shapes.networks import UNet
 from isthmus.split.cuts import Cut
 from isthmus.split.network import Network, load_network, read_network
 from isthmus.split.options import PlanOptions

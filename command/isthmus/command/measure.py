@@ -13,7 +13,12 @@ from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.measure_side_weight import measure_side_weight
-from isthmus.command.measure_split import measure_split, measure_split_cuts, measure_split_edge
+from isthmus.command.measure_split import (
+    measure_split,
+    measure_split_cuts,
+    measure_split_edge,
+    measure_split_tasks,
+)
 from isthmus.command.measure_stills import measure_photograph, measure_stills
 from isthmus.command.measure_video_thresholds import measure_video_thresholds
 from isthmus.command.measured import tell_measured
@@ -228,6 +233,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("motion")(measure_motion)
     app.command("split")(measure_split)
     app.command("split-cuts")(measure_split_cuts)
+    app.command("split-tasks")(measure_split_tasks)
     app.command("split-edge")(measure_split_edge)
     app.command("stills")(measure_stills)
     app.command("photograph")(measure_photograph)

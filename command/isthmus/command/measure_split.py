@@ -10,6 +10,7 @@ import typer
 from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measured import tell_measured
 from isthmus.command.options import Given, with_options
+from isthmus.measure.cuts.task_options import TaskSettings
 from isthmus.measure.edge_half.options import EdgeHalfSettings
 from isthmus.measure.options import Outputs
 from isthmus.measure.split.options import SplitSettings
@@ -57,6 +58,25 @@ def measure_split(
     written = write_split_outputs(measurement, command_line(command, settings, frames), given.of(Outputs).folder())
     live = () if measurement.live is None else (measurement.live.told,)
     tell_measured((split_table(measurement),), live, written)
+
+
+@command_frame
+@with_options(TaskSettings, Outputs)
+def measure_split_tasks(*, given: Given) -> None:
+    """Masks, boxes, embeddings of networks cut at three tensors, beside the whole networks'. Needs the extra `train`.
+
+    The networks are trained on scenes of drawn shapes first: minutes on one core.
+    """
+    from isthmus.measure.command_line import command_line
+    from isthmus.measure.cuts.task_rows import task_tables, write_tasks
+    from isthmus.measure.cuts.tasks import measure_tasks
+    from isthmus.measure.track import tracked
+
+    settings = given.of(TaskSettings)
+    with tracked(table_console()) as track:
+        rows = measure_tasks(settings, track)
+    command = command_line("isthmus measure split-tasks", settings)
+    tell_measured(task_tables(rows), (), (write_tasks(rows, command, given.of(Outputs).folder(settings)),))
 
 
 @command_frame

@@ -130,6 +130,7 @@ def _cut(model: Path, images: Path, given: Given) -> None:
     """Write the codec of a cut, and say how it is run."""
     from rich.console import Console
 
+    from isthmus.command.stages import staged
     from isthmus.measure.split.edge_encoder import EDGE_ENCODER
     from isthmus.split.codec_folder import SplitOptions
     from isthmus.split.codec_writer import write_split_codec
@@ -174,8 +175,8 @@ def _cut(model: Path, images: Path, given: Given) -> None:
         least_score=frames.least_score,
         overlap=frames.overlap,
     )
-    with Console(stderr=True).status("splitting") as status:
-        manifest = write(network, load_pictures(images, count), options, folder, EDGE_ENCODER, status.update)
+    with staged(Console(stderr=True)) as say:
+        manifest = write(network, load_pictures(images, count), options, folder, EDGE_ENCODER, say)
     _tell(manifest, folder, as_json=given.of(OutputOptions).json)
 
 

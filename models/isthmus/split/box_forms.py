@@ -85,30 +85,31 @@ def box_nodes(network: Network, rules: BoxRules) -> tuple[list[onnx.NodeProto], 
         )
     if opset_of(network.model) < LEAST_OPSET:
         raise InputError(f"{network.name}: expected operator set {LEAST_OPSET} or later, to choose boxes")
+    kinds = [network.kinds.get(name, TensorProto.FLOAT) for name in network.output_names]
+    given = [making.floats(found(k), kind) for k, kind in enumerate(kinds)]
     if form == "columns":
         classes = shapes[0][1] - SIDES
-        making.by_suppression(making.corners(making.turned(found(0))), making.some(found(0), 1, SIDES, classes))
+        making.by_suppression(making.corners(making.turned(given[0])), making.some(given[0], 1, SIDES, classes))
     elif form == "rows":
         classes = shapes[0][2] - SIDES - 1
-        rows = making.turned(making.some(found(0), 2, SIDES + 1, classes))
-        sure = making.turned(making.some(found(0), 2, SIDES, 1))
-        making.by_suppression(making.corners(found(0)), making.made("Mul", [rows, sure]))
+        rows = making.turned(making.some(given[0], 2, SIDES + 1, classes))
+        sure = making.turned(making.some(given[0], 2, SIDES, 1))
+        making.by_suppression(making.corners(given[0]), making.made("Mul", [rows, sure]))
     elif form == "found":
-        flat = making.made("Reshape", [found(0), making.constant(np.array([-1, 6], np.int64))])
+        flat = making.made("Reshape", [given[0], making.constant(np.array([-1, 6], np.int64))])
         scores = making.flat(making.some(flat, 1, SIDES, 1))
         whole = making.made("Cast", [making.flat(making.some(flat, 1, SIDES + 1, 1))], to=TensorProto.INT64)
         making.above_least(making.some(flat, 1, 0, SIDES), scores, whole)
         classes = rules.class_count or TORCHVISION_CLASSES
     elif form == "pair":
         at, scored, is_turned = _pair(shapes) or (0, 1, False)
-        sides = making.turned(found(at)) if is_turned else found(at)
-        making.by_suppression(sides, found(scored) if is_turned else making.turned(found(scored)))
+        sides = making.turned(given[at]) if is_turned else given[at]
+        making.by_suppression(sides, given[scored] if is_turned else making.turned(given[scored]))
         classes = shapes[scored][1 if is_turned else 2]
     else:
-        kinds = [network.kinds.get(name, TensorProto.FLOAT) for name in network.output_names]
         at, scored, labels = _triple(shapes, kinds) or (0, 1, 2)
-        whole = making.made("Cast", [found(labels)], to=TensorProto.INT64)
-        making.above_least(found(at), found(scored), whole)
+        whole = making.made("Cast", [given[labels]], to=TensorProto.INT64)
+        making.above_least(given[at], given[scored], whole)
         classes = rules.class_count or TORCHVISION_CLASSES
     return making.nodes, making.constants, classes
 
@@ -150,6 +151,12 @@ class _Making:
         name = f"boxes/constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
+
+    def floats(self, h: str, kind: int) -> str:
+        """Numbers of half or double precision as float32; others as they are."""
+        if kind not in (TensorProto.FLOAT16, TensorProto.DOUBLE):
+            return h
+        return self.made("Cast", [h], to=TensorProto.FLOAT)
 
     def turned(self, h: str) -> str:
         """The last two axes of three exchanged."""

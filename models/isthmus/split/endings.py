@@ -32,11 +32,12 @@ from isthmus.common.tasks import (
 )
 from isthmus.common.video.manifest import VIDEO_TASK
 from isthmus.split.box_forms import BoxRules, box_nodes
-from isthmus.split.half_graphs import End, cast
+from isthmus.split.half_graphs import PREFIX, End, cast, entered, finished, prefixed
 from isthmus.split.halves import class_count
 from isthmus.split.heads import SIGMOID, last_operator
-from isthmus.split.network import Network
+from isthmus.split.network import Network, part
 from isthmus.split.plane_halves import ends_of, found
+from isthmus.split.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,17 @@ class Ending:
 def ending_of(sized: Network, rules: BoxRules) -> Ending:
     """That of a network of one size. InputError where its outputs are not what its task needs."""
     return ENDINGS[sized.task](sized, rules)
+
+
+def whole_with(network: Network, ending: Ending, preprocessing: Preprocessing) -> onnx.ModelProto:
+    """The network uncut, its preprocessing before it and an ending behind it: `frame` to what the cloud half gives."""
+    model = prefixed(part(network, network.input_name, network.output_names, "whole"))
+    before: list[onnx.NodeProto] = []
+    constants = list(ending.constants)
+    entered(before, constants, preprocessing, PREFIX + network.input_name)
+    after = [helper.make_node("Identity", [PREFIX + n], [found(k)]) for k, n in enumerate(network.output_names)]
+    frame: End = ("frame", [1, 3, network.height, network.width])
+    return finished(model, before, [*after, *ending.nodes], constants, [frame], list(ending.outputs))
 
 
 def _logits(sized: Network, rules: BoxRules) -> Ending:

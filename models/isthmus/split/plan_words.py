@@ -34,13 +34,14 @@ def columns_said(plan: Plan, shown: Collection[str]) -> Iterator[str]:
     own = f"at {plan.options.bits} bits" if plan.options.bits else "at the codec's own quality, 5"
     what = "nats (Kullback-Leibler)" if plan.task == CLASSIFY else "per cent of their variance"
     agree = "are the same class" if plan.task == CLASSIFY else "are alike (mean cosine of the outputs)"
+    nats = " nats" if plan.task == CLASSIFY else ""
     speeds = f"{_speed(plan.options.edge_gmacs_per_s, plan.options.edge_factor, 'slow')}"
     cloud = f"{_speed(plan.options.cloud_gmacs_per_s, plan.options.cloud_factor, 'fast')}"
     said = {
         "MMAC": "multiply-accumulates of a frame, in millions, on either side",
         "kbit q": "a frame's thousands of bits at --quality 3, 5 and 7, by the tables' code length",
-        "kbit at": f"the same where answers move by {loss_said(plan)}{' nats' if plan.task == CLASSIFY else ''} on "
-        "average, between the three; ways are compared there",
+        "kbit at": f"a frame's thousands of bits where answers move by {loss_said(plan)}{nats} on average, read "
+        "between qualities; ways are compared there",
         "KL": f"by how far answers move {own}, in {what}: mean and median over images that did not calibrate",
         "off %": f"by how far answers move {own}, in {what}: mean and median over images that did not calibrate",
         "agree": f"how many answers {agree} as the whole network's",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isthmus.measure.cuts.rewriting import quantised, with_newer_ir, with_nms
+from isthmus.models.shapes.networks import UNet, block
 
 SEED = 7
 OPSET = 17
@@ -33,40 +34,6 @@ class Case:
 
     name: str
     model: onnx.ModelProto
-
-
-def block(channels: int, made: int, stride: int = 1) -> nn.Sequential:
-    """A convolution, a normalisation, a ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(channels, made, 3, stride, 1, bias=False), nn.BatchNorm2d(made), nn.ReLU(inplace=False)
-    )
-
-
-class UNet(nn.Module):
-    """Down by halves with a skip at each, and up again: by transposed convolutions, or to the size of the skip."""
-
-    def __init__(self, classes: int = 4, widths: tuple[int, ...] = (8, 12, 16, 24), *, resizes: bool = False) -> None:
-        super().__init__()
-        self.resizes = resizes
-        self.down = nn.ModuleList([block(a, b) for a, b in zip((3, *widths), widths, strict=False)])
-        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.up = nn.ModuleList([nn.Conv2d(a, b, 1) if resizes else nn.ConvTranspose2d(a, b, 2, 2) for a, b in pairs])
-        self.joined = nn.ModuleList([block(2 * b, b) for _, b in pairs])
-        self.last = nn.Conv2d(widths[0], classes, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Frames [1, 3, H, W] to scores of classes [1, classes, H, W]."""
-        skips: list[Tensor] = []
-        for layer in self.down:
-            x = layer(x if not skips else functional.max_pool2d(x, 2, ceil_mode=self.resizes))
-            skips.append(x)
-        for up, joined, skip in zip(self.up, self.joined, skips[-2::-1], strict=True):
-            x = up(x)
-            if self.resizes:
-                x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
-            x = joined(torch.cat([x, skip], 1))
-        made: Tensor = self.last(x)
-        return made
 
 
 class Pyramid(nn.Module):
@@ -255,6 +222,13 @@ def exported(
             values.data.uniform_(low, high, generator=generator)
         elif values.dtype.is_floating_point:
             values.data.normal_(0, (values[0].numel()) ** -0.5, generator=generator)
+    return exported_as_it_is(model, size, outputs, half=half)
+
+
+def exported_as_it_is(
+    model: nn.Module, size: tuple[int, int], outputs: tuple[str, ...], *, half: bool = False
+) -> onnx.ModelProto:
+    """A network with its own weights as torch exports it, for frames of a size."""
     kind = torch.float16 if half else torch.float32
     buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
