@@ -12,8 +12,8 @@ from isthmus.command.frame import command_frame, print_note
 from isthmus.command.options import Given, with_options
 from isthmus.command.train_options import Destination, DestinationOptions, RunOptions, say_written, trained_by
 from isthmus.common.errors import InputError
+from isthmus.common.image.table_ways import COMPONENTS, WAYS
 from isthmus.common.options import option
-from isthmus.training.image.ways import COMPONENTS, WAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from isthmus.common.image.table_ways import COMPONENTS, WAYS
 from isthmus.common.options import option
 from isthmus.measure.options import zoo_option
-from isthmus.training.image.ways import COMPONENTS, WAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from torch import nn
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.errors import InputError
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.image.table_ways import COMPONENTS, THESIS, WAYS
 from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.models.image.adaptive import AdaptiveBottleneck, AdaptiveShape
@@ -34,7 +35,6 @@ from isthmus.training.image.adaptive import (
 from isthmus.training.image.adaptive_freeze import FrozenAdaptive, freeze_components, freeze_networks
 from isthmus.training.image.latent_counts import LatentCounts, clipped, count_finished, normalised
 from isthmus.training.image.photos import Photos
-from isthmus.training.image.ways import COMPONENTS, THESIS, WAYS
 from isthmus.training.origin import HISTORY_FILE, Origin
 from isthmus.training.plan import Plan, warm_cosine
 from isthmus.training.recipe import Group
