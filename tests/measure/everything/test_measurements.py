@@ -78,19 +78,12 @@ def test_results_say_the_commands() -> None:
                 assert " ".join(shlex.split(provenance.command)) == (measurement.formerly or measurement.typed), name
 
 
-OF_BEFORE = {"house"}
-"""Not measured since files say their circumstances: a quiet machine comes first."""
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*.json")), ids=lambda path: path.stem)
 def test_results_say_their_circumstances(path: Path) -> None:
     if path.name == SUMMARY_FILE:
         return
     provenance = read_results(path).provenance
     where = provenance.circumstances
-    if path.stem in OF_BEFORE:
-        assert where is None, "measured again: take it off the list"
-        return
     assert where is not None, "measure it again"
     assert re.fullmatch("[0-9a-f]{12}", where.commit), "measured on code that no commit has"
     assert len(where.processor) > 3
