@@ -28,6 +28,15 @@ def cloud_option() -> Any:
     return option("", "A running cloud.", automatic="one is started", metavar="HOST:PORT")
 
 
+def images_option() -> Any:
+    """A folder of images to measure on, None for those that `measure.image.photographs` finds."""
+    return option(
+        None,
+        "Folder of images.",
+        automatic="Kodak's where they lie beside the project, else those that scikit-image ships",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """Where the results go.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
-from isthmus.measure.options import zoo_option
+from isthmus.measure.options import images_option, zoo_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,6 @@ class DistributionOptions:
     """
 
     panel: ClassVar[str] = "What is measured"
-    images: Path | None = option(
-        None,
-        "Folder of images.",
-        automatic="Kodak's where they lie beside the project, else those that scikit-image ships",
-    )
+    images: Path | None = images_option()
     codecs: str = option("image-light-q3", "Codecs that synthesize tables, comma apart; the first is quoted.")
     zoo: Path | None = zoo_option()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from isthmus.common.options import option
-from isthmus.measure.options import cloud_option, zoo_option
+from isthmus.measure.options import cloud_option, images_option, zoo_option
 
 MAIN_FAMILY = "image-light"
 ADAPTATIONS = ("static", "chosen", "synthesized", "context")
@@ -31,11 +31,7 @@ class ImageOptions:
     """
 
     panel: ClassVar[str] = "What is measured"
-    images: Path | None = option(
-        None,
-        "Folder of images.",
-        automatic="Kodak's where they lie beside the project, else those that scikit-image ships",
-    )
+    images: Path | None = images_option()
     codec: str = option(MAIN_FAMILY, "Families of codecs, comma apart; the first is compared with everything.")
     adaptations: str = option(
         ",".join(ADAPTATIONS), f"How tables are fitted to an image, comma apart: {', '.join(ADAPTATIONS)}."

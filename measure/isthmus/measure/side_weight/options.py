@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from isthmus.common.image.table_ways import COMPONENTS, WAYS
 from isthmus.common.options import option
-from isthmus.measure.options import zoo_option
+from isthmus.measure.options import images_option, zoo_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,5 @@ class SideWeightOptions:
     way: str = option(COMPONENTS, "Which networks, as of `isthmus train tables`.", choices=WAYS)
     weights: str = option("1/24,1/12,1/6,1/3,2/3,1,2,4", "lambda_q, comma apart.")
     steps: int = option(0, "Of each training.", least=0, automatic="the recipe's own")
-    images: Path | None = option(
-        None,
-        "Folder of images.",
-        automatic="Kodak's where they lie beside the project, else those that scikit-image ships",
-    )
+    images: Path | None = images_option()
     zoo: Path | None = zoo_option()

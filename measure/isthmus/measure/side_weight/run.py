@@ -6,6 +6,7 @@ The thesis has 1/6, a crop's share of an image. Each weight is trained alike, an
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.common.coded import Coded as EdgeCoded
 from isthmus.common.errors import InputError
 from isthmus.common.image.side import Adaptation
+from isthmus.common.image.symbols import CodedImage
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import find_codec
 from isthmus.edge.image.encoder import ImageEncoder
@@ -40,6 +43,12 @@ class Coded:
     packet_bits: npt.NDArray[np.float64]
     side_bits: npt.NDArray[np.float64]
 
+    @classmethod
+    def of(cls, coded: Sequence[EdgeCoded[CodedImage]]) -> Coded:
+        """Of what an encoder made."""
+        whole = np.array([one.packet_bits for one in coded], np.float64)
+        return cls(whole, np.array([one.detail.side_bits for one in coded], np.float64))
+
 
 def measure_side_weight(options: SideWeightOptions, photos: Path, track: Track, command: str) -> SideWeightMeasurement:
     """Train at every weight, then code every image.
@@ -54,9 +63,9 @@ def measure_side_weight(options: SideWeightOptions, photos: Path, track: Track, 
     loaded = load_photos(photos)
     counts = counts_for(options.way, folder, *split_photos(loaded))
     origin = Origin(command, loaded.name, data_digest(photos))
-    old = ImageEncoder(folder)
-    static = coded_with(old, images, Adaptation.STATIC)
-    gap = static.packet_bits.sum() - _ideal(old, images, static)
+    coded = _coded(ImageEncoder(folder), images, Adaptation.STATIC)
+    static = Coded.of(coded)
+    gap = -sum(_ideal_difference(one.detail) for one in coded)
     pixels = images.pixel_counts.sum()
     advance = track("weights", len(weights))
     rows: list[WeightRow] = []
@@ -68,7 +77,7 @@ def measure_side_weight(options: SideWeightOptions, photos: Path, track: Track, 
             run = TableRun(options.way, folder, counts, effort, 0, Path(work) / "resume.pt")
             made = write_table_codec(run, Path(work) / f"image-swept-q{len(rows) + 1}", origin)
             record = json.loads((made / HISTORY_FILE).read_text(encoding="utf-8"))
-            own = coded_with(ImageEncoder(made), images, Adaptation.SYNTHESIZED)
+            own = Coded.of(_coded(ImageEncoder(made), images, Adaptation.SYNTHESIZED))
             rows.append(
                 WeightRow(
                     weight,
@@ -82,13 +91,6 @@ def measure_side_weight(options: SideWeightOptions, photos: Path, track: Track, 
             advance(1)
     bits_per_pixel = float(static.packet_bits.sum() / pixels)
     return SideWeightMeasurement(images.name, folder.name, options.way, bits_per_pixel, tuple(rows))
-
-
-def coded_with(encoder: ImageEncoder, images: ImageSet, adaptation: Adaptation) -> Coded:
-    """Every image's packet."""
-    coded = [encoder.encode(images.read(index), adaptation) for index in range(len(images))]
-    whole = np.array([c.packet_bits for c in coded], np.float64)
-    return Coded(whole, np.array([c.detail.side_bits for c in coded], np.float64))
 
 
 def weights_of(joined: str) -> tuple[float, ...]:
@@ -113,12 +115,13 @@ def write_side_weight_outputs(measurement: SideWeightMeasurement, command: str, 
     return written, picture
 
 
-def _ideal(encoder: ImageEncoder, images: ImageSet, static: Coded) -> float:
-    """Bits of all images if every channel's true histogram were known at no cost: packets else as static ones."""
-    total = float(static.packet_bits.sum())
-    for index in range(len(images)):
-        detail = encoder.encode(images.read(index), Adaptation.STATIC).detail
-        y = detail.symbols.y
-        groups = np.broadcast_to(np.arange(len(y), dtype=np.int32)[:, None, None], y.shape)
-        total += ideal_bits(y.ravel(), groups.ravel()) - detail.estimated_bits
-    return total
+def _coded(encoder: ImageEncoder, images: ImageSet, adaptation: Adaptation) -> list[EdgeCoded[CodedImage]]:
+    """Every image's packet."""
+    return [encoder.encode(images.read(index), adaptation) for index in range(len(images))]
+
+
+def _ideal_difference(detail: CodedImage) -> float:
+    """Bits of an image's y if every channel's true histogram were known at no cost, less those of its static tables."""
+    y = detail.symbols.y
+    groups = np.broadcast_to(np.arange(len(y), dtype=np.int32)[:, None, None], y.shape)
+    return ideal_bits(y.ravel(), groups.ravel()) - detail.estimated_bits

@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.edge.video.policy import STEPPED_POLICY, VideoPolicy
 from isthmus.measure.table import Table, number
 from isthmus.measure.video.proxy import ProxyEvidence
+from isthmus.measure.video.thresholds import combinations
 
 GRID: Mapping[str, tuple[float, ...]] = {
     "key_interval": (24, 48),
@@ -190,11 +190,7 @@ class AnswerSearch:
 
 def tried_policies() -> tuple[tuple[dict[str, float], VideoPolicy], ...]:
     """Every combination of the grid, as values by name and as the policy that has them."""
-    found = []
-    for combination in product(*GRID.values()):
-        values = dict(zip(GRID, combination, strict=True))
-        found.append((values, policy_with(values)))
-    return tuple(found)
+    return combinations(GRID, policy_with)
 
 
 def policy_with(values: Mapping[str, float]) -> VideoPolicy:

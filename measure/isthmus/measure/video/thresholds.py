@@ -13,7 +13,7 @@ written down beside them. Thresholds that are not in the grid stay as `VideoPoli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -163,11 +163,15 @@ class ThresholdSearch:
 
 def tried_policies() -> tuple[tuple[dict[str, float], VideoPolicy], ...]:
     """Every combination of the grid, as values by name and as the policy that has them."""
-    found = []
-    for combination in product(*GRID.values()):
-        values = dict(zip(GRID, combination, strict=True))
-        found.append((values, policy_with(values)))
-    return tuple(found)
+    return combinations(GRID, policy_with)
+
+
+def combinations(
+    grid: Mapping[str, Sequence[float]], policy_of: Callable[[Mapping[str, float]], VideoPolicy]
+) -> tuple[tuple[dict[str, float], VideoPolicy], ...]:
+    """Every combination of a grid, as values by name and as the policy that has them."""
+    every = (dict(zip(grid, values, strict=True)) for values in product(*grid.values()))
+    return tuple((values, policy_of(values)) for values in every)
 
 
 def policy_with(values: Mapping[str, float]) -> VideoPolicy:

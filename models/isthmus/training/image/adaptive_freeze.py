@@ -63,15 +63,16 @@ def freeze_adaptive(checkpoint: Path, counts: LatentCounts) -> FrozenAdaptive:
 def freeze_networks(net: AdaptiveBottleneck, counts: LatentCounts) -> FrozenAdaptive:
     """`freeze_adaptive` of networks in memory."""
     shape = net.shape
-    q = torch.round(torch.cat([net.analyse(clipped(normalised(part)[0], shape)) for part in counts.train]))
+    q = side_of_training(net, counts)
+    q_tables = side_tables(q)
     synthesis = quantize_bins(net, q)
     limits = np.full(shape.side_channels, synthesis.side_top, np.int32)
-    as_integers = judged(net, counts, side_tables(q), limits, lambda one: integer_logits(synthesis, one))
+    as_integers = judged(net, counts, q_tables, limits, lambda one: integer_logits(synthesis, one))
     macs = mac_per_pixel(shape)
     return FrozenAdaptive(
         analysis_graph(net, synthesis.side_top),
         synthesis_graph(synthesis),
-        side_tables(q),
+        q_tables,
         shape.bins,
         0,
         counts.static().numpy(),
@@ -83,19 +84,25 @@ def freeze_networks(net: AdaptiveBottleneck, counts: LatentCounts) -> FrozenAdap
 def freeze_components(net: Components, counts: LatentCounts) -> FrozenAdaptive:
     """Both graphs and the tables of q of trained components, judged on the validation photographs in integers."""
     shape = net.shape
-    q = torch.round(torch.cat([net.analyse(clipped(normalised(part)[0], shape)) for part in counts.train]))
+    q = side_of_training(net, counts)
+    q_tables = side_tables(q)
     synthesis = quantize_components(net, q)
-    as_integers = judged(net, counts, side_tables(q), synthesis.tops, lambda one: component_logits(synthesis, one))
+    as_integers = judged(net, counts, q_tables, synthesis.tops, lambda one: component_logits(synthesis, one))
     macs = components_mac_per_pixel(net.classes, shape.components)
     return FrozenAdaptive(
         components_analysis_graph(net, synthesis.tops),
         components_synthesis_graph(synthesis),
-        side_tables(q),
+        q_tables,
         shape.bins,
         1,
         counts.static().numpy(),
         stats_of(net, counts, as_integers, macs, synthesis.bound()),
     )
+
+
+def side_of_training(net: AdaptiveBottleneck | Components, counts: LatentCounts) -> Tensor:
+    """Rounded q ``[n, M_q, W]`` of all training photographs, every view of them."""
+    return torch.round(torch.cat([net.analyse(clipped(normalised(part)[0], net.shape)) for part in counts.train]))
 
 
 def judged(
