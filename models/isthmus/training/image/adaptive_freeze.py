@@ -32,6 +32,8 @@ from isthmus.models.image.components_graph import synthesis_graph as components_
 from isthmus.training.image.adaptive import AdaptiveResult, load_adaptive, result_of, validate_adaptive
 from isthmus.training.image.latent_counts import PSEUDO_COUNT, LatentCounts, clipped, normalised
 
+ANALYSED_TOGETHER = 64  # photographs: of all at once, convolutions over 512 bins take more memory than a machine has
+
 
 @dataclass(frozen=True, slots=True)
 class FrozenAdaptive:
@@ -102,7 +104,8 @@ def freeze_components(net: Components, counts: LatentCounts) -> FrozenAdaptive:
 
 def side_of_training(net: AdaptiveBottleneck | Components, counts: LatentCounts) -> Tensor:
     """Rounded q ``[n, M_q, W]`` of all training photographs, every view of them."""
-    return torch.round(torch.cat([net.analyse(clipped(normalised(part)[0], net.shape)) for part in counts.train]))
+    some = (chunk for part in counts.train for chunk in torch.split(part, ANALYSED_TOGETHER))
+    return torch.round(torch.cat([net.analyse(clipped(normalised(chunk)[0], net.shape)) for chunk in some]))
 
 
 def judged(
