@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
+from isthmus.cloud.saves import Saves
 from isthmus.common import protocol
 from isthmus.common.codec import Allowance
 from isthmus.common.limits import Limits
@@ -34,14 +34,14 @@ class Bench:
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
         executor: the one thread of its signal, apart from that of the others; None for one of the event loop's own.
-        save: folder for what is reconstructed, None to keep nothing.
+        saves: takes what is reconstructed, None to keep nothing.
     """
 
     allowance: Allowance
     threads: int = 1
     engine: str = AUTO
     executor: Executor | None = None
-    save: Path | None = None
+    saves: Saves | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do what takes long without holding up the event loop."""

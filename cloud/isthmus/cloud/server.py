@@ -24,6 +24,7 @@ import grpc.aio
 
 from isthmus.cloud.half import Bench
 from isthmus.cloud.quota import Quota
+from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
 from isthmus.common.catalog import SIGNALS
@@ -50,6 +51,7 @@ class ServerConfig:
         max_stream_count: streams at a time, of all signals; one more is told to come back.
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
+        max_saved_bytes: of that folder.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
@@ -62,16 +64,11 @@ class ServerConfig:
     max_stream_count: int = 64
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
+    max_saved_bytes: int = DEFAULT_MAX_BYTES
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
     has_reflection: bool = True
-
-    def __post_init__(self) -> None:
-        if self.save is not None and not self.save.is_dir():
-            raise InputError(
-                f"{self.save}: expected a folder to save reconstructions in, got none there; make it first"
-            )
 
     def allowance(self, signal: Signal) -> Allowance:
         """What is taken of a signal."""
@@ -112,8 +109,9 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
     quotas = {signal.name: Quota(signal.name, config.allowance(signal)) for signal in SIGNALS.values()}
+    saves = None if config.save is None else Saves(config.save, config.max_saved_bytes)
     benches = {
-        name: Bench(quota.allowance, config.threads, config.engine, quota.executor, config.save)
+        name: Bench(quota.allowance, config.threads, config.engine, quota.executor, saves)
         for name, quota in quotas.items()
     }
     zoo = Zoo(config.zoo, benches)

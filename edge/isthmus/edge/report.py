@@ -5,14 +5,14 @@ A job says its columns and makes a `Row` of everything that comes to an end; the
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isthmus.common.errors import IsthmusError
+from isthmus.common.shown import shown, shown_json
 from isthmus.common.task import Task
 from isthmus.common.tasks import DOUBTFUL, DOUBTFUL_BELOW
 
@@ -31,6 +31,9 @@ MAX_LINE_WIDTH = 10_000
 MIN_TEXT_WIDTH = 6
 MIN_ANSWER_WIDTH = 11
 GAP = 2
+
+# Of a cell: what a person reads of a name or an answer. JSON has all of it.
+MAX_CELL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +148,12 @@ class JsonReport:
 
     def add(self, row: Row) -> None:
         """Print the row at once."""
-        print(json.dumps(row.fields, ensure_ascii=False), flush=True)
+        print(shown_json(row.fields), flush=True)
 
     def finish(self, summary: Summary) -> None:
         """Print the summary."""
         if summary.fields:
-            print(json.dumps({"summary": summary.fields}, ensure_ascii=False), flush=True)
+            print(shown_json({"summary": summary.fields}), flush=True)
 
 
 class TableReport:
@@ -163,7 +166,7 @@ class TableReport:
     def add(self, row: Row) -> None:
         """Keep it; a failure is told at once."""
         if row.cells:
-            self._rows.append(row)
+            self._rows.append(_as_shown(row))
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -188,7 +191,7 @@ class LineReport:
     def add(self, row: Row) -> None:
         """Print it at once."""
         if row.cells:
-            print(self._line(row.cells), flush=True)
+            print(self._line(_as_shown(row).cells), flush=True)
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -221,7 +224,7 @@ class LiveReport:
     def add(self, row: Row) -> None:
         """Show it."""
         if row.cells:
-            self._rows.append(row)
+            self._rows.append(_as_shown(row))
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -230,14 +233,19 @@ class LiveReport:
         _print_lines(summary.lines)
 
 
+def _as_shown(row: Row) -> Row:
+    """A row whose cells may be printed: a file's name, a tensor's, may hold anything."""
+    return replace(row, cells=tuple(shown(cell, MAX_CELL) for cell in row.cells))
+
+
 def _tell_error(row: Row) -> None:
     if row.error:
-        print(f"error: {row.error}", file=sys.stderr)
+        print(f"error: {shown(row.error)}", file=sys.stderr)
 
 
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(shown(line))
 
 
 def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Table:
@@ -264,8 +272,8 @@ def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Tabl
             width=fitted[place],
             min_width=None if is_narrow else column.width or None,
         )
-    for row, shown in zip(rows, cells, strict=True):
-        table.add_row(*map(escape, shown), style="red" if row.is_failure else "")
+    for row, texts in zip(rows, cells, strict=True):
+        table.add_row(*map(escape, texts), style="red" if row.is_failure else "")
     return table
 
 

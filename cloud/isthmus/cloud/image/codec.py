@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from isthmus.cloud.half import Bench, Outcomes, elapsed
@@ -18,15 +18,13 @@ from isthmus.common.limits import Limits
 from isthmus.common.signals import Image
 from isthmus.data.image.fast_png import fast_png
 
-_log = logging.getLogger("isthmus.cloud")
-
 
 class ImageCodec:
     """Cloud half of one image codec: the bytes of a packet in, its reconstruction out. One call at a time.
 
     Args:
         folder: of the codec.
-        bench: what it works with; `save` keeps a PNG of every reconstruction.
+        bench: what it works with; its `saves` keeps a PNG of every reconstruction.
 
     Raises:
         ManifestError: the folder is damaged.
@@ -55,9 +53,9 @@ class ImageCodec:
         self._reconstructor.stop()
 
     def reconstruct(
-        self, data: bytes, *, wants_pixels: bool, save_to: Path | None = None
+        self, data: bytes, *, wants_pixels: bool, save: Callable[[bytes], object] | None = None
     ) -> tuple[protocol.FrameReconstruction | IsthmusError, protocol.Timing]:
-        """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given.
+        """What becomes of one packet, or why nothing does; `save` is given its PNG.
 
         Raises:
             OverloadedError: `stop` was called meanwhile.
@@ -68,9 +66,9 @@ class ImageCodec:
             symbols = self._reconstructor.decode(data)
             middle_s = time.perf_counter()
             image = self._reconstructor.synthesize(symbols)
-            png = fast_png(image) if wants_pixels or save_to is not None else b""
-            if save_to is not None:
-                _save(png, save_to)
+            png = fast_png(image) if wants_pixels or save is not None else b""
+            if save is not None:
+                save(png)
             outcome = protocol.FrameReconstruction(
                 image.height, image.width, pixels_crc32(image), png if wants_pixels else b""
             )
@@ -93,9 +91,10 @@ class ImageAnswerer:
         """The reconstruction of one packet."""
         (data,) = packets
         name = next(self._files)
-        save_to = None if self._bench.save is None else self._bench.save / name
+        saves = self._bench.saves
+        save = None if saves is None else partial(saves.keep, name)
         outcome, timing = await self._bench.run(
-            lambda: self._codec.reconstruct(data, wants_pixels=opening.wants_pixels, save_to=save_to)
+            lambda: self._codec.reconstruct(data, wants_pixels=opening.wants_pixels, save=save)
         )
         return [outcome], timing
 
@@ -103,11 +102,3 @@ class ImageAnswerer:
 def pixels_crc32(image: Image) -> int:
     """CRC-32 of an image's pixels, row-major, each as R, G, B: how a reconstruction is told without being sent."""
     return zlib.crc32(image.pixels.data)
-
-
-def _save(png: bytes, path: Path) -> None:
-    """Keep a reconstruction; that there is no room for it is not the client's concern."""
-    try:
-        path.write_bytes(png)
-    except OSError as error:
-        _log.error("%s: could not save a reconstruction: %s", path, error.strerror or error)

@@ -22,6 +22,7 @@ from isthmus.common.image.symbols import CodedImage
 from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
+from isthmus.common.whole_file import write_whole
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import Failure, tell_notes
@@ -230,10 +231,7 @@ class _Flow:
             file = f"{stem}-{number}.{codec}"
         self._saved.add(file)
         path = self._options.save / f"{file}.png"
-        try:
-            path.write_bytes(png)
-        except OSError as error:
-            raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
+        write_whole(path, png)
         return str(path)
 
 
