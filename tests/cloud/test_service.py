@@ -134,6 +134,24 @@ STREAM_ERRORS: dict[str, tuple[Callable[[PointCloudEncoder], list[bytes]], str, 
         "LIMIT_EXCEEDED",
         "at most 16 frames in flight, got 17",
     ),
+    "too large a first message": (
+        lambda e: [opening(e, codec_id=protocol.CodecId("x" * 4000, e.manifest.identity))],
+        "RESOURCE_EXHAUSTED",
+        "LIMIT_EXCEEDED",
+        "first message: expected at most 2048 bytes, got 40",
+    ),
+    "a bomb as the first message": (
+        lambda _: [b"\x12\x00" * 1024],
+        "FAILED_PRECONDITION",
+        "STREAM_NOT_OPEN",
+        "expected open",
+    ),
+    "a bomb of empty packets": (
+        lambda e: [opening(e), b"\x12\x00" * 2000],
+        "RESOURCE_EXHAUSTED",
+        "LIMIT_EXCEEDED",
+        "message: expected at most 32 fields in 4000 bytes, got 33 or more",
+    ),
     # Refused by gRPC itself, before it is ours to name.
     "too large a message": (
         lambda e: [opening(e), wire.frames_request([bytes(5000)])],
@@ -153,6 +171,20 @@ def test_stream_errors(channel: grpc.Channel, encoder: PointCloudEncoder, name: 
     if reason in ("CODEC_UNKNOWN", "MANIFEST_MISMATCH", "UNSUPPORTED_VERSION"):
         assert talk.expected
         assert talk.actual
+
+
+def test_compressed_messages_are_refused(zoo: Path, encoder: PointCloudEncoder) -> None:
+    """Streams and single calls: what is small on the wire may be large once it is unpacked."""
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = grpc.insecure_channel(live.address, compression=grpc.Compression.Gzip)
+        talk = Talk(channel, [opening(encoder, codec_id=protocol.CodecId("x" * 2000, encoder.manifest.identity))])
+        assert talk.code is grpc.StatusCode.UNIMPLEMENTED
+        assert "'gzip' is disabled" in talk.message
+        call = channel.unary_unary("/isthmus.v1.InferenceService/GetCapabilities", None, None)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(bytes(2000), timeout=TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        channel.close()
 
 
 def test_frames_counted_by_the_client(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:

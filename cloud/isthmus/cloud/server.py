@@ -37,6 +37,9 @@ DEFAULT_PORT = 50051
 # How long cancelled streams may take to notice before the process ends without them.
 STOP_TIMEOUT_S = 3.0
 
+# Bit 0 of gRPC's set of compressions: none at all.
+IDENTITY_ONLY = 1
+
 _log = logging.getLogger("isthmus.cloud")
 
 
@@ -155,6 +158,11 @@ def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         # Clients ping as often (isthmus.edge.client); less than this between pings gets a GOAWAY.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # A compressed message is small until it is read: gRPC would unpack 16 MiB of it before anybody sees its size.
+        ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ONLY),
+        # Otherwise gRPC widens the window of every stream as it likes, and holds what nobody has asked for yet. A
+        # message that is being read opens its own window, as wide as the message, whatever this says.
+        ("grpc.http2.bdp_probe", 0),
     ]
 
 

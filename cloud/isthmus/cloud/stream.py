@@ -36,12 +36,16 @@ from isthmus.common.errors import (
     StreamNotOpenError,
     UnsupportedVersionError,
 )
+from isthmus.common.field_count import check_field_count
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
 MAX_QUEUED_BYTES = 16 << 20
+
+MAX_OPEN_BYTES = 2048
+"""Of a stream's first message, which names a codec and a few wishes in about a hundred."""
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -134,6 +138,7 @@ class Stream:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
+        _check_size(data, MAX_OPEN_BYTES, "first message")
         request = wire.read_request(data)
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
@@ -171,10 +176,8 @@ class Stream:
                 if not isinstance(data, bytes):
                     self._conversation.received(Event.HALF_CLOSE)
                     return
-                if len(data) > self._limits.max_message_size_bytes:  # gRPC's own bound is that of the largest stream
-                    raise LimitExceededError(
-                        f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
-                    )
+                _check_size(data, self._limits.max_message_size_bytes, "message")
+                check_field_count(data, self._limits.max_in_flight_frame_count)
                 request = wire.read_request(data)
                 if isinstance(request, protocol.OpenStream):
                     self._conversation.received(Event.OPEN)  # raises: once is enough
@@ -255,6 +258,12 @@ def reason(error: BaseException) -> str:
     """An error in one line of a log: what a client wrote into it makes no lines of its own."""
     text = "".join(character if character.isprintable() else " " for character in str(error))
     return f"{type(error).__name__}: {text}"
+
+
+def _check_size(data: bytes, most: int, what: str) -> None:
+    """Before a message is parsed: gRPC's own bound is that of the largest message of all signals."""
+    if len(data) > most:
+        raise LimitExceededError(f"{what}: expected at most {most} bytes, got {len(data)}")
 
 
 def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:
