@@ -13,6 +13,7 @@ import pytest
 from support import tiny_codec
 from support.talk import TIMEOUT_S, Talk
 
+from isthmus.cloud.half import Answer, Steps
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
@@ -209,9 +210,10 @@ def test_a_flood_of_small_frames_is_bounded(
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     infer = PointCloudCodec.infer
 
-    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
         time.sleep(0.3)
-        return infer(self, packets, top_k)
+        return (yield from infer(self, packets, top_k))
 
     monkeypatch.setattr(PointCloudCodec, "infer", slow)
     with tiny_codec.live_cloud(zoo) as live:
@@ -228,10 +230,11 @@ def test_other_calls_are_answered_while_a_network_runs(
     infer = PointCloudCodec.infer
     has_begun, may_end = threading.Event(), threading.Event()
 
-    def held(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+    def held(self: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
         has_begun.set()
         may_end.wait(TIMEOUT_S)
-        return infer(self, packets, top_k)
+        return (yield from infer(self, packets, top_k))
 
     monkeypatch.setattr(PointCloudCodec, "infer", held)
     with tiny_codec.live_cloud(zoo) as live:

@@ -11,7 +11,7 @@ codec's concern; two streams of one codec may be driven by two threads at once, 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -49,7 +49,7 @@ class Bench:
     threads: int = 1
     engine: str = AUTO
     save: Path | None = None
-    budget: FrameBudget = FrameBudget()
+    budget: FrameBudget = field(default_factory=FrameBudget)
 
 
 class Answerer(Protocol):

@@ -1,8 +1,8 @@
 """How much memory a server may take, and who has taken it: one number that load does not pass.
 
 Theory of operation. What work will allocate is known before it begins (`isthmus.common.cost`), and so is what lies in
-queues and what a loaded codec holds, roughly. Each reserves its part before it takes it, and waits, or is refused, where
-that does not fit. The process itself, with no load, is counted once, at the start.
+queues and what a loaded codec holds, roughly. Each reserves its part before it takes it, and waits, or is refused,
+where that does not fit. The process itself, with no load, is counted once, at the start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images in the cloud: packets in, reconstructions out; one at a time, tile by tile, since a large one takes seconds."""
+"""Images in the cloud: packets in, reconstructions out; one at a time, tile by tile: a large one takes seconds."""
 
 from __future__ import annotations
 

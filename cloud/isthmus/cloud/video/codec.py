@@ -25,7 +25,7 @@ from isthmus.common import protocol
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
 from isthmus.common.bits.packet import read_head
 from isthmus.common.bits.varint import decode_varint
-from isthmus.common.cost import REFUSAL, Cost
+from isthmus.common.cost import REFUSAL, Cost, FrameBudget
 from isthmus.common.errors import InputError, LimitExceededError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
@@ -109,9 +109,10 @@ class VideoCodec:
         fixed = self.manifest.latent_height * self.manifest.latent_width
         return min(height * width, fixed) if fixed else height * width
 
-    def check(self, cost: Cost) -> None:
-        """LimitExceededError for a frame that costs more than one may."""
-        self._bench.budget.check(cost)
+    @property
+    def budget(self) -> FrameBudget:
+        """What one packet may cost."""
+        return self._bench.budget
 
     def decoder(self) -> VideoDecoder:
         """What decodes the packets of one stream, in their order."""
@@ -181,13 +182,13 @@ class VideoAnswerer:
     """One stream: holds what its predicted packets refer to. Each frame is answered as soon as it can be.
 
     A predicted frame is as large as the one it refers to: at most as the largest that is held or on its way, for which
-    of those on their way can be decoded is not known yet.
+    of those on their way can be decoded is not known yet. What will be refused for its size is nobody's reference.
     """
 
     def __init__(self, codec: VideoCodec) -> None:
         self._codec = codec
         self._decoder = codec.decoder()
-        self._places: deque[int] = deque()  # latents in each channel of the packets that are to be answered
+        self._coming: deque[int] = deque()  # latents in each channel of the packets that are to be answered
 
     @property
     def held_bytes(self) -> int:
@@ -202,19 +203,21 @@ class VideoAnswerer:
             places = 0
         if places < 0:
             held = (state.values[0].size for state in self._decoder.references.states)
-            places = max((*held, *self._places), default=0)
-        self._places.append(places)
-        return self._codec.cost(places)
+            places = max((*held, *(max(0, coming) for coming in self._coming)), default=0)
+        cost = self._codec.cost(places)
+        self._coming.append(places if self._codec.budget.allows(cost) else -places)
+        return cost
 
     def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> Steps[Answer]:
         """Labels of one frame."""
         (data,) = packets
-        cost = self._codec.cost(self._places.popleft())
-        yield cost.work
-        try:
-            self._codec.check(cost)
-        except LimitExceededError as error:
-            return [error], elapsed(0.0, 0.0, 0.0)
+        places = self._coming.popleft()
+        yield self._codec.cost(max(0, places)).work
+        if places < 0:
+            try:
+                self._codec.budget.check(self._codec.cost(-places))
+            except LimitExceededError as error:
+                return [error], elapsed(0.0, 0.0, 0.0)
         outcome, timing = self._codec.infer(
             self._decoder, data, opening.top_k, wants_state_crc32=opening.wants_state_crc32
         )
