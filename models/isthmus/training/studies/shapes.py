@@ -19,7 +19,7 @@ from isthmus.training.trainer import Trainer
 BATCH, RATE = 8, 4e-3
 SCENES = 2000
 FOCUS, BALANCE = 2.0, 0.5
-"""Of the focal loss (Lin et al., 2017); its quarter for what is there leaves scores under the least that is answered."""
+"""Of the focal loss (Lin et al., 2017); a quarter for what is there leaves scores too low to be answered."""
 BOX_WEIGHT = 2.0
 NEAR = 0.75
 """Strides from a shape's centre to the places that find it."""
