@@ -55,7 +55,7 @@ class LatentCounts:
 
     def static(self) -> Tensor:
         """The static distributions, counted over the training latents, float64 ``[M_y, B]``."""
-        total = self.train[0].double().sum(0) + PSEUDO_COUNT
+        total = self.train[0].sum(0, dtype=torch.float64) + PSEUDO_COUNT  # no copy as doubles
         return total / total.sum(1, keepdim=True)
 
 
@@ -100,7 +100,7 @@ def count_finished(folder: Path, train: Photos, validation: Photos, least_bins: 
     bins = max(choose_bins(first), least_bins)
     others = [_latents(g_a, train, view) for view in VIEWS[1:]]
     counts = tuple(counted(y, bins) for y in (first, *others))
-    total = counts[0].double().sum(0) + PSEUDO_COUNT
+    total = counts[0].sum(0, dtype=torch.float64) + PSEUDO_COUNT
     return LatentCounts(bins, counts, counted(held, bins), total / total.sum(1, keepdim=True))
 
 
