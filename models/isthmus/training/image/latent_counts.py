@@ -55,8 +55,7 @@ class LatentCounts:
 
     def static(self) -> Tensor:
         """The static distributions, counted over the training latents, float64 ``[M_y, B]``."""
-        total = self.train[0].sum(0, dtype=torch.float64) + PSEUDO_COUNT  # no copy as doubles
-        return total / total.sum(1, keepdim=True)
+        return static_of(self.train[0])
 
 
 @torch.no_grad()
@@ -100,8 +99,14 @@ def count_finished(folder: Path, train: Photos, validation: Photos, least_bins: 
     bins = max(choose_bins(first), least_bins)
     others = [_latents(g_a, train, view) for view in VIEWS[1:]]
     counts = tuple(counted(y, bins) for y in (first, *others))
-    total = counts[0].sum(0, dtype=torch.float64) + PSEUDO_COUNT
-    return LatentCounts(bins, counts, counted(held, bins), total / total.sum(1, keepdim=True))
+    return LatentCounts(bins, counts, counted(held, bins), static_of(counts[0]))
+
+
+def static_of(counts: Counts) -> Tensor:
+    """Distributions of all photographs together, float64 ``[M_y, B]``, of counts ``[n, M_y, B]``."""
+    # In parts: all of 1,024 bins as doubles at once are gigabytes.
+    total = sum((part.double().sum(0) for part in torch.split(counts, 64)), torch.full((), PSEUDO_COUNT).double())
+    return total / total.sum(1, keepdim=True)
 
 
 def choose_bins(y: Tensor) -> int:
