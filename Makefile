@@ -7,6 +7,7 @@ DATA ?=
 TORCH := torch==2.13.0
 JOBS ?= auto
 HOUSE := out/house
+C_SOURCES := $(wildcard common/isthmus/*/_*.c common/isthmus/*/*/_*.c)
 
 COVERED := tests/common tests/edge tests/cloud tests/codec tests/command tests/end_to_end
 
@@ -22,7 +23,7 @@ help:
 	@echo "make figures           write measured figures into README and docs again"
 
 # The demo's environment is a user's: the edge, the cloud and the plots, and no torch.
-$(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c common/isthmus/runtime/_pointwise.c
+$(DEMO_VENV)/ready: pyproject.toml hatch_build.py $(C_SOURCES)
 	$(PYTHON) -m venv $(DEMO_VENV)
 	$(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[measure]'
 	touch $@
@@ -30,7 +31,7 @@ $(DEMO_VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_ra
 demo: $(DEMO_VENV)/ready
 	$(DEMO_VENV)/bin/isthmus demo $(if $(DATA),--data $(DATA))
 
-$(VENV)/ready: pyproject.toml hatch_build.py common/isthmus/common/bits/_range_coder.c common/isthmus/runtime/_pointwise.c
+$(VENV)/ready: pyproject.toml hatch_build.py $(C_SOURCES)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'

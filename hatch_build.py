@@ -1,7 +1,7 @@
 """Compiles the C extensions next to their sources, for wheels and editable installs alike.
 
-Without a compiler the package still installs: the range coder then runs in pure Python and edge halves in onnxruntime,
-same bytes, slower.
+Without a compiler the package still installs: the range coder then runs in pure Python, histograms in NumPy and edge
+halves in onnxruntime, same bytes, slower.
 Run `python hatch_build.py` to compile in a checkout that is not installed.
 """
 
@@ -24,6 +24,7 @@ SOURCES = {
     Path("common/isthmus/runtime/_pointwise.c"): ["-O3", "-ffp-contract=fast"],
     # -O3 vectorises what a context sums up; the loops over symbols are as quick with -O2.
     Path("common/isthmus/common/bits/_range_coder.c"): ["-O3"],
+    Path("common/isthmus/common/image/_histogram.c"): ["-O3"],
 }
 FLAGS = ["-Wall", "-Wextra", "-std=c11", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000"]
 

@@ -27,7 +27,7 @@ from isthmus.common.circumstances import load_before
 from isthmus.measure.determinism.options import ImageCases, PointCloudCases, VideoCases
 from isthmus.measure.distributions.options import DistributionOptions
 from isthmus.measure.image.options import ImageOptions
-from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
+from isthmus.measure.motion.options import GraphOptions, MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.options import RESULTS, Outputs, Pages
 from isthmus.measure.pointcloud.options import LiveOptions, PointCloudOptions
 from isthmus.measure.video.options import EmulatedLink, VideoOptions
@@ -110,7 +110,7 @@ def measure_video(*, given: Given) -> None:
 
 
 @command_frame
-@with_options(MotionOptions, MotionEffort, MotionOutputs, Outputs)
+@with_options(MotionOptions, GraphOptions, MotionEffort, MotionOutputs, Outputs)
 def measure_motion(*, given: Given) -> None:
     """Do latents move as the picture does, by v / stride? The error of warped latents, and what it is made of.
 
@@ -127,10 +127,10 @@ def measure_motion(*, given: Given) -> None:
     from isthmus.measure.motion.rows import motion_tables
     from isthmus.measure.track import tracked
 
-    options, effort = given.of(MotionOptions), given.of(MotionEffort)
+    options, graphs, effort = given.of(MotionOptions), given.of(GraphOptions), given.of(MotionEffort)
     with tracked(table_console()) as track:
-        measurement = measured(options, effort, track)
-    command = command_line("isthmus measure motion", options, effort)
+        measurement = measured(options, graphs, effort, track)
+    command = command_line("isthmus measure motion", options, graphs, effort)
     measurement, written = write_motion_outputs(
         measurement, command, given.of(MotionOutputs), given.of(Outputs).folder(options, effort)
     )

@@ -53,8 +53,7 @@ def preprocessing_of(frames: FrameOptions) -> Preprocessing | None:
 
     if not frames.says_pixels:
         return None
-    mean, std = _three(frames.mean or "0,0,0", "--mean"), _three(frames.std or "1,1,1", "--std")
-    return Preprocessing(mean, std, frames.order or "rgb", frames.range or 255)  # type: ignore[arg-type]
+    return Preprocessing.said(frames.mean, frames.std, frames.order, frames.range)
 
 
 def reading_of(
@@ -126,11 +125,3 @@ def labelled_for(network: str, images: LabelledImages, class_names: tuple[str, .
         f"order of {images.name}; if {network} has another, say its names with --classes"
     )
     return images
-
-
-def _three(text: str, flag: str) -> tuple[float, float, float]:
-    try:
-        red, green, blue = (float(word) for word in text.split(","))
-    except ValueError as error:
-        raise InputError(f"{flag}: expected three numbers, comma apart, got {text!r}") from error
-    return red, green, blue

@@ -219,7 +219,7 @@ def read_published(
     """Points (rate, accuracy) of each curve that a csv quotes, in the order of its rows.
 
     Args:
-        path: of the csv.
+        path: of the csv; a line that begins with # is a remark, such as where its figures are from.
         columns: that it must have.
         read: of a row, which curve it is of and its point; None leaves it out.
 
@@ -229,7 +229,7 @@ def read_published(
     found: dict[Key, list[tuple[float, float]]] = defaultdict(list)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
+            rows = csv.DictReader(line for line in file if not line.startswith("#"))
             if not set(columns) <= set(rows.fieldnames or ()):
                 raise ValueError(f"columns {rows.fieldnames}")
             for row in rows:

@@ -34,6 +34,12 @@ class Preprocessing:
         if self.order not in ("rgb", "bgr") or self.top not in (255, 1):
             raise InputError(f"expected order rgb or bgr and range 255 or 1, got {self.order} and {self.top}")
 
+    @classmethod
+    def said(cls, mean: str, std: str, order: str, top: int) -> Preprocessing:
+        """As options say it: three numbers, comma apart; "" and 0 for what changes nothing. InputError if unsound."""
+        means, deviations = _three(mean or "0,0,0", "--mean"), _three(std or "1,1,1", "--std")
+        return cls(means, deviations, order or "rgb", top or 255)  # type: ignore[arg-type]
+
     @property
     def gain(self) -> Float32:
         """float32 [3], the factor of each channel."""
@@ -45,3 +51,11 @@ class Preprocessing:
         """float32 [3], what is added after that."""
         shift: Float32 = (-np.array(self.mean) / np.array(self.std)).astype(np.float32)
         return shift
+
+
+def _three(text: str, flag: str) -> tuple[float, float, float]:
+    try:
+        first, second, third = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{flag}: expected three numbers, comma apart, got {text!r}") from error
+    return first, second, third

@@ -21,7 +21,6 @@ from isthmus.common.image.side import Adaptation
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.edge.image.encoder import ImageEncoder
-from isthmus.edge.image.side_analysis import histograms
 
 BINS = 16
 SIDE, HYPER = tiny_image_coder.SIDE_CHANNELS, tiny_image_coder.HYPER_CHANNELS
@@ -171,15 +170,6 @@ def test_synthesized_tables(tmp_path: Path) -> None:
     assert without.encode(photo()).packet == encoder.encode(photo()).packet
     with pytest.raises(InputError, match="does not synthesize tables"):
         without.encode(photo(), Adaptation.SYNTHESIZED)
-
-
-def test_histograms() -> None:
-    """Bin i counts i - bins / 2; what is further out than three quarters of the range is counted at its end."""
-    y = np.array([[[0, 0, 1, -1]], [[7, 6, -100, 2**31 - 1]]], np.int32)
-    found = histograms(y, 16)
-    assert found.dtype == np.float32
-    assert found[0].tolist() == [0] * 7 + [0.25, 0.5, 0.25] + [0] * 6
-    assert {i: v for i, v in enumerate(found[1].tolist()) if v} == {2: 0.25, 14: 0.75}
 
 
 def test_a_graph_that_is_not_exact(tmp_path: Path) -> None:

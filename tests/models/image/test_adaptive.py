@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from isthmus.common.bits.integer_softmax import LOGIT_BITS
-from isthmus.edge.image.side_analysis import histograms
+from isthmus.common.image.histogram import shares
 from isthmus.models.exact.net import EXACT_LIMIT
 from isthmus.models.exact.onnx_numpy import OnnxNumpy
 from isthmus.models.exact.onnx_torch import OnnxTorch
@@ -66,7 +66,7 @@ def test_the_histograms_gradient_is_that_of_a_triangular_kernel() -> None:
 def test_edge_and_training_count_alike() -> None:
     y = np.random.default_rng(0).integers(-40, 41, (8, 5, 7)).astype(np.int32)
     expected = histogram(torch.from_numpy(y)[None].float(), AdaptiveShape(latent_channels=8, bins=64))
-    assert np.allclose(histograms(y, 64), expected[0].numpy(), atol=1e-7)
+    assert np.allclose(shares(y, 64), expected[0].numpy(), atol=1e-7)
 
 
 def test_layers_and_complexity_are_those_of_the_thesis() -> None:

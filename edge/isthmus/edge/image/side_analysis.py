@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.common.image.histogram import largest_counted
+from isthmus.common.image.histogram import shares
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.runtime.engine import AUTO, End, open_half
@@ -18,7 +18,6 @@ SIDE_ANALYSIS_HALF, SIDE_ANALYSIS_FILE = "h_a_q", "h_a_q.onnx"
 
 
 Int32 = npt.NDArray[np.int32]
-Float32 = npt.NDArray[np.float32]
 
 
 class SideAnalysis:
@@ -44,13 +43,5 @@ class SideAnalysis:
 
     def q(self, y: Int32) -> Int32:
         """q int32 `[M_q, W]` of latents int32 `[M, h, w]`."""
-        found: Int32 = self._network.run({"histograms": histograms(y, self._bins)[None]})[0][0]
+        found: Int32 = self._network.run({"histograms": shares(y, self._bins)[None]})[0][0]
         return found
-
-
-def histograms(y: Int32, bins: int) -> Float32:
-    """Shares float32 `[M, bins]` of each channel's values; bin i counts the value i - bins / 2."""
-    most = largest_counted(bins)
-    counts = [np.bincount((np.clip(channel, -most, most) + bins // 2).ravel(), minlength=bins) for channel in y]
-    shares: Float32 = (np.stack(counts) / y[0].size).astype(np.float32)
-    return shares

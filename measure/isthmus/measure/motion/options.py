@@ -46,7 +46,7 @@ class MotionOptions:
     Attributes:
         images: packed images or a folder; None for those beside the project, else what scikit-image ships.
         checkpoints: folder of small networks that differ in their halvings; None for no ablation.
-        network: comma apart: squeezenet, zoo, files of graphs and of checkpoints, none; "" for what is there.
+        network: comma apart: squeezenet, lite0, zoo, files of graphs and of checkpoints, none; "" for what is there.
         weights: of SqueezeNet; None for those beside the project.
         labelled: images for the accuracies of the ablation; None for those beside the project.
         limit: images taken, evenly spread; 0 for all.
@@ -64,9 +64,10 @@ class MotionOptions:
     )
     network: str = option(
         "",
-        "What to look into, comma apart: squeezenet (its weights: --weights), zoo (the first video codec's edge half), "
-        "FILE.onnx (frames RGB 0 to 255), FILE.pt (a trained split classifier); none for the ablation alone.",
-        automatic="the first two, where they are",
+        "What to look into, comma apart: squeezenet (its weights: --weights), lite0 (EfficientNet-Lite0, its package "
+        "installed), zoo (the first video codec's edge half), FILE.onnx, FILE.pt (a trained split classifier); none "
+        "for the ablation alone.",
+        automatic="the first three, where they are",
     )
     weights: Path | None = option(None, "SqueezeNet 1.0, a packed .npz.", automatic="those beside the project")
     labelled: Path | None = option(
@@ -77,16 +78,37 @@ class MotionOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What is said of each FILE.onnx; as of `isthmus.split.options.FrameOptions`.
+
+    Attributes:
+        tensors: to look at, comma apart; "" for the first of each stride and the outputs.
+        mean, std: three numbers, comma apart; "" for 0,0,0 and 1,1,1.
+        order: of the network's channels; "" for rgb.
+        range: what white is before the mean is taken off: 255 or 1; 0 for 255.
+    """
+
+    panel: ClassVar[str] = "A network of yours (FILE.onnx)"
+    tensors: str = option(
+        "", "Tensors to look at, comma apart.", automatic="the first of each stride, and the outputs", metavar="NAMES"
+    )
+    mean: str = option("", "Taken off each channel, in the network's order.", metavar="X,X,X", automatic="nothing")
+    std: str = option("", "Each channel is divided by it after that.", metavar="X,X,X", automatic="1,1,1")
+    order: str = option("", "Order of the network's channels.", choices=("rgb", "bgr"), automatic="rgb")
+    range: int = option(0, "What white is before the mean is taken off: 255 or 1.", automatic="255")
+
+
+@dataclass(frozen=True, slots=True)
 class MotionOutputs:
     """What is drawn and kept beside what was measured.
 
     Attributes:
-        published: csv of the thesis's curves; None for that beside the project.
+        published: csv of the thesis's curves; None for that which ships.
         merge: whether what the results file says of other networks stays.
     """
 
     panel: ClassVar[str] = "Output"
     published: Path | None = option(
-        None, "CSV of the thesis's curves, drawn beside where it is.", automatic="that beside the project"
+        None, "CSV of published curves, drawn beside.", automatic="the thesis's, which ship"
     )
     merge: bool = option(False, "Keep what motion.json already says of other networks on the same images.")

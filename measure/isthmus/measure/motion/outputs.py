@@ -6,28 +6,29 @@ from pathlib import Path
 from types import MappingProxyType
 
 from isthmus.common.results import Provenance, Results, read_results, write_results
-from isthmus.data.beside import reference_beside
 from isthmus.measure.motion.measurement import MotionMeasurement
 from isthmus.measure.motion.networks import ablation, chosen_networks
-from isthmus.measure.motion.options import MotionEffort, MotionOptions, MotionOutputs
+from isthmus.measure.motion.options import GraphOptions, MotionEffort, MotionOptions, MotionOutputs
 from isthmus.measure.motion.pictures import load_pictures
-from isthmus.measure.motion.plots import draw_ablation, draw_parts, draw_sweeps, published_sweeps
+from isthmus.measure.motion.plots import draw_ablation, draw_parts, draw_sweeps
+from isthmus.measure.motion.published import SWEEPS_FILE, published_sweeps
 from isthmus.measure.motion.run import measure_network
 from isthmus.measure.motion.summary import summary_of
 from isthmus.measure.track import Track
 
 RESULTS_NAME = "motion"
-PUBLISHED = reference_beside("latent_motion_nrmse_curves.csv")
 VERSIONED = ("numpy", "onnxruntime", "pillow", "scipy", "torch")
 
 
-def measure_motion(options: MotionOptions, effort: MotionEffort, track: Track) -> MotionMeasurement:
+def measure_motion(
+    options: MotionOptions, graphs: GraphOptions, effort: MotionEffort, track: Track
+) -> MotionMeasurement:
     """Measure every network, and the ablation where there are checkpoints.
 
     Raises:
         InputError: no such network, no images; each message ends with what to do.
     """
-    networks = chosen_networks(options)
+    networks = chosen_networks(options, graphs)
     data, pictures = load_pictures(options.images, options.limit)
     taps = [tap for network in networks for tap in measure_network(network, pictures, effort, track)]
     rows = []
@@ -53,7 +54,7 @@ def write_motion_outputs(
     results = Results(RESULTS_NAME, provenance, summary_of(measurement), measurement.detail())
     written = [write_results(out, results)]
     if measurement.taps:
-        published = outputs.published or PUBLISHED
+        published = outputs.published or SWEEPS_FILE
         draw_sweeps(measurement, published_sweeps(published) if published.is_file() else {}, out / "motion.png")
         draw_parts(measurement, out / "motion_parts.png")
         written += [out / "motion.png", out / "motion_parts.png"]

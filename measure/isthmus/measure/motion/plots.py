@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isthmus.measure.curve import read_published
 from isthmus.measure.motion.maps import SWEEPS
 from isthmus.measure.motion.measurement import MotionMeasurement, TapResult
-from isthmus.measure.motion.rows import PUBLISHED_RANDOM
+from isthmus.measure.motion.published import LAYERS, Curves, published_random
 from isthmus.measure.motion.warp import KERNELS
 from isthmus.measure.plot import new_figure, plain, write_figure
 
@@ -17,13 +15,6 @@ DOTS_PER_INCH = 120
 # Okabe and Ito: a colour a stride, a dash a network; published curves are pale.
 STRIDE_COLOURS = {2: "#E69F00", 4: "#009E73", 8: "#0072B2", 16: "#D55E00", 32: "#CC79A7"}
 PALE = {2: "#f3d79b", 8: "#a9c9e0", 16: "#eeb99c"}
-PUBLISHED_STRIDES = {
-    "resnet34.conv0": 2,
-    "resnet34.add_3": 8,
-    "resnet34.add_7": 16,
-    "densenet121.pool3_pool": 8,
-    "densenet121.pool4_pool": 16,
-}
 DASHES = ("-", "--", "-.")
 MARKERS = {"max": "s", "mean": "o", "stride": "^", "blur": "D", "max-blur": "v"}
 KIND_COLOURS = {"max": "#D55E00", "mean": "#E69F00", "stride": "#555555", "blur": "#0072B2", "max-blur": "#009E73"}
@@ -34,17 +25,6 @@ PANELS = {
     "shear_x_deg": "shear along x, degrees",
 }
 
-Curves = Mapping[tuple[str, str], list[tuple[float, float]]]
-
-
-def published_sweeps(path: Path) -> Curves:
-    """(panel, layer) to points, of the thesis's curves as digitised. InputError if it is no such file."""
-
-    def read(row: Mapping[str, str]) -> tuple[tuple[str, str], float, float]:
-        return (row["panel"], row["layer"]), float(row["x"]), float(row["nrmse"])
-
-    return read_published(path, ("panel", "layer", "x", "nrmse"), read)
-
 
 def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -> None:
     """Four sweeps, ours and the published. Needs matplotlib."""
@@ -54,10 +34,10 @@ def draw_sweeps(measurement: MotionMeasurement, published: Curves, path: Path) -
     for place, panel in enumerate(SWEEPS):
         at = axes[place // 2][place % 2]
         for (kind, layer), points in published.items():
-            if kind == panel and layer in PUBLISHED_STRIDES:
+            if kind == panel and layer in LAYERS:
                 xs, ys = zip(*points, strict=True)
-                stride = PUBLISHED_STRIDES[layer]
-                at.plot(xs, ys, color=PALE[stride], linewidth=3, zorder=1, label=f"thesis: {layer}, stride {stride}")
+                title, stride = LAYERS[layer]
+                at.plot(xs, ys, color=PALE[stride], linewidth=3, zorder=1, label=f"thesis: {title}, stride {stride}")
         for tap in _shown(measurement.taps):
             xs, ys = zip(*tap.sweeps[panel], strict=True)
             dash = DASHES[networks.index(tap.network) % len(DASHES)]
@@ -86,11 +66,11 @@ def draw_parts(measurement: MotionMeasurement, path: Path) -> None:
     """Random maps by stride, fractions of a latent, interpolations, sampling's share. Needs matplotlib."""
     figure = new_figure((12.4, 8.4), DOTS_PER_INCH)
     ((random, phases), (warps, parts)) = figure.subplots(2, 2)
-    for place, (layer, stride, value) in enumerate(PUBLISHED_RANDOM):
+    for place, (layer, stride, value) in enumerate(published_random()):
         random.plot(place, value, "D", color=PALE[stride], markersize=8)
         random.text(place, value, f"  {value:.3f}", fontsize=7, va="center")
         del layer
-    names = [layer for layer, _, _ in PUBLISHED_RANDOM]
+    names = [layer for layer, _, _ in published_random()]
     for tap in measurement.taps:
         place = len(names)
         names.append(f"{measurement.titles[tap.network]}: {tap.tap}")

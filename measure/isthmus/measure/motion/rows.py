@@ -7,18 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from isthmus.measure.motion.measurement import MotionMeasurement
+from isthmus.measure.motion.published import published_random
 from isthmus.measure.motion.warp import KERNELS
 from isthmus.measure.table import Table, number, with_rows
-
-# Mean NRMSE over 2,048 random affine maps of one photograph, digitised from the thesis (arXiv 2409.08376, §7):
-# layer, stride, mean.
-PUBLISHED_RANDOM: tuple[tuple[str, int, float], ...] = (
-    ("ResNet-34 conv0", 2, 0.0093),
-    ("ResNet-34 add_3", 8, 0.0389),
-    ("ResNet-34 add_7", 16, 0.0329),
-    ("DenseNet-121 pool3", 8, 0.0222),
-    ("DenseNet-121 pool4", 16, 0.0293),
-)
 
 _DIGITS = 4
 
@@ -28,7 +19,7 @@ def random_table(measurement: MotionMeasurement) -> Table:
     columns = ("tensor", "stride", "NRMSE", "without the rim", "5 % to 95 %", "over deviation", "sampling's share %")
     rows = [
         (f"thesis: {layer}", str(stride), number(value, _DIGITS), "–", "–", "–", "–")
-        for layer, stride, value in PUBLISHED_RANDOM
+        for layer, stride, value in published_random()
     ]
     for tap in measurement.taps:
         low, high = np.nanpercentile(tap.nrmse, [5, 95])

@@ -7,7 +7,11 @@ import numpy as np
 from isthmus.measure.key import slug
 from isthmus.measure.motion.measurement import AblationResult, MotionMeasurement
 
-MAIN = ("squeezenet", "pool4")
+MAIN = {
+    "motion.nrmse_random_affine_stride8": ("squeezenet", "pool4"),
+    "motion.nrmse_random_affine_stride8.lite0": ("lite0", "block4"),
+}
+"""What is quoted beside the thesis's ResNet-34 add_3: where stride 8 is reached, or its last block."""
 PLAIN = "max"
 ANTI_ALIASED = "blur"
 
@@ -40,9 +44,8 @@ def summary_of(measurement: MotionMeasurement) -> dict[str, float]:
         for dense in tap.dense:
             at = f"motion.dense.{place}.{dense.family}"
             summary |= {f"{at}.sampled": dense.sampled**0.5, f"{at}.every_pixel": dense.dense**0.5}
-    main = [tap for tap in measurement.taps if (tap.network, tap.tap) == MAIN]
-    if main:
-        summary["motion.nrmse_random_affine_stride8"] = main[0].mean
+    means = {(tap.network, tap.tap): tap.mean for tap in measurement.taps}
+    summary |= {key: means[place] for key, place in MAIN.items() if place in means}
     for row in measurement.ablation:
         at = f"motion.ablation.{slug(row.name)}"
         for count, (_, nrmse, relative) in enumerate(row.halved, 1):
