@@ -265,3 +265,8 @@ class CloudHead(nn.Module):
         """``[batch, channels]`` to logits ``[batch, classes]``."""
         out: Tensor = self.layers(y_hat)
         return out
+
+
+def head_macs(head: nn.Module) -> int:
+    """Multiply-accumulates of a cloud half a cloud, batch norm folded and every input taken as a number."""
+    return sum(module.weight.numel() for module in head.modules() if isinstance(module, nn.Linear))
