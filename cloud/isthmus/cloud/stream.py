@@ -1,11 +1,11 @@
 """One live inference stream on the cloud: a reader that takes frames in, a worker that answers all that is there.
 
 Theory of operation. Reader and worker are two coroutines of one event loop. The reader takes messages as they come
-and counts frames in flight (a client beyond the bound loses its stream, so the queue is bounded); while more than
-`MAX_QUEUED_BYTES` are queued it takes no further message, and HTTP/2 holds the client back. The worker takes everything
-queued, up to what the signal's allowance lets it answer together, and has the codec's `Answerer` answer it in one
-message: a client that sends faster than the cloud answers is batched without waiting for anyone. What the signal is,
-neither of them knows.
+and counts frames in flight (a client beyond the bound loses its stream, so the queue is bounded); while the stream, its
+peer or all of them have ordered more than they may (`ledger`), it takes no further message, and HTTP/2 holds the client
+back. The worker takes what is queued, up to what the signal's allowance lets it answer together and a step's worth of
+work, and has the codec's `Answerer` answer it in one message, when it is this peer's turn (`schedule`): a client that
+sends faster than the cloud answers is batched without waiting for anyone. What the signal is, neither of them knows.
 
 The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
 where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
@@ -16,18 +16,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Answerer, CloudCodec
+from isthmus.cloud.inbox import Inbox
+from isthmus.cloud.ledger import Ledger
 from isthmus.cloud.quota import Quota
+from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
+from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
+from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
@@ -36,35 +40,54 @@ from isthmus.common.errors import (
     StreamNotOpenError,
     UnsupportedVersionError,
 )
+from isthmus.common.field_count import check_field_count
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
-MAX_QUEUED_BYTES = 16 << 20
+MAX_OPEN_BYTES = 2048
+"""Of a stream's first message, which names a codec and a few wishes in about a hundred."""
 
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all streams of a server share.
+
+    Attributes:
+        zoo: the codecs.
+        quotas: by signal.
+        limits: of a stream until it says by its codec which signal's are its own.
+        scheduler: whose turn it is.
+        ledger: what is ordered.
+        budget: of one packet.
+    """
+
+    zoo: Zoo
+    quotas: Mapping[str, Quota]
+    limits: StreamLimits
+    scheduler: Scheduler
+    ledger: Ledger
+    budget: FrameBudget
+
+
 class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
-    def __init__(
-        self, stream_id: str, context: Context, zoo: Zoo, quotas: Mapping[str, Quota], limits: StreamLimits
-    ) -> None:
-        """`limits` hold until the stream says by its codec which signal's are its own."""
+    def __init__(self, stream_id: str, context: Context, peer: str, shared: Shared) -> None:
+        """`peer` is whose stream it is: what is shared out among peers goes by that name."""
         self._id = stream_id
         self._context = context
-        self._zoo = zoo
-        self._quotas = quotas
-        self._limits = limits
+        self._peer = peer
+        self._shared = shared
+        self._limits = shared.limits
         self._quota: Quota | None = None  # where this stream is counted
-        self._conversation = Conversation(Role.SERVER, limits.max_in_flight_frame_count)
-        self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
-        self._has_room = asyncio.Event()
+        self._conversation = Conversation(Role.SERVER, shared.limits.max_in_flight_frame_count)
+        self._turns = Turns(shared.scheduler, peer)
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
@@ -93,10 +116,13 @@ class Stream:
         why = ""
         watch = asyncio.create_task(self._watch_idleness())
         reader: asyncio.Task[None] | None = None
+        inbox: Inbox | None = None
         try:
             codec, opening = await self._open()
-            reader = asyncio.create_task(self._read())
-            await self._answer(codec.open_stream(self._id), opening)
+            answerer = codec.open_stream(self._id)
+            inbox = Inbox(self._peer, self._shared.ledger, answerer.cost, self._shared.budget)
+            reader = asyncio.create_task(self._read(inbox))
+            await self._answer(answerer, inbox, opening)
             self._conversation.sent(Event.END)
             why = "all is answered"
         except asyncio.CancelledError:
@@ -112,6 +138,8 @@ class Stream:
             for task in (watch, reader):
                 if task is not None:
                     task.cancel()
+            if inbox is not None:
+                inbox.close()
             if self._quota is not None:
                 self._quota.leave()
             self._log_end(why)
@@ -134,16 +162,17 @@ class Stream:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
+        _check_size(data, MAX_OPEN_BYTES, "first message")
         request = wire.read_request(data)
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
-        codec = await self._zoo.load(request.codec_id)
+        codec = await self._shared.zoo.load(request.codec_id)
         self._is_computing = False
         _check_request(codec.manifest, request)
         top_k = min(request.top_k, len(codec.manifest.classes) or 1)
-        quota = self._quotas[codec.manifest.signal]
+        quota = self._shared.quotas[codec.manifest.signal]
         quota.enter()
         self._quota = quota
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
@@ -161,20 +190,16 @@ class Stream:
         self._last_progress_s = time.monotonic()
         return codec, replace(request, top_k=top_k)
 
-    async def _read(self) -> None:
+    async def _read(self, inbox: Inbox) -> None:
         try:
             while True:
-                while self._queued_bytes > MAX_QUEUED_BYTES:
-                    self._has_room.clear()
-                    await self._has_room.wait()
+                await inbox.room()
                 data = await self._context.read()
                 if not isinstance(data, bytes):
                     self._conversation.received(Event.HALF_CLOSE)
                     return
-                if len(data) > self._limits.max_message_size_bytes:  # gRPC's own bound is that of the largest stream
-                    raise LimitExceededError(
-                        f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
-                    )
+                _check_size(data, self._limits.max_message_size_bytes, "message")
+                check_field_count(data, self._limits.max_in_flight_frame_count)
                 request = wire.read_request(data)
                 if isinstance(request, protocol.OpenStream):
                     self._conversation.received(Event.OPEN)  # raises: once is enough
@@ -183,8 +208,7 @@ class Stream:
                 if index >= 0 and index != self._conversation.sent_count:
                     raise mismatch(FrameOrderError, "first_frame_index", str(self._conversation.sent_count), str(index))
                 self._conversation.received(Event.FRAMES, len(request.packets))
-                self._queue.extend(request.packets)
-                self._queued_bytes += sum(map(len, request.packets))
+                inbox.add(request.packets)
                 self._last_progress_s = time.monotonic()
                 self._wake.set()
         except Exception as error:
@@ -192,7 +216,8 @@ class Stream:
         finally:
             self._wake.set()
 
-    async def _answer(self, answerer: Answerer, opening: protocol.OpenStream) -> None:
+    async def _answer(self, answerer: Answerer, inbox: Inbox, opening: protocol.OpenStream) -> None:
+        assert self._quota is not None  # for the type checker: the stream is open
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -202,16 +227,17 @@ class Stream:
                 if self._conversation.state is State.OPEN:
                     self._conversation.sent(Event.GOODBYE)
                     await self._context.write(wire.goodbye_response())
-            if not self._queue:
+            if not inbox:
                 if self._conversation.state is State.DRAINING:
                     return
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            packets = self._next_packets()
+            packets, cost = inbox.take(self._quota.allowance.max_batch_frame_count)
             self._is_computing = True
-            outcomes, timing = await answerer.answer(packets, opening)
+            outcomes, timing = await self._turns.answer(answerer.answer(packets, opening), cost)
             self._is_computing = False
+            inbox.answered()
             self._count(packets, outcomes)
             self._conversation.sent(Event.RESULTS, len(packets))
             await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
@@ -224,15 +250,6 @@ class Stream:
             if isinstance(outcome, IsthmusError):
                 self._refused_count += 1
                 _log.info("stream %s frame %d refused: %s", self._id, index, reason(outcome))
-
-    def _next_packets(self) -> list[bytes]:
-        """What is answered together next, out of the queue."""
-        assert self._quota is not None  # for the type checker: the stream is open
-        count = min(len(self._queue), self._quota.allowance.max_batch_frame_count)
-        packets = [self._queue.popleft() for _ in range(count)]
-        self._queued_bytes -= sum(map(len, packets))
-        self._has_room.set()
-        return packets
 
     async def _watch_idleness(self) -> None:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
@@ -255,6 +272,12 @@ def reason(error: BaseException) -> str:
     """An error in one line of a log: what a client wrote into it makes no lines of its own."""
     text = "".join(character if character.isprintable() else " " for character in str(error))
     return f"{type(error).__name__}: {text}"
+
+
+def _check_size(data: bytes, most: int, what: str) -> None:
+    """Before a message is parsed: gRPC's own bound is that of the largest message of all signals."""
+    if len(data) > most:
+        raise LimitExceededError(f"{what}: expected at most {most} bytes, got {len(data)}")
 
 
 def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:
