@@ -55,7 +55,7 @@ class Workspace:
         self._arrays: dict[str, Tensor] = {}
 
     def array(self, name: str, *shape: int) -> Tensor:
-        """Of that shape, float32, whatever it holds; the same one at each call, while the shape stays."""
+        """Float32 ``[*shape]``, whatever it holds; the same one at each call, while the shape stays."""
         found = self._arrays.get(name)
         if found is None or found.shape != shape:
             found = self._arrays[name] = torch.empty(shape)

@@ -61,7 +61,7 @@ class StackedRecipe:
         return value.detach().reshape(self.count, -1)
 
     def state(self, number: int) -> dict[str, Tensor]:
-        """What `ThesisRecipe.load_state_dict` takes, of one network; copies."""
+        """What `ThesisRecipe.load_state_dict` takes, of one network: copies, ``[...]`` as there."""
         shapes = self._first.state_dict()
         everything = {**self.learned, **self.buffers}
         return {name: self.rows(everything[name])[number].clone().view_as(like) for name, like in shapes.items()}
@@ -75,7 +75,7 @@ class StackedRecipe:
 
     @torch.no_grad()
     def judge(self, points: Tensor, labels: Tensor) -> Judged:
-        """On all clouds of a set at once, in evaluation mode; arguments as of `losses`."""
+        """On all clouds of a set at once, in evaluation mode: points ``[3, clouds, points]``, labels ``[clouds]``."""
         medians = self._bottleneck.quantile(0.5).view(self.count, -1, 1)
         y_hat = torch.round(self._y(points, is_training=False) - medians) + medians
         logits = self._logits(y_hat, is_training=False)
