@@ -74,7 +74,7 @@ def test_every_refusal_says_why(zoo: Path, encoder: PointCloudEncoder, caplog: p
         Talk(channel, [opening(encoder), b"\xff"])
         channel.close()
     told = "\n".join(lines(caplog))
-    assert len(re.findall(r"^stream \S+ of ipv4:\S+ refused: UnknownCodecError: .*tiny-q7 WARNING", told, re.M)) == 1
+    assert len(re.findall(r"^stream \S+ of ipv4:\S+ refused: UnknownCodecError: .*tiny-q7\\nWARNING", told, re.M)) == 1
     assert len(re.findall(r"^stream \S+ frame 1 refused: PacketError: ", told, re.M)) == 1
     assert len(re.findall(r"closed: 3 frames answered, 1 of them refused", told)) == 1
     assert len(re.findall(r"closed: 0 frames answered, .*: MessageError: ", told)) == 1

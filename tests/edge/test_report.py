@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from isthmus.edge.report import Column, Doubt, Row, Summary, TableReport
+from isthmus.edge.columns import Column
+from isthmus.edge.report import Doubt, Row, Summary, TableReport
 
 COLUMNS = (
     Column("file"),

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, TypeVar
 
+from isthmus.cloud.saves import Saves
 from isthmus.common import protocol
 from isthmus.common.codec import Allowance
 from isthmus.common.cost import Cost, FrameBudget
@@ -41,14 +41,14 @@ class Bench:
         allowance: of its signal.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        save: folder for what is reconstructed, None to keep nothing.
+        saves: takes what is reconstructed, None to keep nothing.
         budget: of one packet; what costs more is refused by its header.
     """
 
     allowance: Allowance
     threads: int = 1
     engine: str = AUTO
-    save: Path | None = None
+    saves: Saves | None = None
     budget: FrameBudget = field(default_factory=FrameBudget)
 
 

@@ -26,6 +26,7 @@ from isthmus.cloud.half import Bench
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
 from isthmus.cloud.quota import Quota
+from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
@@ -58,6 +59,7 @@ class ServerConfig:
         max_stream_count: streams at a time, of all signals; one more is told to come back.
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
+        max_saved_bytes: of that folder.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
@@ -73,6 +75,7 @@ class ServerConfig:
     max_stream_count: int = 64
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
+    max_saved_bytes: int = DEFAULT_MAX_BYTES
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
@@ -80,12 +83,6 @@ class ServerConfig:
     memory_limit_bytes: int = field(default_factory=usual_limit_bytes)
     budgets: Budgets = field(default_factory=Budgets)
     max_frame_work: int = MAX_FRAME_WORK
-
-    def __post_init__(self) -> None:
-        if self.save is not None and not self.save.is_dir():
-            raise InputError(
-                f"{self.save}: expected a folder to save reconstructions in, got none there; make it first"
-            )
 
     def allowance(self, signal: Signal) -> Allowance:
         """What is taken of a signal."""
@@ -128,9 +125,9 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     quotas = {signal.name: Quota(signal.name, config.allowance(signal)) for signal in SIGNALS.values()}
     memory = Memory(config.memory_limit_bytes, resident_bytes())
     budget = FrameBudget(config.max_frame_work, memory.most_bytes // 2)
+    saves = None if config.save is None else Saves(config.save, config.max_saved_bytes)
     benches = {
-        name: Bench(quota.allowance, config.threads, config.engine, config.save, budget)
-        for name, quota in quotas.items()
+        name: Bench(quota.allowance, config.threads, config.engine, saves, budget) for name, quota in quotas.items()
     }
     zoo = Zoo(config.zoo, benches)
     # What is said where the signal is not known yet: the first one's, which are those of point clouds.

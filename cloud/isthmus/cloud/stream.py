@@ -43,6 +43,7 @@ from isthmus.common.errors import (
 from isthmus.common.field_count import check_field_count
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
@@ -270,8 +271,7 @@ class Stream:
 
 def reason(error: BaseException) -> str:
     """An error in one line of a log: what a client wrote into it makes no lines of its own."""
-    text = "".join(character if character.isprintable() else " " for character in str(error))
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {shown(error)}"
 
 
 def _check_size(data: bytes, most: int, what: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from isthmus.command.frame import command_frame, print_note
 from isthmus.command.split_network import require_split_packages, sized_as
+from isthmus.common.whole_file import write_whole
 
 if TYPE_CHECKING:
     import onnx
@@ -74,5 +75,5 @@ def _write(model: onnx.ModelProto, size: str, out: Path) -> Network:
 
     network = sized_as(read_network(model, model.graph.name), size)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(network.model.SerializeToString(deterministic=True))
+    write_whole(out, network.model.SerializeToString(deterministic=True))
     return network

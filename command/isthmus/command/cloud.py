@@ -13,6 +13,7 @@ from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, opened
 from isthmus.common.errors import InputError
 from isthmus.common.options import option
+from isthmus.common.whole_file import write_whole
 
 if TYPE_CHECKING:
     from isthmus.cloud.server import Ready
@@ -52,6 +53,7 @@ class LogOptions:
 
     panel: ClassVar[str] = "Output"
     save: Path | None = option(None, "Folder (made if need be) for a PNG of every image that comes in.", metavar="DIR")
+    save_limit_mb: int = option(1024, "MiB that the folder of --save may hold; then nothing more is kept.", least=1)
     ready_file: Path | None = option(None, "Write host:port here once connections are taken.", metavar="FILE")
     verbose: bool = option(False, "Log how each stream opens and ends, and what is refused.", flags=("--verbose", "-v"))
 
@@ -73,12 +75,13 @@ def cloud(*, given: Given) -> None:
     # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.cloud.server import ServerConfig, serve
+    from isthmus.common.shown import ShownFormatter
     from isthmus.common.zoo import find_zoos
 
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
-    logging.basicConfig(
-        level=logging.INFO if log.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if log.verbose else logging.WARNING, handlers=[handler])
     if log.save is not None:
         _make_folder(log.save)
     config = ServerConfig(
@@ -88,6 +91,7 @@ def cloud(*, given: Given) -> None:
         max_stream_count=streams.max_streams,
         allowances=_allowances(given),
         save=log.save,
+        max_saved_bytes=log.save_limit_mb << 20,
         grace_s=server.grace_s,
         threads=server.threads,
         engine=server.engine,
@@ -119,9 +123,7 @@ def _announce(ready: Ready, ready_file: Path | None) -> None:
     """Say on standard output where the cloud listens, in a line that programs can read; and in the file."""
     if ready_file is not None:
         # Whole or not at all, for whoever waits for the file.
-        part = ready_file.with_name(ready_file.name + ".part")
-        part.write_text(ready.address + "\n", encoding="utf-8")
-        part.replace(ready_file)
+        write_whole(ready_file, f"{ready.address}\n".encode())
     count = len(ready.codecs)
     shown = " ".join(ready.codecs) if count <= MAX_NAMES else f"{count} (`isthmus inspect` lists them)"
     print(f"isthmus cloud: listening on {ready.address}, codecs: {shown}", flush=True)

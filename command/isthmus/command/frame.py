@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec
 import typer
 
 from isthmus.common.errors import IsthmusError, MissingDependencyError
+from isthmus.common.shown import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,8 +115,8 @@ def end(failed_count: int, input_count: int | None = None) -> None:
 
 
 def print_error(message: object) -> None:
-    """One line on standard error, `error: ...`, its text as it is. It does not end the command."""
-    _say("error:", "31", message)
+    """One line on standard error, `error: ...`. It does not end the command."""
+    _say("error:", "31", shown(message))
 
 
 def print_note(message: object) -> None:
@@ -123,7 +124,7 @@ def print_note(message: object) -> None:
 
     One line, folded between words where it is watched on a terminal.
     """
-    text = str(message)
+    text = shown(message)
     if is_watched():
         width = shutil.get_terminal_size().columns - 1
         text = textwrap.fill("note: " + text, width, break_long_words=False, break_on_hyphens=False)[len("note: ") :]

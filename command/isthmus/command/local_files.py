@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -18,6 +16,8 @@ from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, NamedCode
 from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError
 from isthmus.common.options import option
+from isthmus.common.shown import shown, shown_json
+from isthmus.common.whole_file import whole_file
 
 if TYPE_CHECKING:
     from isthmus.common.bits.packet import Packet
@@ -88,7 +88,7 @@ def encode(
             failed_count += 1
             print_error(name.message)
         else:
-            print(name)
+            print(shown(name))
     end(failed_count)
 
 
@@ -120,7 +120,7 @@ def _written(packed: Iterable[Packed | Failure], out: Path) -> Iterator[str | Fa
 
     writer: StreamWriter | None = None
     name = ""
-    with _replaced(out) as file:
+    with whole_file(out) as file:
         for item in packed:
             if isinstance(item, Failure):
                 yield item
@@ -152,7 +152,7 @@ def _written_apart(packed: Iterable[Packed | Failure], out: Path) -> Iterator[st
             continue
         stem = item.stem or ("stdin" if item.name == "-" else Path(item.name).stem)
         path = out / (unused(stem, taken) + SUFFIX)
-        with _replaced(path) as file:
+        with whole_file(path) as file:
             StreamWriter(file, StreamHeader(item.manifest.name, item.manifest.identity)).write(item.coded.packet)
         yield f"{item.name} -> {path}: {item.summary}"
 
@@ -165,20 +165,6 @@ def unused(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there whole when the block ends, and as before if it raises."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_k: int) -> None:
@@ -236,9 +222,9 @@ def _write_pictures(path: Path, loaded: CodecFolder[Any], packets: Iterable[Pack
                 raise InputError(f"{path}: expected one image for {out}, got more; give a folder")
             name = f"{path.stem}.png" if is_only else f"{path.stem}-{index - 1:06d}.png"
             target = out if out.suffix == PICTURE_SUFFIX else out / name
-            with _replaced(target) as file:
+            with whole_file(target) as file:
                 file.write(previous.png)
-            print(f"{path} -> {target}: {previous.width} x {previous.height}")
+            print(shown(f"{path} -> {target}: {previous.width} x {previous.height}"))
         previous = image
     if index == 0:
         raise InputError(f"{path}: expected at least one packet, got none")
@@ -258,11 +244,11 @@ def _print_answers(path: Path, loaded: CodecFolder[Any], packets: Iterable[Packe
         where: dict[str, object] = {"file": str(path), "packet": index}
         if isinstance(outcome, IsthmusError):
             failed = failed or CodecError(f"packet {index}: {outcome}")
-            print(json.dumps(where | {"error": str(outcome)}, ensure_ascii=False))
+            print(shown_json(where | {"error": str(outcome)}))
             continue
         parts = [outcome.of(k) for k in range(len(outcome.signals))] if hasattr(outcome, "of") else [outcome]
         for number, part in enumerate(parts):
             told = where | {"signal": number} | task.tell(part, names).fields
-            print(json.dumps(told, ensure_ascii=False))
+            print(shown_json(told))
     if failed is not None:
         raise failed

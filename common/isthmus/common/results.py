@@ -21,6 +21,7 @@ from typing import Any
 
 from isthmus.common.circumstances import Circumstances
 from isthmus.common.errors import InputError
+from isthmus.common.whole_file import write_whole
 
 SUMMARY_FILE = "summary.json"
 SIGNIFICANT_DIGITS = 7
@@ -188,10 +189,8 @@ def _check_summary(summary: Mapping[str, Any], where: str) -> None:
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".json.partial")
     text = json.dumps(rounded(document), indent=1, allow_nan=False, ensure_ascii=False)
-    partial.write_text(_short_lines(text) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, f"{_short_lines(text)}\n".encode())
 
 
 def _short_lines(text: str) -> str:

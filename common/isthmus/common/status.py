@@ -35,6 +35,7 @@ from isthmus.common.errors import (
     UnknownCodecError,
     UnsupportedVersionError,
 )
+from isthmus.common.shown import shown
 
 DOMAIN = "isthmus.v1"
 
@@ -148,8 +149,10 @@ def from_status(status: status_pb2.Status) -> IsthmusError:
                 retry_delay_s = retry.retry_delay.ToMilliseconds() / 1000
         except DecodeError:
             continue
-    error = kind(status.message or f"the cloud gave status {status.code} without a message")
-    error.expected, error.actual = expected, actual
+    # Cut here, where it comes in: the other side may say anything, at any length.
+    message = shown(status.message, MAX_MESSAGE_CHARS)
+    error = kind(message or f"the cloud gave status {status.code} without a message")
+    error.expected, error.actual = shown(expected, MAX_VALUE_CHARS), shown(actual, MAX_VALUE_CHARS)
     if isinstance(error, OverloadedError):
         error.retry_delay_s = retry_delay_s
     return error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.common.errors import InputError, IsthmusError
+from isthmus.common.shown import shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -60,7 +61,7 @@ def input_names(
 def tell_notes(name: str, notes: Iterable[str]) -> None:
     """On standard error, what a person may want to know of how an input was read."""
     for note in notes:
-        print(f"note: {name}: {note}", file=sys.stderr)
+        print(f"note: {shown(name)}: {shown(note)}", file=sys.stderr)
 
 
 def progress_bar(count: int) -> Progress:

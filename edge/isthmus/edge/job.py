@@ -20,10 +20,11 @@ from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.client import CloudClient
+from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.report import Column, Report, Row, Summary, open_report, task_columns
+from isthmus.edge.report import Report, Row, Summary, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.runtime.engine import AUTO

@@ -5,16 +5,17 @@ A job says its columns and makes a `Row` of everything that comes to an end; the
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isthmus.common.errors import IsthmusError
+from isthmus.common.shown import shown, shown_json
 from isthmus.common.task import Task
 from isthmus.common.tasks import DOUBTFUL, DOUBTFUL_BELOW
+from isthmus.edge.columns import GAP, Column, columns_shown, fitted_widths, natural_widths
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,25 +28,8 @@ LIVE_REFRESHES_PER_S = 8
 # Of a table in a pipe or a file, where no screen sets a bound.
 MAX_LINE_WIDTH = 10_000
 
-# On a screen that is too narrow for all: what is left of a name or an answer, and between columns.
-MIN_TEXT_WIDTH = 6
-MIN_ANSWER_WIDTH = 11
-GAP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        heading: of it.
-        is_number: set to the right and never folded.
-        width: at least, where rows are printed as they come.
-    """
-
-    heading: str
-    is_number: bool = False
-    width: int = 0
+# Of a cell: what a person reads of a name or an answer. JSON has all of it.
+MAX_CELL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +129,12 @@ class JsonReport:
 
     def add(self, row: Row) -> None:
         """Print the row at once."""
-        print(json.dumps(row.fields, ensure_ascii=False), flush=True)
+        print(shown_json(row.fields), flush=True)
 
     def finish(self, summary: Summary) -> None:
         """Print the summary."""
         if summary.fields:
-            print(json.dumps({"summary": summary.fields}, ensure_ascii=False), flush=True)
+            print(shown_json({"summary": summary.fields}), flush=True)
 
 
 class TableReport:
@@ -163,7 +147,7 @@ class TableReport:
     def add(self, row: Row) -> None:
         """Keep it; a failure is told at once."""
         if row.cells:
-            self._rows.append(row)
+            self._rows.append(_as_shown(row))
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -188,7 +172,7 @@ class LineReport:
     def add(self, row: Row) -> None:
         """Print it at once."""
         if row.cells:
-            print(self._line(row.cells), flush=True)
+            print(self._line(_as_shown(row).cells), flush=True)
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -221,7 +205,7 @@ class LiveReport:
     def add(self, row: Row) -> None:
         """Show it."""
         if row.cells:
-            self._rows.append(row)
+            self._rows.append(_as_shown(row))
         _tell_error(row)
 
     def finish(self, summary: Summary) -> None:
@@ -230,14 +214,19 @@ class LiveReport:
         _print_lines(summary.lines)
 
 
+def _as_shown(row: Row) -> Row:
+    """A row whose cells may be printed: a file's name, a tensor's, may hold anything."""
+    return replace(row, cells=tuple(shown(cell, MAX_CELL) for cell in row.cells))
+
+
 def _tell_error(row: Row) -> None:
     if row.error:
-        print(f"error: {row.error}", file=sys.stderr)
+        print(f"error: {shown(row.error)}", file=sys.stderr)
 
 
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(shown(line))
 
 
 def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Table:
@@ -248,12 +237,12 @@ def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Tabl
     from rich import table as tables
     from rich.markup import escape
 
-    kept = _shown(columns, [row.cells for row in rows], width)
+    kept = columns_shown(columns, [row.cells for row in rows], width)
     columns, cells = [columns[i] for i in kept], [tuple(row.cells[i] for i in kept) for row in rows]
-    natural = _widths([[column.heading for column in columns], *cells])
+    natural = natural_widths([[column.heading for column in columns], *cells])
     is_narrow = sum(natural) + GAP * (len(columns) - 1) > width
     headings = [column.heading.replace(" ", "\n") if is_narrow else column.heading for column in columns]
-    fitted = _fitted(columns, _widths([headings, *cells]), width) if is_narrow else [None] * len(columns)
+    fitted = fitted_widths(columns, natural_widths([headings, *cells]), width) if is_narrow else [None] * len(columns)
     table = tables.Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         table.add_column(
@@ -264,37 +253,6 @@ def _table(columns: Sequence[Column], rows: Collection[Row], width: int) -> Tabl
             width=fitted[place],
             min_width=None if is_narrow else column.width or None,
         )
-    for row, shown in zip(rows, cells, strict=True):
-        table.add_row(*map(escape, shown), style="red" if row.is_failure else "")
+    for row, texts in zip(rows, cells, strict=True):
+        table.add_row(*map(escape, texts), style="red" if row.is_failure else "")
     return table
-
-
-def _shown(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Places of the columns that a screen has room for, with words cut to `MIN_ANSWER_WIDTH` at least."""
-    kept = list(range(len(columns)))
-    natural = _widths([[c.heading.replace(" ", "\n") for c in columns], *cells])
-    bound = [MIN_TEXT_WIDTH if place == 0 else MIN_ANSWER_WIDTH for place in kept]
-    least = [n if c.is_number else min(n, b) for n, c, b in zip(natural, columns, bound, strict=True)]
-    while sum(least[i] for i in kept) + GAP * (len(kept) - 1) > width:
-        numbers = [i for i in kept if columns[i].is_number]
-        if not numbers:
-            break
-        kept.remove(numbers[-1])
-    return kept
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Of each column the longest line in a cell."""
-    return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
-
-
-def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int | None]:
-    """Widths on a screen that is too narrow: numbers whole, then answers, and what is left to the name in front."""
-    fitted = list(natural)
-    texts = [place for place, column in enumerate(columns) if not column.is_number]
-    room = width - GAP * (len(columns) - 1) - sum(n for place, n in enumerate(natural) if place not in texts)
-    for done, place in enumerate(reversed(texts)):
-        left = texts[: len(texts) - done - 1]  # each of these keeps a few characters
-        fitted[place] = max(min(natural[place], room - MIN_TEXT_WIDTH * len(left)), min(natural[place], MIN_TEXT_WIDTH))
-        room -= fitted[place]
-    return [*fitted]

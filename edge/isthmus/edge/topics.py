@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.errors import InputError
 from isthmus.data.bag.files import open_bag
+from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure
-from isthmus.edge.report import Column, Report, Row, Summary, open_report
+from isthmus.edge.report import Report, Row, Summary, open_report
 
 COLUMNS = (Column("topic"), Column("type"), Column("messages", is_number=True), Column("read as"))
 

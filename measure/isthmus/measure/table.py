@@ -14,6 +14,8 @@ from rich.markup import escape as escape_markup
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from isthmus.common.shown import shown
+
 # Of a table on a screen: the space at its sides, and between columns; what is left of words at least.
 EDGES, GAP = 1, 2
 MIN_WORDS_WIDTH = 12
@@ -70,8 +72,8 @@ class NarrowTable:
         width, all_columns = options.max_width, list(range(len(self.table.columns)))
         is_narrow = self._width(all_columns, folded=False) > width
         kept = self._fitting(width) if is_narrow else all_columns
-        shown = RichTable(
-            title=escape_markup(self.table.title),
+        table = RichTable(
+            title=escape_markup(shown(self.table.title)),
             title_justify="left",
             header_style="bold",
             box=SIMPLE_HEAD,
@@ -79,7 +81,7 @@ class NarrowTable:
         )
         for place in kept:
             column, wraps = self.table.columns[place], self._wraps(place)
-            shown.add_column(
+            table.add_column(
                 escape_markup(column.replace(" ", "\n") if is_narrow else column),
                 justify="left" if self.table._are_text[place] else "right",
                 no_wrap=not (wraps and is_narrow),
@@ -87,8 +89,8 @@ class NarrowTable:
                 min_width=self._least(place) if wraps and is_narrow else None,
             )
         for row in self.table.rows:
-            shown.add_row(*(escape_markup(row[place]) for place in kept))
-        yield shown
+            table.add_row(*(escape_markup(shown(row[place])) for place in kept))
+        yield table
         left_out = [self.table.columns[place] for place in all_columns if place not in kept]
         if left_out:
             yield Text(f"left out, for want of room: {', '.join(left_out)}", style="dim")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +30,13 @@ DECODING_SHARE, PNG_SHARE = 1 / 8, 1 / 8
 # pixel, and for each that is written into a PNG; and what a tile takes, whatever the image.
 SYMBOL_BYTES, HYPER_SYMBOL_BYTES, PIXEL_BYTES, PNG_PIXEL_BYTES, TILE_BYTES = 9, 20, 3, 6, 48 << 20
 
-_log = logging.getLogger("isthmus.cloud")
-
 
 class ImageCodec:
     """Cloud half of one image codec: the bytes of a packet in, its reconstruction out.
 
     Args:
         folder: of the codec.
-        bench: what it works with; `save` keeps a PNG of every reconstruction.
+        bench: what it works with; its `saves` keeps a PNG of every reconstruction.
 
     Raises:
         ManifestError: the folder is damaged.
@@ -80,8 +78,10 @@ class ImageCodec:
         memory_bytes = symbols * each + pixels * (PIXEL_BYTES + PNG_PIXEL_BYTES)
         return Cost(pixels, memory_bytes + min(TILE_BYTES, 256 * pixels))
 
-    def reconstruct(self, data: bytes, *, wants_pixels: bool, save_to: Path | None = None) -> Steps[Answer]:
-        """What becomes of one packet, or why nothing does; its pixels are written to `save_to` where that is given.
+    def reconstruct(
+        self, data: bytes, *, wants_pixels: bool, save: Callable[[bytes], object] | None = None
+    ) -> Steps[Answer]:
+        """What becomes of one packet, or why nothing does; `save` is given its PNG.
 
         Raises:
             OverloadedError: `stop` was called meanwhile.
@@ -107,9 +107,9 @@ class ImageCodec:
             yield ending
             begun_s = time.perf_counter()
             image = Image(pixels)
-            png = fast_png(image) if wants_pixels or save_to is not None else b""
-            if save_to is not None:
-                _save(png, save_to)
+            png = fast_png(image) if wants_pixels or save is not None else b""
+            if save is not None:
+                save(png)
             outcome = protocol.FrameReconstruction(
                 image.height, image.width, pixels_crc32(image), png if wants_pixels else b""
             )
@@ -136,18 +136,11 @@ class ImageAnswerer:
         """The reconstruction of one packet."""
         (data,) = packets
         name = next(self._files)
-        save_to = None if self._bench.save is None else self._bench.save / name
-        return self._codec.reconstruct(data, wants_pixels=opening.wants_pixels, save_to=save_to)
+        saves = self._bench.saves
+        save = None if saves is None else partial(saves.keep, name)
+        return self._codec.reconstruct(data, wants_pixels=opening.wants_pixels, save=save)
 
 
 def pixels_crc32(image: Image) -> int:
     """CRC-32 of an image's pixels, row-major, each as R, G, B: how a reconstruction is told without being sent."""
     return zlib.crc32(image.pixels.data)
-
-
-def _save(png: bytes, path: Path) -> None:
-    """Keep a reconstruction; that there is no room for it is not the client's concern."""
-    try:
-        path.write_bytes(png)
-    except OSError as error:
-        _log.error("%s: could not save a reconstruction: %s", path, error.strerror or error)

@@ -20,6 +20,7 @@ from isthmus.common.manifest.fields import (
 )
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest
+from isthmus.common.whole_file import write_whole
 
 # The two halves of every codec, by the stem of their files, and as ONNX graphs.
 EDGE_HALF, CLOUD_HALF = "edge", "cloud"
@@ -163,7 +164,7 @@ def wrong_signal(kind: type[Manifest], manifest: Manifest) -> str:
 
 def write_codec_manifest(manifest: Manifest, path: str | Path) -> None:
     """Writes `manifest.json` into a codec folder."""
-    (Path(path) / MANIFEST_FILE).write_bytes(manifest.to_bytes())
+    write_whole(Path(path) / MANIFEST_FILE, manifest.to_bytes())
 
 
 def file_sha256(path: str | Path) -> str:

@@ -27,6 +27,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.common.signals import MAX_PIXELS, Image
+from isthmus.common.whole_file import whole_file
 from isthmus.data.image.colour import ToSrgb
 from isthmus.data.image.formats import FORMATS, SUFFIXES
 from isthmus.data.image.heif import CONTAINERS, coded_profile, container_of, make_ready
@@ -84,10 +85,8 @@ def read_image(source: str | Path | BinaryIO | bytes, *, format: str | None = No
 
 def write_image(image: Image, path: str | Path) -> None:
     """Write a PNG file; parents are not made. InputError if it cannot be written."""
-    try:
-        PIL.Image.fromarray(image.pixels).save(path, "PNG")
-    except OSError as error:
-        raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
+    with whole_file(Path(path)) as file:
+        PIL.Image.fromarray(image.pixels).save(file, "PNG")
 
 
 def image_paths(inputs: Iterable[str | Path]) -> list[Path]:

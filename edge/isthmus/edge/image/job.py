@@ -22,8 +22,10 @@ from isthmus.common.image.symbols import CodedImage
 from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
+from isthmus.common.whole_file import write_whole
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
+from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.image.family import find_family
 from isthmus.edge.image.options import ImageOptions
@@ -31,7 +33,7 @@ from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, sending
-from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.report import Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 
@@ -230,10 +232,7 @@ class _Flow:
             file = f"{stem}-{number}.{codec}"
         self._saved.add(file)
         path = self._options.save / f"{file}.png"
-        try:
-            path.write_bytes(png)
-        except OSError as error:
-            raise InputError(f"{path}: expected a place to write to: {error.strerror or error}") from error
+        write_whole(path, png)
         return str(path)
 
 

@@ -18,6 +18,7 @@ from isthmus.common.signals import PointCloud
 from isthmus.common.task import Task
 from isthmus.common.tasks import Labels
 from isthmus.common.zoo import find_codec
+from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Item, Place
 from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files, sending
@@ -25,7 +26,7 @@ from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.inputs import CloudInputs
 from isthmus.edge.pointcloud.options import PointCloudOptions
-from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.report import Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
 
 

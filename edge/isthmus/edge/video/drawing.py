@@ -15,6 +15,7 @@ import PIL.ImageFont
 from isthmus.common.answers.boxes import Box, Boxes
 from isthmus.common.answers.mask import Mask
 from isthmus.common.errors import InputError
+from isthmus.common.whole_file import whole_file
 
 UInt8 = npt.NDArray[np.uint8]
 GOLDEN = 0.618034
@@ -42,9 +43,10 @@ def save_drawn(path: Path, pixels: UInt8, outcome: Any, class_names: tuple[str, 
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        PIL.Image.fromarray(picture).save(path)
     except OSError as error:
         raise InputError(f"{path}: cannot write it: {error.strerror or error}") from error
+    with whole_file(path) as file:
+        PIL.Image.fromarray(picture).save(file, "PNG")
     return True
 
 

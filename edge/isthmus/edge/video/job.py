@@ -12,9 +12,10 @@ from isthmus.common.task import Task
 from isthmus.common.video.signal import VIDEO
 from isthmus.common.zoo import find_codec
 from isthmus.data.video.source import VideoSource
+from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure
 from isthmus.edge.job import Job, Packed, connected
-from isthmus.edge.report import Column, Row, open_report, task_columns
+from isthmus.edge.report import Row, open_report, task_columns
 from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.flow import VideoFlow
 from isthmus.edge.video.options import VideoOptions
