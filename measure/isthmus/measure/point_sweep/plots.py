@@ -27,9 +27,9 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
         colours = colormaps["viridis"]([0.9 * i / max(1, len(counts) - 1) for i in range(len(counts))])
         published = [c.points for name, c in measurement.published.items() if name.startswith(f"thesis-{config}-")]
         if published:
-            front = pareto_front(np.concatenate(published))
+            theirs = pareto_front(np.concatenate(published))
             label = "front over P as published (ModelNet40, estimated bits)"
-            axes.plot(*front.T, color="#e6b8a2", linewidth=3, label=label, zorder=1)
+            axes.plot(*theirs.T, color="#e6b8a2", linewidth=3, label=label, zorder=1)
         for count, colour in zip(counts, colours, strict=True):
             rows = sorted(measurement.curve(config, count), key=lambda row: row.coded_bits)
             axes.plot(

@@ -61,7 +61,7 @@ class Member:
     is_done: bool = False
 
     def judged(self, row: dict[str, float], state: Callable[[], dict[str, Tensor]], schedule: Schedule) -> None:
-        """After an epoch: is it the best, does the rate fall, is it over? `state` gives its weights, ``[...]`` by name."""
+        """After an epoch: is it the best, does the rate fall, is it over? `state` gives weights ``[...]`` by name."""
         self.epochs += 1
         if row["loss"] < self.best.get("loss", math.inf):
             self.best, self.best_state, self.stale = {"epoch": self.epochs, **row}, state(), 0
