@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from isthmus.codec import load
 from isthmus.command.main import app
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
@@ -17,6 +18,7 @@ from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.measure.point_sweep.measurement import PointSweepMeasurement, chosen_on_validation
 from isthmus.measure.point_sweep.run import PUBLISHED, PUBLISHED_NAMES
 from isthmus.measure.point_sweep.sweep_point import SweepName, SweepPoint
+from isthmus.measure.pointcloud.baselines import draw_order
 from isthmus.measure.pointcloud.curves import published_curves
 from isthmus.measure.pointcloud.training_record import Validation
 
@@ -83,7 +85,7 @@ def test_the_commands_train_and_measure_every_codec(tmp_path: Path, monkeypatch:
         class_names=np.array(made.class_names),
     )
     words = ["train", "pointcloud-sweep", "--data", "mine.npz", "--configs", "micro", "--points", "8,16"]
-    words += ["--lambdas", "10,14", "--seeds", "2", "--epochs", "2"]
+    words += ["--lambdas", "10,14", "--seeds", "2", "--epochs", "20"]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     names = sorted(folder.name for folder in (tmp_path / "codecs").iterdir())
@@ -104,6 +106,14 @@ def test_the_commands_train_and_measure_every_codec(tmp_path: Path, monkeypatch:
         assert row["decoder_macs"] == 16 * 512 + 512 * 256 + 256 * len(made.class_names)
         assert row["edge_parameters"] == 64
         assert row["decoder_parameters"] > row["decoder_macs"]
+    codec, test = load("codecs/pc-micro-p16-lambda14"), np.flatnonzero(np.arange(len(made)) % 8 == 0)
+    order = draw_order(64)[:16]
+    answers = [codec.decode(codec.encode(made.clouds[i][order])).best.class_name for i in test]
+    (row,) = (r for r in found.detail["rows"] if (r["points"], r["trade_off"], r["seed"]) == (16, 14, 0))
+    assert row["top1_percent"] == pytest.approx(
+        100 * np.mean([made.class_names[made.labels[i]] == answer for i, answer in zip(test, answers, strict=True)]),
+        abs=0.01,
+    )
     with PIL.Image.open(tmp_path / "out" / "pointcloud_sweep.png") as picture:
         assert picture.size[0] > 500
     empty = CliRunner().invoke(app, ["measure", "pointcloud-sweep", "--zoo", "out"])

@@ -81,7 +81,7 @@ def measure_sweep_codec(name: SweepName, folder: Path, trial: TrialClouds) -> Sw
     symbols = np.concatenate(decoded)
     if not np.array_equal(symbols, np.concatenate([one.detail.values for one in coded])):
         raise CodecError(f"{folder}: expected the symbols that were coded from its packets, got others")
-    answers = classifier.top_labels(symbols, 1)[:, 0]
+    answers = classifier.logits(symbols).argmax(1)
     return SweepPoint(
         config=name.config,
         points=name.points,
