@@ -10,9 +10,10 @@ from isthmus.measure.curve import pareto_front
 from isthmus.measure.plot import new_figure, plain, write_figure
 from isthmus.measure.point_sweep.measurement import PointSweepMeasurement, tested
 
-PANEL_INCHES = (6.2, 4.8)
+PANEL_INCHES = (6.6, 5.2)
 DOTS_PER_INCH = 110
-LOWEST_PERCENT = 30.0
+LOWEST_PERCENT = 20.0
+BITS_MARKED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 
 
 def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None:
@@ -20,6 +21,7 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
     configs = measurement.configs
     figure = new_figure((PANEL_INCHES[0] * len(configs), PANEL_INCHES[1]), DOTS_PER_INCH)
     from matplotlib import colormaps
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     for place, config in enumerate(configs):
         axes = figure.add_subplot(1, len(configs), place + 1)
@@ -63,10 +65,14 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
             linestyle="",
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(BITS_MARKED))
         axes.set_ylim(LOWEST_PERCENT, 100)
         axes.set_xlabel("bits a cloud (coded payload, one cloud a packet)")
         axes.set_ylabel("top-1, %")
         axes.set_title(f"{config}, {measurement.data}; grey: three seeds, ± deviation", loc="left", fontsize=10)
-        axes.legend(fontsize=7, frameon=False, loc="lower right")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         plain(axes)
+    lines, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
     write_figure(figure, path)
