@@ -30,7 +30,7 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
         published = [c.points for name, c in measurement.published.items() if name.startswith(f"thesis-{config}-")]
         if published:
             theirs = pareto_front(np.concatenate(published))
-            label = "front over P as published (ModelNet40, estimated bits)"
+            label = "front over P, published (ModelNet40)"
             axes.plot(*theirs.T, color="#e6b8a2", linewidth=3, label=label, zorder=1)
         for count, colour in zip(counts, colours, strict=True):
             rows = sorted(measurement.curve(config, count), key=lambda row: row.coded_bits)
@@ -55,7 +55,7 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
                     zorder=0,
                 )
         front = measurement.front(config)
-        axes.plot(*tested(front).T, color="#D55E00", linewidth=1.8, label="front over P, chosen on validation")
+        axes.plot(*tested(front).T, color="#D55E00", linewidth=1.8, label="front over P, by validation")
         axes.plot(
             [p.coded_bits for p in front],
             [p.top1_percent for p in front],
@@ -74,5 +74,5 @@ def draw_point_sweep_png(measurement: PointSweepMeasurement, path: Path) -> None
         axes.xaxis.set_minor_formatter(NullFormatter())
         plain(axes)
     lines, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
+    figure.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     write_figure(figure, path)
