@@ -22,6 +22,7 @@ from isthmus.training.pointcloud.rate_points import RatePoint
 
 COMMANDS = (
     ("train", "pointcloud", "--data"),
+    ("train", "pointcloud-sweep", "--data"),
     ("train", "classifiers", "--data"),
     ("train", "image", "--data"),
     ("train", "motion-networks", "--data"),

@@ -23,6 +23,7 @@ from isthmus.command.streams import prepare_streams
 from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
 from isthmus.command.train_image import train_image
 from isthmus.command.train_motion_networks import train_motion_networks_command
+from isthmus.command.train_point_sweep import train_pointcloud_sweep
 from isthmus.command.train_tables import train_tables
 from isthmus.command.train_video import train_video
 
@@ -62,6 +63,7 @@ app.add_typer(measure, name="measure")
 
 train = Commands(help="Train the networks; needs the extra `train`.")
 train.command("pointcloud")(train_pointcloud)
+train.command("pointcloud-sweep")(train_pointcloud_sweep)
 train.command("image")(train_image)
 train.command("tables")(train_tables)
 train.command("video")(train_video)

@@ -12,6 +12,7 @@ from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
+from isthmus.command.measure_point_sweep import measure_pointcloud_sweep
 from isthmus.command.measure_side_weight import measure_side_weight
 from isthmus.command.measure_split import (
     measure_split,
@@ -225,6 +226,7 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands into a typer app, under their names on the command line."""
     app.callback()(before_measuring)
     app.command("pointcloud")(measure_pointcloud)
+    app.command("pointcloud-sweep")(measure_pointcloud_sweep)
     app.command("image")(measure_image)
     app.command("distributions")(measure_distributions)
     app.command("side-weight")(measure_side_weight)

@@ -96,6 +96,14 @@ TRAINED_MOTION = Step(
     "runs/motion/max-motion.pt",
     (*ISTHMUS, "train", "motion-networks", "--data", f"{DATA}tinyimagenet50.npz"),
 )
+POINT_SWEEP = Step(
+    "point-sweep/pc-micro-p1024-lambda16000-seed2",
+    (
+        *ISTHMUS,
+        *("train", "pointcloud-sweep", "--data", f"{DATA}modelnet10_2048.npz", "--configs", "micro"),
+        *("--zoo", "point-sweep"),
+    ),
+)
 LITE0 = Step("lite0.onnx", (*ISTHMUS, "build-efficientnet", "--float16"))
 SQUEEZENET = Step("squeezenet.onnx", (*ISTHMUS, "build-squeezenet", f"{DATA}nets/imagenet_squeezenet_v10_dc.npz"))
 
@@ -107,6 +115,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _benchmark("pipe", writes="pipe"),
     _measure("pointcloud", "pointcloud", writes="pointcloud_p1024"),
     _measure("pointcloud-256", "pointcloud", "--codecs", "pc-*-p256-q*", "--points", "256", writes="pointcloud_p256"),
+    _measure(
+        "pointcloud-sweep",
+        *("pointcloud-sweep", "--zoo", "point-sweep"),
+        writes="pointcloud_sweep",
+        needs=("modelnet10_2048.npz",),
+        steps=(POINT_SWEEP,),
+    ),
     _measure(
         "determinism",
         *("determinism", "--codecs", "pc-*-q3,pc-*-q7,pc-*-q10", "--clouds", "16"),

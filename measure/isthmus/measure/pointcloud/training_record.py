@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRAINING_FILE = "training.json"
+COUNTS = ("encoder_macs_per_point", "quantizer_macs", "decoder_macs", "encoder_parameters", "decoder_parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class TrainingRecord:
         encoder_macs_per_point: multiply-accumulates of the edge half a point.
         quantizer_macs: of its quantiser a cloud.
         decoder_macs: of the cloud half a cloud.
+        edge_parameters, decoder_parameters: weights and biases of the halves, batch norm folded.
         validation: see there.
     """
 
@@ -38,20 +40,20 @@ class TrainingRecord:
     quantizer_macs: int = 0
     decoder_macs: int = 0
     validation: Validation | None = None
+    edge_parameters: int = 0
+    decoder_parameters: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> TrainingRecord:
         """Of the codec in `folder`."""
         try:
             told = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
-            edge, quantizer, decoder = (
-                int(told.get(name, 0)) for name in ("encoder_macs_per_point", "quantizer_macs", "decoder_macs")
-            )
+            edge, quantizer, decoder, *parameters = (int(told.get(name, 0)) for name in COUNTS)
             judged = told.get("validation", {})
             both = [float(judged[name]) for name in ("bits", "top1_percent") if name in judged]
         except (OSError, ValueError, AttributeError, TypeError):
             return cls()
-        return cls(edge, quantizer, decoder, Validation(*both) if len(both) == 2 else None)
+        return cls(edge, quantizer, decoder, Validation(*both) if len(both) == 2 else None, *parameters)
 
     def edge_macs(self, points: int) -> int:
         """Of the edge half a cloud of so many points; 0 where nothing is told of it."""

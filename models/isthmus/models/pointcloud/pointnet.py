@@ -37,6 +37,11 @@ class PointNetConfig:
         pairs = zip(self.channels, self.channels[1:], self.groups, strict=False)
         return sum(i * o // g for i, o, g in pairs)
 
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the edge half, batch norm folded."""
+        return self.macs_per_point + sum(self.channels[1:])
+
 
 CONFIGS = {
     c.name: c
@@ -265,3 +270,13 @@ class CloudHead(nn.Module):
         """``[batch, channels]`` to logits ``[batch, classes]``."""
         out: Tensor = self.layers(y_hat)
         return out
+
+
+def head_macs(head: nn.Module) -> int:
+    """Multiply-accumulates of a cloud half a cloud, batch norm folded and every input taken as a number."""
+    return sum(module.weight.numel() for module in head.modules() if isinstance(module, nn.Linear))
+
+
+def head_parameters(head: nn.Module) -> int:
+    """Weights and biases of a cloud half, batch norm folded."""
+    return head_macs(head) + sum(module.out_features for module in head.modules() if isinstance(module, nn.Linear))

@@ -25,7 +25,7 @@ from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.common.pointcloud.manifest import PointCloudManifest, Preprocessing
 from isthmus.models.pointcloud.categorical import Alphabet, CategoricalCodec
 from isthmus.models.pointcloud.freeze import freeze_categorical, freeze_scalar
-from isthmus.models.pointcloud.pointnet import CONFIGS
+from isthmus.models.pointcloud.pointnet import CONFIGS, head_macs, head_parameters
 from isthmus.training.checkpoint import load_checkpoint
 from isthmus.training.origin import HISTORY_FILE, Origin
 from isthmus.training.pointcloud.datasets import CloudSet
@@ -129,6 +129,9 @@ def _freeze_ours(saved: dict[str, Any], target: Path, cache: _FeatureCache, orig
         "lambda": saved["point"]["trade_off"],
         "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
         "quantizer_macs": alphabet.outputs * backbone.g_a.out_channels,
+        "decoder_macs": head_macs(codec.g_s),
+        "encoder_parameters": CONFIGS[config_name].parameters + alphabet.outputs * (backbone.g_a.out_channels + 1),
+        "decoder_parameters": head_parameters(codec.g_s),
     }
     graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
     if has_view:
@@ -175,9 +178,13 @@ def _freeze_thesis(saved: dict[str, Any], target: Path, train: CloudSet, origin:
         "lambda": saved["lambda"],
         "encoder_macs_per_point": CONFIGS[config_name].macs_per_point,
         "quantizer_macs": 0,
+        "decoder_macs": head_macs(recipe.g_s),
+        "encoder_parameters": CONFIGS[config_name].parameters,
+        "decoder_parameters": head_parameters(recipe.g_s),
     }
     graphs = {"edge.onnx": halves.edge, "cloud.onnx": halves.cloud}
-    write_codec(target, graphs, prior, train.class_names, Preprocessing(MIN_POINTS, MAX_POINTS, points), history)
+    preprocessing = Preprocessing(min(MIN_POINTS, points), MAX_POINTS, points)
+    write_codec(target, graphs, prior, train.class_names, preprocessing, history)
 
 
 @torch.no_grad()
