@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from isthmus.common.errors import InputError
 
 try:
-    from isthmus.common.image import _histogram as compiled
+    from isthmus.common.image import _histogram
+
+    compiled = _histogram
 except ImportError:  # built without a C compiler
     compiled = None  # type: ignore[assignment, unused-ignore]
 
