@@ -23,6 +23,6 @@ def measure_pointcloud_sweep(*, given: Given) -> None:
     options = given.of(PointSweepOptions)
     with tracked(table_console()) as track:
         measurement = measure_point_sweep(options, track)
-    command = command_line("isthmus measure pointcloud-sweep", options)
+    command = command_line("isthmus measure pointcloud-sweep", options, without=())  # the codecs are what is measured
     written = write_point_sweep_outputs(measurement, command, given.of(Outputs).folder(options))
     tell_measured((fronts_table(measurement), spreads_table(measurement)), (), written)
