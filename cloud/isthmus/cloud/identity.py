@@ -1,7 +1,7 @@
 """Who is at the other end of a stream: a frozen value, made once as the stream comes in, that sharing out goes by.
 
 Where nobody says who they are (`by_address`), a peer is the address it comes from, so that many connections of one
-machine are one peer. `isthmus.cloud.credentials` knows peers by token or certificate.
+machine are one peer.
 """
 
 from __future__ import annotations
