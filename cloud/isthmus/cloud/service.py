@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import grpc
 import grpc.aio
 
+from isthmus.cloud.held import HeldStreams, Holding
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.stream import Context, Stream, reason
@@ -28,9 +29,23 @@ _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal."""
+    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal.
 
-    def __init__(self, zoo: Zoo, quotas: Mapping[str, Quota], max_stream_count: int) -> None:
+    Args:
+        zoo: its codecs.
+        quotas: by signal.
+        max_stream_count: of all signals.
+        holding: how much is held of named streams.
+    """
+
+    def __init__(
+        self,
+        zoo: Zoo,
+        quotas: Mapping[str, Quota],
+        max_stream_count: int,
+        holding: Holding = Holding(),  # noqa: B008
+    ) -> None:
+        self.held_streams = HeldStreams(holding)
         self._zoo = zoo
         self._quotas = quotas
         # What is said where the signal is not known yet: the first one's, which are those of point clouds.
@@ -66,7 +81,7 @@ class InferenceService:
         stream_id = next(self._names)
         try:
             self._admit(stream_id, context)
-            stream = Stream(stream_id, context, self._zoo, self._quotas, self._limits)
+            stream = Stream(stream_id, context, self._zoo, self._quotas, self._limits, self.held_streams)
             self._streams.add(stream)
             self._all_done.clear()
             try:

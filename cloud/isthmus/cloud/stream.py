@@ -5,7 +5,9 @@ and counts frames in flight (a client beyond the bound loses its stream, so the 
 `MAX_QUEUED_BYTES` are queued it takes no further message, and HTTP/2 holds the client back. The worker takes everything
 queued, up to what the signal's allowance lets it answer together, and has the codec's `Answerer` answer it in one
 message: a client that sends faster than the cloud answers is batched without waiting for anyone. What the signal is,
-neither of them knows.
+neither of them knows. Of a named stream, what outlives the connection is in a `HeldStream`: results go there before they
+go out, those that were not taken are given again first, and a third coroutine says that the cloud is there where
+nothing else was said for a while.
 
 The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
 where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
@@ -23,7 +25,8 @@ from dataclasses import replace
 import grpc
 import grpc.aio
 
-from isthmus.cloud.half import Answerer, CloudCodec
+from isthmus.cloud.half import Answerer, CloudCodec, Outcomes
+from isthmus.cloud.held import Found, HeldStream, HeldStreams
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.served import Zoo
 from isthmus.common import protocol, wire
@@ -38,10 +41,18 @@ from isthmus.common.errors import (
 )
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
 MAX_QUEUED_BYTES = 16 << 20
+
+# Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
+HEARTBEAT_S = 12.0
+
+# Of a message of results that are given again; a result that is larger has one of its own.
+AGAIN_BYTES = 1 << 20
+AGAIN_COUNT = 256
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -52,7 +63,13 @@ class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
     def __init__(
-        self, stream_id: str, context: Context, zoo: Zoo, quotas: Mapping[str, Quota], limits: StreamLimits
+        self,
+        stream_id: str,
+        context: Context,
+        zoo: Zoo,
+        quotas: Mapping[str, Quota],
+        limits: StreamLimits,
+        held_streams: HeldStreams,
     ) -> None:
         """`limits` hold until the stream says by its codec which signal's are its own."""
         self._id = stream_id
@@ -75,6 +92,17 @@ class Stream:
         self._last_progress_s = 0.0
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
+        self._held_streams = held_streams
+        self._held: HeldStream | None = None
+        self._opening: protocol.OpenStream | None = None
+        self._writing = asyncio.Lock()
+        self._last_write_s = 0.0
+
+    def fence(self, error: IsthmusError) -> None:
+        """Another connection has the stream from now on: end with this error."""
+        self._failure = error
+        if self._task is not None:
+            self._task.cancel()
 
     def drain(self) -> None:
         """Ask the client to send no more frames; those it has sent are answered."""
@@ -93,10 +121,18 @@ class Stream:
         why = ""
         watch = asyncio.create_task(self._watch_idleness())
         reader: asyncio.Task[None] | None = None
+        heart: asyncio.Task[None] | None = None
         try:
             codec, opening = await self._open()
+            answerer: Answerer | HeldStream
+            if opening.named is None:
+                answerer = codec.open_stream(self._id)
+                await self._say_opened(opening, None)
+            else:
+                answerer = await self._open_named(codec, opening, opening.named)
+                heart = asyncio.create_task(self._beat())
             reader = asyncio.create_task(self._read())
-            await self._answer(codec.open_stream(self._id), opening)
+            await self._answer(answerer, opening)
             self._conversation.sent(Event.END)
             why = "all is answered"
         except asyncio.CancelledError:
@@ -109,9 +145,12 @@ class Stream:
             why = reason(error)
             raise
         finally:
-            for task in (watch, reader):
+            for task in (watch, reader, heart):
                 if task is not None:
                     task.cancel()
+            if self._opening is not None and self._opening.named is not None:
+                is_over = self._conversation.state is State.CLOSED
+                self._held_streams.leave("", self._opening.named, self, is_over=is_over)
             if self._quota is not None:
                 self._quota.leave()
             self._log_end(why)
@@ -137,6 +176,8 @@ class Stream:
         request = wire.read_request(data)
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
+        if request.wants_crc32:
+            unsealed(data)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._zoo.load(request.codec_id)
@@ -157,9 +198,64 @@ class Stream:
             codec.manifest.name,
             task_numbered(request.task),
         )
-        await self._context.write(wire.opened_response(protocol.StreamOpened(self._id, self._limits, top_k)))
+        self._opening = replace(request, top_k=top_k)
+        return codec, self._opening
+
+    async def _say_opened(self, opening: protocol.OpenStream, held: protocol.HeldStream | None) -> None:
+        opened = protocol.StreamOpened(self._id, self._limits, opening.top_k, held)
+        await self._write(wire.opened_response(opened), opening)
         self._last_progress_s = time.monotonic()
-        return codec, replace(request, top_k=top_k)
+
+    async def _open_named(
+        self, codec: CloudCodec, opening: protocol.OpenStream, named: protocol.NamedStream
+    ) -> HeldStream:
+        """Go on with a named stream: say where it stands, and give again what may not have come."""
+        held, is_resumed = await self._held_streams.open(
+            "", replace(opening, named=None), named, self, lambda: codec.open_stream(self._id)
+        )
+        self._held = held
+        first = named.first_unanswered_index
+        self._conversation.begin_at(first, held.next_index)
+        if is_resumed:
+            _log.info("stream %s goes on at frame %d, from %d on again", self._id, held.next_index, first)
+        await self._say_opened(opening, self._held_streams.told(held, is_resumed=is_resumed))
+        again: list[Found] = []
+        size = 0
+        for outcome, size_bytes in held.results_from(first):
+            if again and (size + size_bytes > AGAIN_BYTES or len(again) >= AGAIN_COUNT):
+                await self._give(again, None, opening)
+                again, size = [], 0
+            again.append(outcome)
+            size += size_bytes
+        if again:
+            await self._give(again, None, opening)
+        return held
+
+    async def _give(self, outcomes: Outcomes, timing: protocol.Timing | None, opening: protocol.OpenStream) -> None:
+        """Results of the next frames."""
+        first = self._conversation.answered_count if opening.named is not None else -1
+        self._conversation.sent(Event.RESULTS, len(outcomes))
+        await self._write(wire.results_response(outcomes, timing, first), opening)
+        self._last_progress_s = time.monotonic()
+
+    async def _write(self, data: bytes, opening: protocol.OpenStream) -> None:
+        if opening.wants_crc32:
+            data = sealed(data)
+        async with self._writing:
+            await self._context.write(data)
+        self._last_write_s = time.monotonic()
+
+    async def _beat(self) -> None:
+        """Say now and then that the cloud is there."""
+        opening = self._opening
+        assert opening is not None  # for the type checker: the stream is open
+        while True:
+            silent_s = time.monotonic() - self._last_write_s
+            if silent_s >= HEARTBEAT_S:
+                self._conversation.sent(Event.HEARTBEAT)
+                await self._write(wire.heartbeat_response(), opening)
+            else:
+                await asyncio.sleep(HEARTBEAT_S - silent_s)
 
     async def _read(self) -> None:
         try:
@@ -175,24 +271,48 @@ class Stream:
                     raise LimitExceededError(
                         f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
                     )
+                if self._opening is not None and self._opening.wants_crc32:
+                    data = unsealed(data)
                 request = wire.read_request(data)
                 if isinstance(request, protocol.OpenStream):
                     self._conversation.received(Event.OPEN)  # raises: once is enough
                     return
-                index = request.first_frame_index
-                if index >= 0 and index != self._conversation.sent_count:
-                    raise mismatch(FrameOrderError, "first_frame_index", str(self._conversation.sent_count), str(index))
-                self._conversation.received(Event.FRAMES, len(request.packets))
-                self._queue.extend(request.packets)
-                self._queued_bytes += sum(map(len, request.packets))
                 self._last_progress_s = time.monotonic()
+                if isinstance(request, protocol.Taken):
+                    self._take_heartbeat(request)
+                    continue
+                packets = self._new_packets(request)
+                if not packets:
+                    continue
+                self._conversation.received(Event.FRAMES, len(packets))
+                self._queue.extend(packets)
+                self._queued_bytes += sum(map(len, packets))
                 self._wake.set()
         except Exception as error:
             self._failure = error
         finally:
             self._wake.set()
 
-    async def _answer(self, answerer: Answerer, opening: protocol.OpenStream) -> None:
+    def _take_heartbeat(self, request: protocol.Taken) -> None:
+        self._conversation.received(Event.HEARTBEAT)
+        if self._held is None:
+            raise FrameOrderError("expected packets in a stream without a name, got taken_count alone")
+        self._held.take(request.count)
+
+    def _new_packets(self, request: protocol.Frames) -> Sequence[bytes]:
+        """The packets of a request that did not come before. FrameOrderError: one that should have is missing."""
+        index, expected = request.first_frame_index, self._conversation.sent_count
+        if self._held is None:
+            if index >= 0 and index != expected:
+                raise mismatch(FrameOrderError, "first_frame_index", str(expected), str(index))
+            return request.packets
+        if not 0 <= index <= expected:
+            raise mismatch(FrameOrderError, "first_frame_index", f"0 to {expected}", str(index))
+        if request.taken_count >= 0:
+            self._held.take(request.taken_count)
+        return request.packets[expected - index :]
+
+    async def _answer(self, answerer: Answerer | HeldStream, opening: protocol.OpenStream) -> None:
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -201,7 +321,7 @@ class Stream:
                 goodbye_said = True
                 if self._conversation.state is State.OPEN:
                     self._conversation.sent(Event.GOODBYE)
-                    await self._context.write(wire.goodbye_response())
+                    await self._write(wire.goodbye_response(), opening)
             if not self._queue:
                 if self._conversation.state is State.DRAINING:
                     return
@@ -213,9 +333,7 @@ class Stream:
             outcomes, timing = await answerer.answer(packets, opening)
             self._is_computing = False
             self._count(packets, outcomes)
-            self._conversation.sent(Event.RESULTS, len(packets))
-            await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
-            self._last_progress_s = time.monotonic()
+            await self._give(outcomes, timing if opening.wants_timing else None, opening)
 
     def _count(self, packets: Sequence[bytes], outcomes: Sequence[object]) -> None:
         """For the log: what was answered, and what was refused of it."""
