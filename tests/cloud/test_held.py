@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,9 +25,12 @@ class Answers:
     gate: asyncio.Event | None = None
     fails: bool = False
     count: int = 0
+    forgot: int = 0
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[list[Any], protocol.Timing]:
-        del opening
+    def forget(self) -> None:
+        self.forgot += 1
+
+    async def answer(self, packets: Sequence[bytes]) -> tuple[list[Any], protocol.Timing]:
         if self.gate is not None:
             await self.gate.wait()
         if self.fails:
@@ -38,10 +41,17 @@ class Answers:
 
 @dataclass
 class Connection:
+    streams: HeldStreams
+    stream: protocol.NamedStream
+    owner: str = ""
     ended: list[IsthmusError] = field(default_factory=list)
 
     def fence(self, error: IsthmusError) -> None:
         self.ended.append(error)
+        asyncio.get_running_loop().call_soon(self.leave)
+
+    def leave(self, *, is_over: bool = False) -> None:
+        self.streams.leave(self.owner, self.stream, self, is_over=is_over)
 
 
 def named(epoch: int, began: int = 0, first: int = 0, name: bytes = NAME) -> protocol.NamedStream:
@@ -59,9 +69,14 @@ def sync(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 async def opened(
     streams: HeldStreams, stream: protocol.NamedStream, answers: Answers | None = None, owner: str = ""
 ) -> tuple[HeldStream, bool, Connection]:
-    connection = Connection()
-    held, is_resumed = await streams.open(owner, ASKED, stream, connection, lambda: answers or Answers())
+    connection = Connection(streams, stream, owner)
+    held, is_resumed = await streams.open(owner, ASKED, stream, connection, lambda: cast(Any, answers or Answers()))
     return held, is_resumed, connection
+
+
+async def answered(held: HeldStream, packets: list[bytes]) -> None:
+    answers: Any = held.answerer
+    await held.answer(answers.answer(packets))
 
 
 def packed(held: HeldStream, index: int) -> list[Any]:
@@ -73,9 +88,9 @@ async def test_goes_on_with_what_was_not_taken() -> None:
     streams = HeldStreams(Holding())
     held, is_resumed, connection = await opened(streams, named(1))
     assert not is_resumed
-    await held.answer([b"", b"a", b"bb", b"ccc"], ASKED)
+    await answered(held, [b"", b"a", b"bb", b"ccc"])
     held.take(1)
-    streams.leave("", named(1), connection, is_over=False)
+    connection.leave()
     again, is_resumed, _ = await opened(streams, named(2, 1, 2))
     assert (again is held, is_resumed, again.next_index) == (True, True, 4)
     assert packed(again, 2) == [(2,), (3,)]
@@ -95,9 +110,9 @@ def test_begins_anew(stream: protocol.NamedStream, why: str) -> None:
     async def run() -> None:
         streams = HeldStreams(Holding())
         held, _, connection = await opened(streams, named(1))
-        await held.answer([b""] * 4, ASKED)
+        await answered(held, [b""] * 4)
         held.take(1)
-        streams.leave("", named(1), connection, is_over=False)
+        connection.leave()
         again, is_resumed, _ = await opened(streams, stream)
         first = stream.first_unanswered_index
         assert (again is held, is_resumed, again.next_index, again.base_index) == (False, False, first, first), why
@@ -111,9 +126,9 @@ def test_begins_anew(stream: protocol.NamedStream, why: str) -> None:
 async def test_another_question_begins_anew() -> None:
     streams = HeldStreams(Holding())
     _, _, connection = await opened(streams, named(1))
-    streams.leave("", named(1), connection, is_over=False)
+    connection.leave()
     other = protocol.OpenStream(ASKED.codec_id, 1, top_k=2)
-    _, is_resumed = await streams.open("", other, named(2, 1), Connection(), Answers)
+    _, is_resumed = await streams.open("", other, named(2, 1), Connection(streams, named(2, 1)), cast(Any, Answers))
     assert not is_resumed
 
 
@@ -128,7 +143,7 @@ async def test_an_older_epoch_is_fenced() -> None:
     _, is_resumed, _ = await opened(streams, named(6, 5))
     assert is_resumed
     assert [type(error) for error in first.ended] == [FencedError]
-    streams.leave("", named(5), first, is_over=True)  # too late: it is another's
+    first.leave(is_over=True)  # too late: it is another's
     assert len(streams) == 1
 
 
@@ -138,10 +153,10 @@ async def test_what_is_being_answered_is_answered_to_its_end() -> None:
     streams, gate = HeldStreams(Holding()), asyncio.Event()
     answers = Answers(gate)
     held, _, connection = await opened(streams, named(1), answers)
-    waiting = asyncio.create_task(held.answer([b"a", b"bb"], ASKED))
+    waiting = asyncio.create_task(answered(held, [b"a", b"bb"]))
     await asyncio.sleep(0)
     waiting.cancel()
-    streams.leave("", named(1), connection, is_over=False)
+    connection.leave()
     opening = asyncio.create_task(opened(streams, named(2, 1)))
     await asyncio.sleep(0.01)
     assert not opening.done()
@@ -156,8 +171,8 @@ async def test_an_answerer_that_failed_is_not_gone_on_with() -> None:
     streams = HeldStreams(Holding())
     held, _, connection = await opened(streams, named(1), Answers(fails=True))
     with pytest.raises(RuntimeError):
-        await held.answer([b""], ASKED)
-    streams.leave("", named(1), connection, is_over=False)
+        await answered(held, [b""])
+    connection.leave()
     assert len(streams) == 0
 
 
@@ -166,13 +181,13 @@ async def test_bounds() -> None:
     """Of one stream by count and bytes, of all by bytes, and of those without a connection by number and age."""
     streams = HeldStreams(Holding(max_result_count=3, max_result_bytes=150, max_stream_count=2, max_bytes=300))
     held, _, _ = await opened(streams, named(1))
-    await held.answer([b""] * 5, ASKED)
+    await answered(held, [b""] * 5)
     assert (held.base_index, held.size_bytes) == (3, 144), "72 bytes each"
     for number in range(4):
         other, _, connection = await opened(streams, named(1, name=bytes([number]) * 16))
-        await other.answer([b""] * 2, ASKED)
+        await answered(other, [b""] * 2)
         assert streams.size_bytes <= 300
-        streams.leave("", named(1, name=bytes([number]) * 16), connection, is_over=False)
+        connection.leave()
     assert len(streams) == 2, "the one that has a connection, and one more that fits beside it"
     for number, is_there in ((0, False), (3, True)):
         _, is_resumed, _ = await opened(streams, named(2, 1, 0, bytes([number]) * 16))
@@ -183,8 +198,8 @@ async def test_bounds() -> None:
 async def test_age() -> None:
     streams = HeldStreams(Holding(age_s=0.05))
     held, _, connection = await opened(streams, named(1))
-    await held.answer([b""], ASKED)
-    streams.leave("", named(1), connection, is_over=False)
+    await answered(held, [b""])
+    connection.leave()
     await asyncio.sleep(0.06)
     _, is_resumed, _ = await opened(streams, named(2, 1))
     assert not is_resumed

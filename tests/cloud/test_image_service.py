@@ -17,11 +17,14 @@ from support.false_cloud import false_cloud
 from support.talk import Talk
 from support.tiny_image_codec import photo
 
-from isthmus.cloud import stream as cloud_stream
+from isthmus.cloud.half import Answer, Steps
 from isthmus.cloud.image.codec import ImageCodec
 from isthmus.cloud.image.reconstruct import Reconstructor
+from isthmus.cloud.inbox import Inbox
+from isthmus.cloud.ledger import Amount, Budgets
 from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
+from isthmus.common.cost import Cost
 from isthmus.common.errors import (
     InputError,
     IsthmusError,
@@ -208,19 +211,18 @@ def test_saves_what_it_reconstructs(zoo: Path, encoder: ImageEncoder, tmp_path: 
 
 def test_a_full_queue_holds_the_client_back(zoo: Path, encoder: ImageEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for no more than one packet the reader waits, and everything is answered all the same."""
-    monkeypatch.setattr(cloud_stream, "MAX_QUEUED_BYTES", 10)
     packets = [encoder.encode(photo(30, 30, seed=n)).packet for n in range(20)]
     most = 0
-    next_packets = cloud_stream.Stream._next_packets
+    take = Inbox.take
 
-    def watched(self: cloud_stream.Stream) -> list[bytes]:
+    def watched(self: Inbox, count: int) -> tuple[list[bytes], Cost]:
         nonlocal most
-        packets = next_packets(self)
-        most = max(most, len(self._queue))
-        return packets
+        most = max(most, len(self))
+        return take(self, count)
 
-    monkeypatch.setattr(cloud_stream.Stream, "_next_packets", watched)
-    with tiny_codec.live_cloud(zoo) as live, CloudClient(live.address, encoder.manifest) as client:
+    monkeypatch.setattr(Inbox, "take", watched)
+    narrow = Budgets(stream=Amount(1 << 27, 10))
+    with tiny_codec.live_cloud(zoo, budgets=narrow) as live, CloudClient(live.address, encoder.manifest) as client:
         assert len([result.value for result in client.results(packets)]) == 20
     assert most <= 1
 
@@ -231,10 +233,11 @@ def test_clouds_are_answered_while_an_image_is_made(
     reconstruct = ImageCodec.reconstruct
     has_begun, may_end = threading.Event(), threading.Event()
 
-    def held(*arguments: Any, **named: Any) -> object:
+    def held(*arguments: Any, **named: Any) -> Steps[Answer]:
+        yield 1 << 19
         has_begun.set()
         assert may_end.wait(60)
-        return reconstruct(*arguments, **named)
+        return (yield from reconstruct(*arguments, **named))
 
     monkeypatch.setattr(ImageCodec, "reconstruct", held)
     clouds = PointCloudEncoder(zoo / "tiny-q1")

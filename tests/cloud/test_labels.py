@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support import tiny_codec
 from support.benches import bench, benches
 
+from isthmus.cloud.half import done
 from isthmus.cloud.labels import probabilities
 from isthmus.cloud.pointcloud.classifier import Classifier
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
@@ -108,14 +109,14 @@ def test_infer_keeps_errors_in_their_place(zoo: Path, encoder: PointCloudEncoder
     clouds = tiny_codec.clouds(6)
     packets = [encoder.encode(clouds[0]), encoder.encode_batch(clouds[1:5]), encoder.encode(clouds[5])]
     data = [p.packet.to_bytes() for p in packets]
-    outcomes, timing = codec.infer([data[0], b"\xff", data[1], b"", data[2]], 2)
+    outcomes, timing = done(codec.infer([data[0], b"\xff", data[1], b"", data[2]], 2))
     assert isinstance(outcomes[1], PacketError)
     assert isinstance(outcomes[3], PacketError)
     classifier = Classifier(zoo / "tiny-q1")
     for outcome, packet in zip([outcomes[0], outcomes[2], outcomes[4]], packets, strict=True):
         assert outcome == classifier.top_labels(packet.detail.values, 2).ravel().tolist()
     assert timing.task_us >= 0
-    errors_only, _ = codec.infer([b""], 1)
+    errors_only, _ = done(codec.infer([b""], 1))
     assert isinstance(errors_only[0], PacketError)
 
 

@@ -44,7 +44,7 @@ class Held:
         self._messages.put(data)
 
     def read(self) -> protocol.StreamOpened | protocol.Results | protocol.Goodbye | protocol.Heartbeat:
-        return wire.read_response(next(self.call))
+        return wire.read_response(next(iter(self.call)))
 
     def held(self) -> protocol.HeldStream:
         """What `opened` says of the stream."""
@@ -55,7 +55,8 @@ class Held:
 
     def results(self, count: int) -> tuple[int, list[protocol.Outcome]]:
         """The first index, and so many outcomes, which follow one another."""
-        first, found = -1, []
+        first = -1
+        found: list[protocol.Outcome] = []
         while len(found) < count:
             results = self.read()
             assert isinstance(results, protocol.Results)
@@ -65,7 +66,7 @@ class Held:
         return first, found
 
     def cut(self) -> None:
-        self.call.cancel()
+        self.call.cancel()  # type: ignore[no-untyped-call]
         self._messages.put(None)
 
 
@@ -74,6 +75,12 @@ def connected(channel: grpc.Channel) -> Iterator[Held]:
     held = Held(channel)
     yield held
     held.cut()
+
+
+@contextmanager
+def to(address: str) -> Iterator[Held]:
+    with grpc.insecure_channel(address) as channel, connected(channel) as held:
+        yield held
 
 
 def packets(encoder: PointCloudEncoder, count: int) -> list[bytes]:
@@ -131,14 +138,13 @@ def test_an_older_epoch_is_fenced(channel: grpc.Channel, encoder: PointCloudEnco
 def test_a_cloud_that_was_started_anew_says_so(zoo: Path, encoder: PointCloudEncoder) -> None:
     instances = []
     for epoch in (1, 2):
-        with tiny_codec.live_cloud(zoo) as live, grpc.insecure_channel(live.address) as channel:
-            with connected(channel) as connection:
-                connection.send(opening(encoder, protocol.NamedStream(NAME, epoch, epoch - 1, 3 * (epoch - 1))))
-                held = connection.held()
-                assert (held.is_resumed, held.next_frame_index) == (False, 3 * (epoch - 1))
-                instances.append(held.instance)
-                connection.send(wire.frames_request(packets(encoder, 3), held.next_frame_index))
-                connection.results(3)
+        with tiny_codec.live_cloud(zoo) as live, to(live.address) as connection:
+            connection.send(opening(encoder, protocol.NamedStream(NAME, epoch, epoch - 1, 3 * (epoch - 1))))
+            held = connection.held()
+            assert (held.is_resumed, held.next_frame_index) == (False, 3 * (epoch - 1))
+            instances.append(held.instance)
+            connection.send(wire.frames_request(packets(encoder, 3), held.next_frame_index))
+            connection.results(3)
     assert instances[0] != instances[1]
 
 
@@ -147,15 +153,14 @@ def test_both_sides_say_that_they_are_there(
 ) -> None:
     monkeypatch.setattr(cloud_stream, "HEARTBEAT_S", 0.1)
     limits = replace(tiny_codec.LIMITS, idle_timeout_s=0.5)
-    with tiny_codec.live_cloud(zoo, limits) as live, grpc.insecure_channel(live.address) as channel:
-        with connected(channel) as connection:
-            connection.send(opening(encoder, protocol.NamedStream(NAME, 1)))
-            connection.held()
-            for _ in range(8):  # longer than the stream may be silent
-                assert connection.read() == protocol.Heartbeat()
-                connection.send(wire.taken_request(0))
-            connection.send(wire.frames_request(packets(encoder, 1), 0))
-            assert connection.results(1)[0] == 0
+    with tiny_codec.live_cloud(zoo, limits) as live, to(live.address) as connection:
+        connection.send(opening(encoder, protocol.NamedStream(NAME, 1)))
+        connection.held()
+        for _ in range(8):  # longer than the stream may be silent
+            assert connection.read() == protocol.Heartbeat()
+            connection.send(wire.taken_request(0))
+        connection.send(wire.frames_request(packets(encoder, 1), 0))
+        assert connection.results(1)[0] == 0
 
 
 def test_a_heartbeat_needs_a_name(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import pytest
 
 from isthmus.cloud.quota import Quota
@@ -14,10 +11,8 @@ from isthmus.common.limits import DEFAULT_LIMITS, StreamLimits
 
 
 @pytest.fixture
-def quota() -> Iterator[Quota]:
-    made = Quota("image", Allowance(StreamLimits(DEFAULT_LIMITS), max_stream_count=2))
-    yield made
-    made.close()
+def quota() -> Quota:
+    return Quota("image", Allowance(StreamLimits(DEFAULT_LIMITS), max_stream_count=2))
 
 
 def test_a_stream_too_many_is_refused_and_does_not_count(quota: Quota) -> None:
@@ -36,16 +31,3 @@ def test_without_a_bound_every_stream_is_taken() -> None:
     quota = Quota("image", Allowance(StreamLimits(DEFAULT_LIMITS)))
     for _ in range(1000):
         quota.enter()
-    quota.close()
-
-
-def test_its_networks_run_one_after_another_in_one_thread(quota: Quota) -> None:
-    names = {quota.executor.submit(lambda: threading.current_thread().name).result() for _ in range(20)}
-    assert len(names) == 1
-    assert names.pop().startswith("isthmus-image")
-
-
-def test_nothing_runs_once_it_is_closed(quota: Quota) -> None:
-    quota.close()
-    with pytest.raises(RuntimeError, match="after shutdown"):
-        quota.executor.submit(len, "")

@@ -13,6 +13,7 @@ import pytest
 from support import tiny_codec
 from support.talk import TIMEOUT_S, Talk
 
+from isthmus.cloud.half import Answer, Steps
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.common import protocol, tasks, wire
 from isthmus.common.bits.packet import Packet, PacketType
@@ -134,6 +135,24 @@ STREAM_ERRORS: dict[str, tuple[Callable[[PointCloudEncoder], list[bytes]], str, 
         "LIMIT_EXCEEDED",
         "at most 16 frames in flight, got 17",
     ),
+    "too large a first message": (
+        lambda e: [opening(e, codec_id=protocol.CodecId("x" * 4000, e.manifest.identity))],
+        "RESOURCE_EXHAUSTED",
+        "LIMIT_EXCEEDED",
+        "first message: expected at most 2048 bytes, got 40",
+    ),
+    "a bomb as the first message": (
+        lambda _: [b"\x12\x00" * 1024],
+        "FAILED_PRECONDITION",
+        "STREAM_NOT_OPEN",
+        "expected open",
+    ),
+    "a bomb of empty packets": (
+        lambda e: [opening(e), b"\x12\x00" * 2000],
+        "RESOURCE_EXHAUSTED",
+        "LIMIT_EXCEEDED",
+        "message: expected at most 32 fields in 4000 bytes, got 33 or more",
+    ),
     # Refused by gRPC itself, before it is ours to name.
     "too large a message": (
         lambda e: [opening(e), wire.frames_request([bytes(5000)])],
@@ -153,6 +172,20 @@ def test_stream_errors(channel: grpc.Channel, encoder: PointCloudEncoder, name: 
     if reason in ("CODEC_UNKNOWN", "MANIFEST_MISMATCH", "UNSUPPORTED_VERSION"):
         assert talk.expected
         assert talk.actual
+
+
+def test_compressed_messages_are_refused(zoo: Path, encoder: PointCloudEncoder) -> None:
+    """Streams and single calls: what is small on the wire may be large once it is unpacked."""
+    with tiny_codec.live_cloud(zoo) as live:
+        channel = grpc.insecure_channel(live.address, compression=grpc.Compression.Gzip)
+        talk = Talk(channel, [opening(encoder, codec_id=protocol.CodecId("x" * 2000, encoder.manifest.identity))])
+        assert talk.code is grpc.StatusCode.UNIMPLEMENTED
+        assert "'gzip' is disabled" in talk.message
+        call = channel.unary_unary("/isthmus.v1.InferenceService/GetCapabilities", None, None)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(bytes(2000), timeout=TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        channel.close()
 
 
 def test_frames_counted_by_the_client(channel: grpc.Channel, encoder: PointCloudEncoder) -> None:
@@ -177,9 +210,10 @@ def test_a_flood_of_small_frames_is_bounded(
     good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
     infer = PointCloudCodec.infer
 
-    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+    def slow(self: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
         time.sleep(0.3)
-        return infer(self, packets, top_k)
+        return (yield from infer(self, packets, top_k))
 
     monkeypatch.setattr(PointCloudCodec, "infer", slow)
     with tiny_codec.live_cloud(zoo) as live:
@@ -196,10 +230,11 @@ def test_other_calls_are_answered_while_a_network_runs(
     infer = PointCloudCodec.infer
     has_begun, may_end = threading.Event(), threading.Event()
 
-    def held(self: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+    def held(self: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
         has_begun.set()
         may_end.wait(TIMEOUT_S)
-        return infer(self, packets, top_k)
+        return (yield from infer(self, packets, top_k))
 
     monkeypatch.setattr(PointCloudCodec, "infer", held)
     with tiny_codec.live_cloud(zoo) as live:

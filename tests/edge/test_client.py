@@ -12,6 +12,7 @@ import pytest
 from support import tiny_codec
 from support.false_cloud import Behaviour, false_cloud
 
+from isthmus.cloud.half import Answer, Steps
 from isthmus.cloud.pointcloud.classifier import Classifier
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.common import protocol, wire
@@ -192,9 +193,10 @@ def test_another_codec_on_the_other_side(address: str, tmp_path: Path) -> None:
 def test_a_result_that_does_not_come(zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     infer = PointCloudCodec.infer
 
-    def slow(codec: PointCloudCodec, packets: list[bytes], top_k: int) -> object:
+    def slow(codec: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
         time.sleep(1.0)
-        return infer(codec, packets, top_k)
+        return (yield from infer(codec, packets, top_k))
 
     monkeypatch.setattr(PointCloudCodec, "infer", slow)
     packet = encoder.encode(tiny_codec.clouds(1)[0]).packet

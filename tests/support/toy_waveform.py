@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.half import Bench, Outcomes, elapsed
+from isthmus.cloud.half import Answer, Bench, Steps, elapsed
 from isthmus.codec.inspector import Inspector
 from isthmus.common import protocol
 from isthmus.common.admission import of_size
@@ -25,6 +25,7 @@ from isthmus.common.bits.prior import Prior
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.coded import Coded, Timing
+from isthmus.common.cost import Cost
 from isthmus.common.errors import InputError, MessageError, RemoteError
 from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
@@ -114,6 +115,8 @@ class WaveformEncoder:
 class WaveformCodec:
     """The cloud half."""
 
+    held_bytes = 0
+
     def __init__(self, folder: Path, bench: Bench) -> None:
         self.manifest = load_codec_folder(folder, needed=(), kind=WaveformManifest).manifest
         self.limits = bench.allowance.limits.packet
@@ -124,7 +127,11 @@ class WaveformCodec:
 
     def stop(self) -> None: ...
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    def cost(self, packet: bytes) -> Cost:
+        return Cost(PARTS, 8 * len(packet))
+
+    def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> Steps[Answer]:
+        yield PARTS * len(packets)
         return [self._outcome(data, opening) for data in packets], elapsed(0.0, 0.0, 0.0)
 
     def _outcome(self, data: bytes, opening: protocol.OpenStream) -> protocol.Outcome:

@@ -19,7 +19,7 @@ from support.macs import graph_macs, layers_of
 from support.paths import DATA, ROOT
 
 from isthmus.command.train import ClassifierOptions, CurveOptions, NameOptions, ViewOptions, start_curve
-from isthmus.command.train_image import ImageTrainingOptions, numbers
+from isthmus.command.train_image import FAMILIES, LIGHT, ImageTrainingOptions, numbers
 from isthmus.command.train_options import DestinationOptions, RunOptions, trained_by
 from isthmus.command.train_tables import TableOptions, TableRunOptions
 from isthmus.command.train_video import VideoTrainingOptions
@@ -250,11 +250,16 @@ def test_an_image_codec_is_what_its_command_trains(folder: Path) -> None:
     options = command.of(ImageTrainingOptions)
     assert command.name == "isthmus train image"
     assert record["seed"] == command.of(RunOptions).seed
-    assert record["steps"] == ImageEffort().of(quality)[0]
+    is_light = options.transforms == LIGHT
+    parents = transforms.PARENTS if is_light else transforms.REFERENCE_PARENTS
+    assert record["steps"] == ImageEffort().of(quality, parents)[0]
     assert record["lambda"] == transforms.LAMBDAS[quality - 1]
     assert [row[0] for row in record["curve"]] == list(range(ROUND_STEPS, record["steps"] + 1, ROUND_STEPS))
     is_hyper = folder.name == f"{options.name}-hyper-q{quality}"
-    assert is_hyper or folder.name == f"{options.name}-light-q{quality}"
+    family = f"{options.name}-{FAMILIES[options.transforms]}"
+    if "tables" in record:
+        family = command_of(record["tables"]["command"]).of(TableOptions).family or family
+    assert is_hyper or folder.name == f"{family}-q{quality}"
     assert ("hyperprior" in record) == is_hyper
     if not is_hyper and "tables" not in record:
         assert bool(record["synthesized"]) == (quality in numbers(options.synthesized))
@@ -277,11 +282,17 @@ def test_tables_of_an_image_codec_are_what_their_command_trains(folder: Path) ->
 
 
 def test_image_codecs_that_ship_are_all_that_their_command_makes() -> None:
-    (text,) = {record_of(folder)["command"] for folder in IMAGES}
-    options = command_of(text).of(ImageTrainingOptions)
-    light = {f"{options.name}-light-q{quality}" for quality in numbers(options.qualities)}
-    hyper = {f"{options.name}-hyper-q{quality}" for quality in numbers(options.hyperprior)}
-    assert {folder.name for folder in IMAGES} == light | hyper
+    made: set[str] = set()
+    for text in {record_of(folder)["command"] for folder in IMAGES}:
+        options = command_of(text).of(ImageTrainingOptions)
+        family = f"{options.name}-{FAMILIES[options.transforms]}"
+        made |= {f"{family}-q{quality}" for quality in numbers(options.qualities)}
+        made |= {f"{options.name}-hyper-q{quality}" for quality in numbers(options.hyperprior)}
+    for text in {record_of(folder)["tables"]["command"] for folder in IMAGES if "tables" in record_of(folder)}:
+        tables = command_of(text).of(TableOptions)
+        names = [name.rpartition("-q") for name in words(tables.of)]
+        made |= {f"{tables.family or family}-q{quality}" for family, _, quality in names}
+    assert {folder.name for folder in IMAGES} == made
 
 
 @of_image

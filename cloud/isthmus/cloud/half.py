@@ -2,19 +2,22 @@
 
 A `CloudCodec` is opened from a folder and a `Bench`, once for a server; each stream of it gets an `Answerer`, which may
 remember what its packets refer to, and goes with the stream. What a codec may take is data: `Bench.allowance`.
+
+An answer is made in steps: a generator that says before each step how much work it is, so that a server can give
+others a turn between two of them, and stop where nobody waits any more. Who drives it, and in which thread, is not the
+codec's concern; two streams of one codec may be driven by two threads at once, one stream never is.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from isthmus.common import protocol
 from isthmus.common.codec import Allowance
+from isthmus.common.cost import Cost, FrameBudget
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.runtime.engine import AUTO
@@ -23,6 +26,11 @@ T = TypeVar("T")
 
 Outcomes = Sequence[Sequence[int] | protocol.Outcome]
 """Of each packet what becomes of it; labels may be given as they travel, without their frame."""
+
+Steps = Generator[int, None, T]
+"""Work in steps: before each it gives the work of that step, in pixels' worth (`isthmus.common.cost`)."""
+
+Answer = tuple[Outcomes, protocol.Timing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +41,39 @@ class Bench:
         allowance: of its signal.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        executor: the one thread of its signal, apart from that of the others; None for one of the event loop's own.
         save: folder for what is reconstructed, None to keep nothing.
+        budget: of one packet; what costs more is refused by its header.
     """
 
     allowance: Allowance
     threads: int = 1
     engine: str = AUTO
-    executor: Executor | None = None
     save: Path | None = None
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do what takes long without holding up the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+    budget: FrameBudget = field(default_factory=FrameBudget)
 
 
 class Answerer(Protocol):
     """One stream's way through a codec. Called by one task, one call at a time."""
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    def cost(self, packet: bytes) -> Cost:
+        """What a packet will take, by its header alone. Asked once for each packet, in their order, before any answer
+        to it is begun; never raises: a packet without a header takes what refusing it takes.
+        """
+
+    def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> Steps[Answer]:
         """What becomes of the next packets of the stream, in their order, and how long that took.
 
         Args:
             packets: at least one, at most the allowance's `max_batch_frame_count`.
             opening: what the stream asked for, `top_k` and the task among it.
         """
+
+    def forget(self) -> None:
+        """The packets whose cost was asked and that were not answered were lost with their connection."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Of memory that it keeps from packet to packet."""
 
 
 class CloudCodec(Protocol):
@@ -76,6 +92,16 @@ class CloudCodec(Protocol):
 
     def stop(self) -> None:
         """Leave what is under way as soon as may be: the process is to end."""
+
+
+def done(steps: Steps[T]) -> T:
+    """What steps come to, one after another, here and now."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        found: T = end.value
+        return found
 
 
 def elapsed(start_s: float, middle_s: float, end_s: float) -> protocol.Timing:

@@ -24,11 +24,11 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from isthmus.cloud.half import Answerer, Outcomes
+from isthmus.cloud.half import Answer, Answerer
 from isthmus.common import protocol
 from isthmus.common.errors import FencedError, IsthmusError
 from isthmus.common.protocol import FrameAnswer, FrameLabels, FrameReconstruction, Outcome
@@ -90,6 +90,7 @@ class HeldStream:
         left_s: when the last connection ended.
         holder: the connection that has it, None where there is none.
         is_broken: whether its answerer failed.
+        is_left: set where no connection has it.
     """
 
     asked: protocol.OpenStream
@@ -104,23 +105,24 @@ class HeldStream:
     left_s: float = 0.0
     holder: Holder | None = None
     is_broken: bool = False
+    is_left: asyncio.Event = field(default_factory=asyncio.Event)
     _results: deque[tuple[Found, int]] = field(default_factory=deque)
-    _work: asyncio.Future[tuple[Outcomes, protocol.Timing]] | None = None
+    _work: asyncio.Future[Answer] | None = None
 
     @property
     def is_busy(self) -> bool:
         """Whether something is being answered."""
         return self._work is not None and not self._work.done()
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    async def answer(self, answering: Awaitable[Answer]) -> Answer:
         """What becomes of the next packets, held from then on. Goes on where the caller is cancelled meanwhile."""
-        self._work = asyncio.ensure_future(self._answer(packets, opening))
+        self._work = asyncio.ensure_future(self._answer(answering))
         self._work.add_done_callback(_retrieved)
         return await asyncio.shield(self._work)
 
-    async def _answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    async def _answer(self, answering: Awaitable[Answer]) -> Answer:
         try:
-            outcomes, timing = await self.answerer.answer(packets, opening)
+            outcomes, timing = await answering
         except BaseException:
             self.is_broken = True  # whatever it was, nobody knows what state the answerer is in
             raise
@@ -143,7 +145,8 @@ class HeldStream:
         return is_many or self.total.size_bytes > most.max_bytes
 
     async def settled(self) -> None:
-        """Nothing is being answered any more."""
+        """No connection has it, and nothing is being answered any more."""
+        await self.is_left.wait()
         if self._work is not None and not self._work.done():
             await asyncio.wait((self._work,))
 
@@ -165,6 +168,12 @@ class HeldStream:
         """A connection has ended."""
         if self.holder is holder:
             self.holder, self.left_s = None, time.monotonic()
+            self.is_left.set()
+
+    def take_over(self, holder: Holder, epoch: int) -> None:
+        """A connection of this epoch has it."""
+        self.holder, self.epoch = holder, epoch
+        self.is_left.clear()
 
     def forget(self) -> None:
         """Let all results go."""
@@ -230,20 +239,20 @@ class HeldStreams:
                     f"stream: expected an epoch above {held.epoch}, got {named.epoch}: it was opened again since"
                 )
             if held.holder is None and not held.is_busy:
+                held.answerer.forget()
                 break
             if held.holder is not None:
                 held.holder.fence(FencedError(f"stream: opened again with epoch {named.epoch}; this is an older one"))
-                held.leave(held.holder)
             await held.settled()
         if held is not None and held.asked == asked and held.reaches(named):
-            held.epoch, held.holder = named.epoch, holder
+            held.take_over(holder, named.epoch)
             held.take(named.first_unanswered_index)
             return held, True
         if held is not None:
             held.forget()
         first = named.first_unanswered_index
         begun = HeldStream(asked, open_stream(), named.epoch, named.epoch, first, first, self._holding, self._total)
-        begun.holder = holder
+        begun.take_over(holder, named.epoch)
         self._streams[key] = begun
         return begun, False
 
@@ -292,7 +301,7 @@ def _size_bytes(outcome: Found) -> int:
             return OVERHEAD_BYTES + LABEL_BYTES * len(outcome)
 
 
-def _retrieved(work: asyncio.Future[tuple[Outcomes, protocol.Timing]]) -> None:
+def _retrieved(work: asyncio.Future[Answer]) -> None:
     """Its error is told to whoever waits; where nobody does any more, it is nobody's."""
     if not work.cancelled():
         work.exception()

@@ -1,19 +1,15 @@
 """The cloud half of a codec in this very process: answers as a server would give them, without a server.
 
-Theory of operation. The cloud halves are made for an event loop. A caller here may have none, or be inside one that
-runs (a notebook), so each `LocalCloud` has a thread of its own with a loop in it, and callers wait for that. What the
-halves would do in other threads is done in that one.
+Theory of operation. An answer is a generator of steps, which a server does in turn with those of others. Here there are
+no others, and they are done one after another, in the caller's thread.
 """
 
 from __future__ import annotations
 
-import asyncio
-import weakref
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import threading
 from typing import Any
 
-from isthmus.cloud.half import Bench, CloudCodec, Outcomes
+from isthmus.cloud.half import Bench, CloudCodec, Outcomes, done
 from isthmus.common import protocol
 from isthmus.common.bits.packet import Packet
 from isthmus.common.catalog import SIGNALS
@@ -22,18 +18,6 @@ from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.folder import CodecFolder
 from isthmus.common.task import Asked, Task
 from isthmus.runtime.engine import AUTO
-
-
-class _Here(Executor):
-    """Does what it is given at once."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            done.set_exception(error)
-        return done
 
 
 class LocalCloud:
@@ -49,11 +33,9 @@ class LocalCloud:
 
     def __init__(self, folder: CodecFolder[Any], engine: str = AUTO) -> None:
         signal = SIGNALS[folder.manifest.signal]
-        bench = Bench(signal.allowance, engine=engine, executor=_Here())
+        bench = Bench(signal.allowance, engine=engine)
         self.codec: CloudCodec = opened(signal.cloud_half)(folder.path, bench)
-        self._thread = ThreadPoolExecutor(1, "isthmus-local-cloud")
-        self._loop = asyncio.new_event_loop()
-        weakref.finalize(self, _end, self._thread, self._loop)
+        self.lock = threading.Lock()
 
     def open_stream(self, task: Task[Any] | None = None, top_k: int = 1) -> LocalStream:
         """A stream of packets, which may refer to earlier ones of it.
@@ -63,10 +45,6 @@ class LocalCloud:
             top_k: labels wanted for each signal.
         """
         return LocalStream(self, task or self.codec.manifest.task, top_k)
-
-    def run(self, work: Callable[[], Any]) -> Any:
-        """What a coroutine comes to; the caller waits."""
-        return self._thread.submit(lambda: self._loop.run_until_complete(work())).result()
 
 
 class LocalStream:
@@ -88,7 +66,9 @@ class LocalStream:
 
     def answer(self, packet: bytes) -> Any:
         """What the task makes of the next packet; or the error of this packet, which leaves the stream as it was."""
-        outcomes, _ = self._cloud.run(lambda: self._answerer.answer([packet], self._opening))
+        with self._cloud.lock:
+            self._answerer.cost(packet)
+            outcomes, _ = done(self._answerer.answer([packet], self._opening))
         found = _outcome(outcomes)
         if isinstance(found, IsthmusError):
             return found
@@ -102,9 +82,3 @@ def _outcome(outcomes: Outcomes) -> protocol.Outcome:
     if isinstance(found, protocol.FrameLabels | protocol.FrameReconstruction | protocol.FrameAnswer | IsthmusError):
         return found
     return protocol.FrameLabels(tuple(found))
-
-
-def _end(thread: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop) -> None:
-    """Nothing is under way: whoever waits holds the cloud. May be called in any thread, inside any loop."""
-    thread.shutdown(wait=False)
-    loop.close()

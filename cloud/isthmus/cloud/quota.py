@@ -1,8 +1,6 @@
-"""What all streams of one signal share on a server: their limits, one thread, and how many they may be."""
+"""What all streams of one signal share on a server: their limits, and how many they may be."""
 
 from __future__ import annotations
-
-from concurrent.futures import ThreadPoolExecutor
 
 from isthmus.common.codec import Allowance
 from isthmus.common.errors import OverloadedError
@@ -17,12 +15,10 @@ class Quota:
 
     Attributes:
         allowance: as given.
-        executor: the one thread in which its networks run: two at once would only take each other's core.
     """
 
     def __init__(self, signal: str, allowance: Allowance) -> None:
         self.allowance = allowance
-        self.executor = ThreadPoolExecutor(1, thread_name_prefix=f"isthmus-{signal}")
         self._signal = signal
         self._stream_count = 0
 
@@ -38,7 +34,3 @@ class Quota:
     def leave(self) -> None:
         """Count one stream out."""
         self._stream_count -= 1
-
-    def close(self) -> None:
-        """Release the thread; nothing may run any more."""
-        self.executor.shutdown(wait=True, cancel_futures=True)

@@ -23,11 +23,17 @@ import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Bench
+from isthmus.cloud.held import HeldStreams, Holding
+from isthmus.cloud.ledger import Budgets, Ledger
+from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
 from isthmus.cloud.quota import Quota
+from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, InferenceService
+from isthmus.cloud.stream import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
+from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
 from isthmus.common.errors import InputError, MissingDependencyError
 from isthmus.runtime.engine import AUTO
 
@@ -36,6 +42,9 @@ DEFAULT_PORT = 50051
 
 # How long cancelled streams may take to notice before the process ends without them.
 STOP_TIMEOUT_S = 3.0
+
+# Bit 0 of gRPC's set of compressions: none at all.
+IDENTITY_ONLY = 1
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -54,6 +63,9 @@ class ServerConfig:
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
         has_reflection: whether tools such as grpcurl may ask for the service's description.
+        memory_limit_bytes: that the process may take.
+        budgets: how much may be ordered and not yet answered.
+        max_frame_work: most work that one packet may order, in pixels' worth.
     """
 
     zoo: Path | tuple[Path, ...]
@@ -66,6 +78,9 @@ class ServerConfig:
     threads: int = 1
     engine: str = AUTO
     has_reflection: bool = True
+    memory_limit_bytes: int = field(default_factory=usual_limit_bytes)
+    budgets: Budgets = field(default_factory=Budgets)
+    max_frame_work: int = MAX_FRAME_WORK
 
     def __post_init__(self) -> None:
         if self.save is not None and not self.save.is_dir():
@@ -112,12 +127,17 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
     quotas = {signal.name: Quota(signal.name, config.allowance(signal)) for signal in SIGNALS.values()}
+    memory = Memory(config.memory_limit_bytes, resident_bytes())
+    budget = FrameBudget(config.max_frame_work, memory.most_bytes // 2)
     benches = {
-        name: Bench(quota.allowance, config.threads, config.engine, quota.executor, config.save)
+        name: Bench(quota.allowance, config.threads, config.engine, config.save, budget)
         for name, quota in quotas.items()
     }
     zoo = Zoo(config.zoo, benches)
-    service = InferenceService(zoo, quotas, config.max_stream_count)
+    # What is said where the signal is not known yet: the first one's, which are those of point clouds.
+    limits = next(iter(quotas.values())).allowance.limits
+    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, HeldStreams(Holding()))
+    service = InferenceService(shared, config.max_stream_count)
     server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
@@ -155,6 +175,11 @@ def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         # Clients ping as often (isthmus.edge.client); less than this between pings gets a GOAWAY.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # A compressed message is small until it is read: gRPC would unpack 16 MiB of it before anybody sees its size.
+        ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ONLY),
+        # Otherwise gRPC widens the window of every stream as it likes, and holds what nobody has asked for yet. A
+        # message that is being read opens its own window, as wide as the message, whatever this says.
+        ("grpc.http2.bdp_probe", 0),
     ]
 
 

@@ -10,15 +10,12 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Mapping
 
 import grpc
 import grpc.aio
 
-from isthmus.cloud.held import HeldStreams, Holding
-from isthmus.cloud.quota import Quota
-from isthmus.cloud.served import Zoo
-from isthmus.cloud.stream import Context, Stream, reason
+from isthmus.cloud.identity import Identify, by_address
+from isthmus.cloud.stream import Context, Shared, Stream, reason
 from isthmus.common import protocol, status, wire
 from isthmus.common.errors import OverloadedError
 
@@ -29,27 +26,11 @@ _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal.
+    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal."""
 
-    Args:
-        zoo: its codecs.
-        quotas: by signal.
-        max_stream_count: of all signals.
-        holding: how much is held of named streams.
-    """
-
-    def __init__(
-        self,
-        zoo: Zoo,
-        quotas: Mapping[str, Quota],
-        max_stream_count: int,
-        holding: Holding = Holding(),  # noqa: B008
-    ) -> None:
-        self.held_streams = HeldStreams(holding)
-        self._zoo = zoo
-        self._quotas = quotas
-        # What is said where the signal is not known yet: the first one's, which are those of point clouds.
-        self._limits = next(iter(quotas.values())).allowance.limits
+    def __init__(self, shared: Shared, max_stream_count: int, identify: Identify = by_address) -> None:
+        self._shared = shared
+        self._identify = identify
         self._max_stream_count = max_stream_count
         self._streams: set[Stream] = set()
         self._is_draining = False
@@ -74,14 +55,14 @@ class InferenceService:
 
     async def get_capabilities(self, _request: bytes, _context: Context) -> bytes:
         """The codecs served and the limits; the request has no fields."""
-        return wire.capabilities_response(protocol.Capabilities(self._zoo.offers(), self._limits))
+        return wire.capabilities_response(protocol.Capabilities(self._shared.zoo.offers(), self._shared.limits))
 
     async def stream_inference(self, _requests: object, context: Context) -> None:
         """One stream, from its first message to its status."""
         stream_id = next(self._names)
         try:
             self._admit(stream_id, context)
-            stream = Stream(stream_id, context, self._zoo, self._quotas, self._limits, self.held_streams)
+            stream = Stream(stream_id, context, self._identify(context).name, self._shared)
             self._streams.add(stream)
             self._all_done.clear()
             try:
@@ -105,10 +86,9 @@ class InferenceService:
         return True
 
     def close(self) -> None:
-        """Release the worker threads; no stream may be live any more."""
-        self._zoo.close()
-        for quota in self._quotas.values():
-            quota.close()
+        """Leave what is under way; no stream may be live any more."""
+        self._shared.zoo.close()
+        self._shared.scheduler.close()
 
     def _admit(self, stream_id: str, context: Context) -> None:
         if self._is_draining:

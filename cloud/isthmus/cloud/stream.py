@@ -1,13 +1,15 @@
 """One live inference stream on the cloud: a reader that takes frames in, a worker that answers all that is there.
 
 Theory of operation. Reader and worker are two coroutines of one event loop. The reader takes messages as they come
-and counts frames in flight (a client beyond the bound loses its stream, so the queue is bounded); while more than
-`MAX_QUEUED_BYTES` are queued it takes no further message, and HTTP/2 holds the client back. The worker takes everything
-queued, up to what the signal's allowance lets it answer together, and has the codec's `Answerer` answer it in one
-message: a client that sends faster than the cloud answers is batched without waiting for anyone. What the signal is,
-neither of them knows. Of a named stream, what outlives the connection is in a `HeldStream`: results go there before they
-go out, those that were not taken are given again first, and a third coroutine says that the cloud is there where
-nothing else was said for a while.
+and counts frames in flight (a client beyond the bound loses its stream, so the queue is bounded); while the stream, its
+peer or all of them have ordered more than they may (`ledger`), it takes no further message, and HTTP/2 holds the client
+back. The worker takes what is queued, up to what the signal's allowance lets it answer together and a step's worth of
+work, and has the codec's `Answerer` answer it in one message, when it is this peer's turn (`schedule`): a client that
+sends faster than the cloud answers is batched without waiting for anyone. What the signal is, neither of them knows.
+
+Of a named stream, what outlives the connection is in a `HeldStream`: results go there before they go out, those that
+were not taken are given again first, and a third coroutine says that the cloud is there where nothing else was said for
+a while.
 
 The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
 where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
@@ -18,19 +20,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Answerer, CloudCodec, Outcomes
 from isthmus.cloud.held import Found, HeldStream, HeldStreams
+from isthmus.cloud.inbox import Inbox
+from isthmus.cloud.ledger import Ledger
 from isthmus.cloud.quota import Quota
+from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
+from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
+from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
@@ -39,13 +45,15 @@ from isthmus.common.errors import (
     StreamNotOpenError,
     UnsupportedVersionError,
 )
+from isthmus.common.field_count import check_field_count
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
-MAX_QUEUED_BYTES = 16 << 20
+MAX_OPEN_BYTES = 2048
+"""Of a stream's first message, which names a codec and a few wishes in about a hundred."""
 
 # Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
 HEARTBEAT_S = 12.0
@@ -59,29 +67,42 @@ _log = logging.getLogger("isthmus.cloud")
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all streams of a server share.
+
+    Attributes:
+        zoo: the codecs.
+        quotas: by signal.
+        limits: of a stream until it says by its codec which signal's are its own.
+        scheduler: whose turn it is.
+        ledger: what is ordered.
+        budget: of one packet.
+        held: what is held of named streams.
+    """
+
+    zoo: Zoo
+    quotas: Mapping[str, Quota]
+    limits: StreamLimits
+    scheduler: Scheduler
+    ledger: Ledger
+    budget: FrameBudget
+    held: HeldStreams
+
+
 class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
-    def __init__(
-        self,
-        stream_id: str,
-        context: Context,
-        zoo: Zoo,
-        quotas: Mapping[str, Quota],
-        limits: StreamLimits,
-        held_streams: HeldStreams,
-    ) -> None:
-        """`limits` hold until the stream says by its codec which signal's are its own."""
+    def __init__(self, stream_id: str, context: Context, peer: str, shared: Shared) -> None:
+        """`peer` is whose stream it is: what is shared out among peers goes by that name."""
         self._id = stream_id
         self._context = context
-        self._zoo = zoo
-        self._quotas = quotas
-        self._limits = limits
+        self._peer = peer
+        self._shared = shared
+        self._limits = shared.limits
         self._quota: Quota | None = None  # where this stream is counted
-        self._conversation = Conversation(Role.SERVER, limits.max_in_flight_frame_count)
-        self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
-        self._has_room = asyncio.Event()
+        self._conversation = Conversation(Role.SERVER, shared.limits.max_in_flight_frame_count)
+        self._turns = Turns(shared.scheduler, peer)
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
@@ -92,7 +113,6 @@ class Stream:
         self._last_progress_s = 0.0
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
-        self._held_streams = held_streams
         self._held: HeldStream | None = None
         self._opening: protocol.OpenStream | None = None
         self._writing = asyncio.Lock()
@@ -122,17 +142,18 @@ class Stream:
         watch = asyncio.create_task(self._watch_idleness())
         reader: asyncio.Task[None] | None = None
         heart: asyncio.Task[None] | None = None
+        inbox: Inbox | None = None
         try:
             codec, opening = await self._open()
-            answerer: Answerer | HeldStream
             if opening.named is None:
                 answerer = codec.open_stream(self._id)
                 await self._say_opened(opening, None)
             else:
                 answerer = await self._open_named(codec, opening, opening.named)
                 heart = asyncio.create_task(self._beat())
-            reader = asyncio.create_task(self._read())
-            await self._answer(answerer, opening)
+            inbox = Inbox(self._peer, self._shared.ledger, answerer.cost, self._shared.budget)
+            reader = asyncio.create_task(self._read(inbox))
+            await self._answer(answerer, inbox, opening)
             self._conversation.sent(Event.END)
             why = "all is answered"
         except asyncio.CancelledError:
@@ -150,7 +171,9 @@ class Stream:
                     task.cancel()
             if self._opening is not None and self._opening.named is not None:
                 is_over = self._conversation.state is State.CLOSED
-                self._held_streams.leave("", self._opening.named, self, is_over=is_over)
+                self._shared.held.leave(self._peer, self._opening.named, self, is_over=is_over)
+            if inbox is not None:
+                inbox.close()
             if self._quota is not None:
                 self._quota.leave()
             self._log_end(why)
@@ -173,6 +196,7 @@ class Stream:
         data = await self._context.read()
         if not isinstance(data, bytes):
             raise StreamNotOpenError("expected open as the first message of the stream, got its end")
+        _check_size(data, MAX_OPEN_BYTES, "first message")
         request = wire.read_request(data)
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
@@ -180,11 +204,11 @@ class Stream:
             unsealed(data)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
-        codec = await self._zoo.load(request.codec_id)
+        codec = await self._shared.zoo.load(request.codec_id)
         self._is_computing = False
         _check_request(codec.manifest, request)
         top_k = min(request.top_k, len(codec.manifest.classes) or 1)
-        quota = self._quotas[codec.manifest.signal]
+        quota = self._shared.quotas[codec.manifest.signal]
         quota.enter()
         self._quota = quota
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
@@ -208,17 +232,17 @@ class Stream:
 
     async def _open_named(
         self, codec: CloudCodec, opening: protocol.OpenStream, named: protocol.NamedStream
-    ) -> HeldStream:
+    ) -> Answerer:
         """Go on with a named stream: say where it stands, and give again what may not have come."""
-        held, is_resumed = await self._held_streams.open(
-            "", replace(opening, named=None), named, self, lambda: codec.open_stream(self._id)
+        held, is_resumed = await self._shared.held.open(
+            self._peer, replace(opening, named=None), named, self, lambda: codec.open_stream(self._id)
         )
         self._held = held
         first = named.first_unanswered_index
         self._conversation.begin_at(first, held.next_index)
         if is_resumed:
             _log.info("stream %s goes on at frame %d, from %d on again", self._id, held.next_index, first)
-        await self._say_opened(opening, self._held_streams.told(held, is_resumed=is_resumed))
+        await self._say_opened(opening, self._shared.held.told(held, is_resumed=is_resumed))
         again: list[Found] = []
         size = 0
         for outcome, size_bytes in held.results_from(first):
@@ -229,7 +253,7 @@ class Stream:
             size += size_bytes
         if again:
             await self._give(again, None, opening)
-        return held
+        return held.answerer
 
     async def _give(self, outcomes: Outcomes, timing: protocol.Timing | None, opening: protocol.OpenStream) -> None:
         """Results of the next frames."""
@@ -257,20 +281,16 @@ class Stream:
             else:
                 await asyncio.sleep(HEARTBEAT_S - silent_s)
 
-    async def _read(self) -> None:
+    async def _read(self, inbox: Inbox) -> None:
         try:
             while True:
-                while self._queued_bytes > MAX_QUEUED_BYTES:
-                    self._has_room.clear()
-                    await self._has_room.wait()
+                await inbox.room()
                 data = await self._context.read()
                 if not isinstance(data, bytes):
                     self._conversation.received(Event.HALF_CLOSE)
                     return
-                if len(data) > self._limits.max_message_size_bytes:  # gRPC's own bound is that of the largest stream
-                    raise LimitExceededError(
-                        f"message: expected at most {self._limits.max_message_size_bytes} bytes, got {len(data)}"
-                    )
+                _check_size(data, self._limits.max_message_size_bytes, "message")
+                check_field_count(data, self._limits.max_in_flight_frame_count)
                 if self._opening is not None and self._opening.wants_crc32:
                     data = unsealed(data)
                 request = wire.read_request(data)
@@ -285,8 +305,7 @@ class Stream:
                 if not packets:
                     continue
                 self._conversation.received(Event.FRAMES, len(packets))
-                self._queue.extend(packets)
-                self._queued_bytes += sum(map(len, packets))
+                inbox.add(packets)
                 self._wake.set()
         except Exception as error:
             self._failure = error
@@ -312,7 +331,8 @@ class Stream:
             self._held.take(request.taken_count)
         return request.packets[expected - index :]
 
-    async def _answer(self, answerer: Answerer | HeldStream, opening: protocol.OpenStream) -> None:
+    async def _answer(self, answerer: Answerer, inbox: Inbox, opening: protocol.OpenStream) -> None:
+        assert self._quota is not None  # for the type checker: the stream is open
         goodbye_said = False
         while True:
             if self._failure is not None:
@@ -322,16 +342,18 @@ class Stream:
                 if self._conversation.state is State.OPEN:
                     self._conversation.sent(Event.GOODBYE)
                     await self._write(wire.goodbye_response(), opening)
-            if not self._queue:
+            if not inbox:
                 if self._conversation.state is State.DRAINING:
                     return
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            packets = self._next_packets()
+            packets, cost = inbox.take(self._quota.allowance.max_batch_frame_count)
             self._is_computing = True
-            outcomes, timing = await answerer.answer(packets, opening)
+            work = self._turns.answer(answerer.answer(packets, opening), cost)
+            outcomes, timing = await (work if self._held is None else self._held.answer(work))
             self._is_computing = False
+            inbox.answered()
             self._count(packets, outcomes)
             await self._give(outcomes, timing if opening.wants_timing else None, opening)
 
@@ -342,15 +364,6 @@ class Stream:
             if isinstance(outcome, IsthmusError):
                 self._refused_count += 1
                 _log.info("stream %s frame %d refused: %s", self._id, index, reason(outcome))
-
-    def _next_packets(self) -> list[bytes]:
-        """What is answered together next, out of the queue."""
-        assert self._quota is not None  # for the type checker: the stream is open
-        count = min(len(self._queue), self._quota.allowance.max_batch_frame_count)
-        packets = [self._queue.popleft() for _ in range(count)]
-        self._queued_bytes -= sum(map(len, packets))
-        self._has_room.set()
-        return packets
 
     async def _watch_idleness(self) -> None:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
@@ -373,6 +386,12 @@ def reason(error: BaseException) -> str:
     """An error in one line of a log: what a client wrote into it makes no lines of its own."""
     text = "".join(character if character.isprintable() else " " for character in str(error))
     return f"{type(error).__name__}: {text}"
+
+
+def _check_size(data: bytes, most: int, what: str) -> None:
+    """Before a message is parsed: gRPC's own bound is that of the largest message of all signals."""
+    if len(data) > most:
+        raise LimitExceededError(f"{what}: expected at most {most} bytes, got {len(data)}")
 
 
 def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:

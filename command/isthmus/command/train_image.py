@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from isthmus.training.origin import Origin
 
 
+LIGHT = "light"
+FAMILIES = {LIGHT: "light", "reference": "2018"}
+"""Of each pair of transforms the word in its codecs' names."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageTrainingOptions:
     """Which qualities are trained, and into what."""
 
     panel: ClassVar[str] = "The codecs"
+    transforms: str = option(
+        LIGHT,
+        "light: for a weak edge; reference: those of bmshj2018-factorized, (128, 192), as NAME-2018-q3.",
+        choices=tuple(FAMILIES),
+    )
     qualities: str = option("3,6,2,1,4,5,7", "Which, comma apart, 1 to 8; their parents first.")
     synthesized: str = option("", "Qualities that also get the thesis's networks h_a,q and h_s,q, comma apart.")
     hyperprior: str = option("", "Qualities that also get a hyperprior codec, comma apart.")
@@ -53,7 +63,7 @@ def train_image(
     *,
     given: Given,
 ) -> None:
-    """Train the light image codec at every quality, its adaptive networks and tables, and write codec folders.
+    """Train an image codec at every quality, its adaptive networks and tables, and write codec folders.
 
     Validation is a twentieth cut from the photographs. Run it again after a kill: it goes on where it was, and codec
     folders that these photographs made stay as they are. Two processes with different --qualities (6,7,5 and 3,2,4,1)
@@ -63,6 +73,8 @@ def train_image(
     qualities, with_networks, with_hyperprior = (
         numbers(joined) for joined in (options.qualities, options.synthesized, options.hyperprior)
     )
+    if with_hyperprior and options.transforms != LIGHT:
+        raise InputError(f"--hyperprior: expected the light transforms, got {options.transforms}; leave one of the two")
     import torch
 
     from isthmus.training.image.photos import load_photos, split_photos
@@ -74,14 +86,22 @@ def train_image(
     destination = Destination(where.zoo, where.overwrite)
     command = trained_by(f"isthmus train image --data {data.name}", where.zoo, options, run)
     origin = Origin(command, photos.name, data_digest(data))
-    light = [f"{options.name}-light-q{quality}" for quality in qualities]
+    family = f"{options.name}-{FAMILIES[options.transforms]}"
+    light = [f"{family}-q{quality}" for quality in qualities]
     hyper = [f"{options.name}-hyper-q{quality}" for quality in qualities if quality in with_hyperprior]
     destination.check([*hyper, *light], origin.data_sha256)
-    work = _Work(split_photos(photos), given.of(ImageRunOptions), run.seed, destination, origin)
+    work = _Work(
+        split_photos(photos),
+        given.of(ImageRunOptions),
+        run.seed,
+        destination,
+        origin,
+        is_light=options.transforms == LIGHT,
+    )
     written: list[Path] = []
     for quality in qualities:
         codec, adaptive = work.train(quality, has_networks=quality in with_networks)
-        names = (f"{options.name}-light-q{quality}", f"{options.name}-hyper-q{quality}")
+        names = (f"{family}-q{quality}", f"{options.name}-hyper-q{quality}")
         for name, is_hyper in zip(names, (False, True), strict=True):
             if is_hyper and quality not in with_hyperprior:
                 continue
@@ -101,16 +121,19 @@ class _Work:
     seed: int
     destination: Destination
     origin: Origin
+    is_light: bool
 
     def train(self, quality: int, *, has_networks: bool) -> tuple[Path, Path | None]:
         """(checkpoint of the transforms, that of the adaptive networks)."""
-        from isthmus.models.image.transforms import PatchShape
+        from isthmus.models.image.transforms import PatchShape, ReferenceShape
         from isthmus.training.image.adaptive import train_adaptive
         from isthmus.training.image.transforms import ImageEffort, train_image_quality
 
         runs, seed = self.options.runs, self.seed
+        shape = PatchShape() if self.is_light else ReferenceShape()
+        effort = ImageEffort() if self.is_light else ImageEffort.of_reference()
         codec = train_image_quality(
-            PatchShape(), quality, *self.photos, runs, ImageEffort(), seed=seed, is_compiled=self.options.compiled
+            shape, quality, *self.photos, runs, effort, seed=seed, is_compiled=self.options.compiled
         )
         return codec, train_adaptive(codec, *self.photos, runs, seed=seed) if has_networks else None
 

@@ -6,8 +6,8 @@ the caller is busy encoding. All three meet in one lock around a `Conversation`,
 wait has a limit; the first thing that goes wrong ends the stream and is what every later call raises, once all results
 that had come were taken.
 
-A named stream may go on with another connection (`isthmus.edge.numbering`); here each is one `InferenceStream`. Where it
-sends nothing for `HEARTBEAT_S`, the writer says that the client is there.
+A named stream may go on with another connection (`isthmus.edge.numbering`); here each is one `InferenceStream`. Where
+nothing is sent for `HEARTBEAT_S`, the writer says that the client is there.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
     DeadlineError,
     IsthmusError,
-    LimitExceededError,
     MessageError,
     OverloadedError,
     StreamMisuseError,
 )
-from isthmus.common.limits import StreamLimits
 from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.task import Asked, Task
+from isthmus.edge.messages import checked, message_end
 from isthmus.edge.numbering import ALONE, ON_FRAMES, Numbering
 from isthmus.edge.result import FrameResult, T, Traffic
 from isthmus.edge.rpc_error import rpc_error
@@ -50,9 +49,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 # Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
 HEARTBEAT_S = 12.0
-
-# Most bytes that tag and length in front of each packet of a message take.
-PACKET_FIELD_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +125,8 @@ class InferenceStream(Generic[T]):
             self._wait(lambda: self._opened is not None, timeout_s, "an answer to open")
 
     def send(self, packets: tuple[Packet, ...]) -> None:
-        datas = [packet.to_bytes() for packet in packets]
         limits = self.opened.limits
-        for packet, data in zip(packets, datas, strict=True):
-            if len(data) > limits.packet.max_packet_size_bytes or packet.signal_count > limits.packet.max_signal_count:
-                raise LimitExceededError(
-                    f"packet: expected at most {limits.packet.max_packet_size_bytes} bytes and "
-                    f"{limits.packet.max_signal_count} signals, as the cloud at {self._address} takes, got {len(data)} "
-                    f"bytes and {packet.signal_count} signals; send smaller batches"
-                )
+        datas = checked(packets, limits.packet, self._address)
         counts = [packet.signal_count for packet in packets]
         start = 0
         while start < len(datas):
@@ -149,7 +138,7 @@ class InferenceStream(Generic[T]):
                         f"the cloud at {self._address} is shutting down and takes no more frames; "
                         "take the results still due, then open a stream elsewhere or later"
                     )
-                stop = self._message_end(datas, start, limits)
+                stop = message_end(datas, start, self._conversation.room_count, limits.max_message_size_bytes)
                 index = self._numbering.index_of(self._conversation.sent_count)
                 data = self._sealed(wire.frames_request(datas[start:stop], index, self._numbering.due(ON_FRAMES)))
                 now_s = time.perf_counter()
@@ -198,18 +187,6 @@ class InferenceStream(Generic[T]):
     def _half_close(self) -> None:
         self._conversation.sent(Event.HALF_CLOSE)
         self._outgoing.put(None)
-
-    def _message_end(self, datas: list[bytes], start: int, limits: StreamLimits) -> int:
-        """Index past the last packet that fits in a message which starts with packet `start`."""
-        stop = start
-        size = 0
-        most = min(len(datas), start + self._conversation.room_count)
-        while stop < most:
-            size += len(datas[stop]) + PACKET_FIELD_BYTES
-            if size > limits.max_message_size_bytes and stop > start:
-                break
-            stop += 1
-        return stop
 
     def _wait(self, is_there: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait, the lock held, until `is_there`; raise what ended the stream, or DeadlineError and end it."""

@@ -7,6 +7,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,7 +160,7 @@ def test_a_killed_training_ends_as_one_that_was_not(
     shape: PatchShape | ReferenceShape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train, held = photos_of(8), photos_of(2, seed=1)
-    whole = train_image_quality(shape, 3, train, held, tmp_path / "whole", TINY, seed=5)
+    whole = train_image_quality(shape, 6, train, held, tmp_path / "whole", TINY, seed=5)
     save = trainer.save_checkpoint  # type: ignore[attr-defined]
 
     def dies(path: Path, state: dict[str, object]) -> None:
@@ -169,16 +170,16 @@ def test_a_killed_training_ends_as_one_that_was_not(
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "save_checkpoint", dies)
         with pytest.raises(KeyboardInterrupt):
-            train_image_quality(shape, 3, train, held, tmp_path / "cut", TINY, seed=5)
-    assert [p.name for p in (tmp_path / "cut").iterdir()] == ["q3.resume.pt"]
-    again = train_image_quality(shape, 3, train, held, tmp_path / "cut", TINY, seed=5)
+            train_image_quality(shape, 6, train, held, tmp_path / "cut", TINY, seed=5)
+    assert [p.name for p in (tmp_path / "cut").iterdir()] == ["q6.resume.pt"]
+    again = train_image_quality(shape, 6, train, held, tmp_path / "cut", TINY, seed=5)
     one, other = load_codec(whole), load_codec(again)
     for name, value in one[0].state_dict().items():
         assert torch.equal(value, other[0].state_dict()[name]), name
     assert one[1]["history"] == other[1]["history"]
-    assert [p.name for p in (tmp_path / "cut").iterdir()] == ["q3.pt"]
+    assert [p.name for p in (tmp_path / "cut").iterdir()] == ["q6.pt"]
     stamp = again.stat().st_mtime_ns
-    assert train_image_quality(shape, 3, train, held, tmp_path / "cut", TINY, seed=5).stat().st_mtime_ns == stamp
+    assert train_image_quality(shape, 6, train, held, tmp_path / "cut", TINY, seed=5).stat().st_mtime_ns == stamp
 
 
 @pytest.mark.usefixtures("small")
@@ -217,6 +218,36 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.exit_code == 0, result.output
     assert result.stdout.split()[::3] == [str(folder / "zoo" / f"image-{kind}-q3") for kind in ("light", "hyper")]
     return folder / "zoo"
+
+
+@pytest.mark.usefixtures("small")
+def test_the_reference_has_a_family_of_its_own_and_one_anchor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isthmus.cloud.image.reconstruct import Reconstructor
+    from isthmus.edge.image.encoder import ImageEncoder
+
+    def tiny(_: ReferenceShape, *rest: Any, **more: Any) -> Path:
+        return train_image_quality(ReferenceShape(8, 16), *rest, **more)
+
+    monkeypatch.setattr(image_recipe, "train_image_quality", tiny)
+    monkeypatch.setattr(image_recipe.ImageEffort, "of_reference", lambda: ImageEffort(8, 4))
+    monkeypatch.setattr(context_recipe, "ContextEffort", partial(context_recipe.ContextEffort, 3, 4, 2, 500))
+    data = pack(photos_of(48), tmp_path / "waves.npz")
+    options = ["--data", str(data), "--runs", str(tmp_path / "runs"), "--zoo", str(tmp_path), "--no-compiled"]
+    options += ["--transforms", "reference"]
+    refused = CliRunner().invoke(app, ["train", "image", *options, "--hyperprior", "6"])
+    assert refused.exit_code == 2
+    assert "--hyperprior: expected the light transforms, got reference" in refused.stderr
+    made = CliRunner().invoke(app, ["train", "image", *options, "--qualities", "6,5"], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    image = Image(photos_of(1, 70, 120, seed=7).pixels[0])
+    for name, steps in (("image-2018-q6", 8), ("image-2018-q5", 4)):
+        assert json.loads((tmp_path / name / "training.json").read_text())["steps"] == steps
+        manifest = load_codec_folder(tmp_path / name, kind=ImageManifest).manifest
+        assert (manifest.family, manifest.latent_channels) == ("image-2018", 16)
+        coded = ImageEncoder(tmp_path / name).encode(image).detail
+        decoded, symbols = Reconstructor(tmp_path / name, IMAGE_LIMITS).reconstruct(coded.packet.to_bytes())
+        assert np.array_equal(symbols.y, coded.symbols.y)
+        assert decoded.pixels.shape == image.pixels.shape
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 71), (16, 131)])

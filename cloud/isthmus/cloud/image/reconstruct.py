@@ -8,6 +8,7 @@ returned, so memory is that array, the symbols, and the activations of a tile.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,11 @@ from isthmus.runtime.integer_half import coder_files, open_coder
 from isthmus.runtime.tiles import tiles
 
 Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
 
 
 class Reconstructor:
-    """Cloud half of one image codec. Holds nothing between images; not to be used by two threads at once.
+    """Cloud half of one image codec. Holds nothing between images, so threads may share it.
 
     Args:
         codec: the codec, or the path of its folder (only the files a decoder needs are read).
@@ -70,18 +72,27 @@ class Reconstructor:
 
     def synthesize(self, symbols: ImageSymbols) -> Image:
         """The image of decoded symbols."""
-        stride, y = self.manifest.stride, symbols.y
         pixels = np.empty((symbols.height, symbols.width, 3), np.uint8)
+        for _ in self.synthesis(symbols, pixels):
+            pass
+        return Image(pixels)
+
+    def synthesis(self, symbols: ImageSymbols, pixels: UInt8) -> Iterator[int]:
+        """Writes the image of decoded symbols into pixels uint8 `[height, width, 3]`, a tile a step; gives before each
+        how many pixels it computes.
+        """
+        stride, y = self.manifest.stride, symbols.y
         for tile in tiles(y.shape[1], y.shape[2], self.manifest.halo_latents):
+            rows, columns = tile.rows, tile.columns
+            yield (rows.seen_stop - rows.seen_start) * (columns.seen_stop - columns.seen_start) * stride**2
             if self._stopped.is_set():
                 raise OverloadedError("the cloud is shutting down and has left this image; try again later")
-            window = y[None, :, tile.rows.seen(), tile.columns.seen()].astype(np.float32)
+            window = y[None, :, rows.seen(), columns.seen()].astype(np.float32)
             seen: Float32 = self._synthesis.run({"y_hat": window})[0][0]
-            kept = seen[:, tile.rows.kept_of_seen(stride), tile.columns.kept_of_seen(stride)]
-            place = pixels[tile.rows.kept(stride), tile.columns.kept(stride)]
+            kept = seen[:, rows.kept_of_seen(stride), columns.kept_of_seen(stride)]
+            place = pixels[rows.kept(stride), columns.kept(stride)]
             kept = kept[:, : place.shape[0], : place.shape[1]]
             place[:] = np.clip(np.rint(kept), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-        return Image(pixels)
 
     def stop(self) -> None:
         """Leave what is being synthesized at the next tile, and refuse any more: the process is to end."""

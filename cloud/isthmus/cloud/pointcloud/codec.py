@@ -1,32 +1,33 @@
 """Point clouds in the cloud: packets in, labels out, many at once.
 
-Theory of operation. A stream's packets are answered as many at a time as are there: one run of the network for all of
-them. Small batches run in the event loop itself, because a hop to a thread costs more than they do; what is expected to
-take longer than `INLINE_BUDGET_S` goes to the signal's thread, so that health checks are answered meanwhile.
+Theory of operation. A stream's packets are answered as many at a time as are there and fit into a step: one run of the
+network for all of them. A packet may announce a thousand clouds in three bytes; those are run some hundreds at a time.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.cloud.half import Bench, Outcomes, elapsed
-from isthmus.cloud.pointcloud.classifier import Classifier
+from isthmus.cloud.half import Answer, Bench, Steps, elapsed
+from isthmus.cloud.pointcloud.classifier import MAX_RUN_SIGNAL_COUNT, Classifier
 from isthmus.common import protocol
+from isthmus.common.bits.packet import read_head
 from isthmus.common.bits.symbols import Symbols
-from isthmus.common.errors import IsthmusError, RemoteError
+from isthmus.common.cost import REFUSAL, Cost
+from isthmus.common.errors import IsthmusError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.pointcloud.coder import Decoder
 from isthmus.common.pointcloud.manifest import PointCloudManifest
 
-INLINE_BUDGET_S = 0.002
+# In pixels' worth, by the clock, of the codecs that ship: to decode a packet, and for each cloud in it.
+PACKET_WORK, CLOUD_WORK = 32, 24
 
-# Weight of the newest batch in the running estimate of what a frame costs.
-COST_GAIN = 0.2
+# Of each cloud beside its symbols: its logits and labels, and the activations of one that is being run.
+CLOUD_BYTES = 2048
 
 
 class PointCloudCodec:
@@ -58,54 +59,69 @@ class PointCloudCodec:
     def open_stream(self, stream_id: str) -> PointCloudAnswerer:
         """What answers the packets of one stream."""
         del stream_id
-        return PointCloudAnswerer(self, self._bench)
+        return PointCloudAnswerer(self)
 
     def stop(self) -> None:
         """Nothing takes long."""
 
-    def infer(self, packets: Sequence[bytes], top_k: int) -> tuple[list[list[int] | IsthmusError], protocol.Timing]:
-        """For each packet its labels as they travel, or why it has none; one run of the network for all of them."""
+    def cost(self, packet: bytes) -> Cost:
+        """Of one packet, by its header."""
+        try:
+            count = read_head(packet).signal_count
+        except PacketError:
+            return REFUSAL
+        return Cost(PACKET_WORK + CLOUD_WORK * count, count * (CLOUD_BYTES + 16 * self.manifest.channels))
+
+    def infer(self, packets: Sequence[bytes], top_k: int) -> Steps[Answer]:
+        """For each packet its labels as they travel, or why it has none."""
+        yield sum(self.cost(packet).work for packet in packets)
         start_s = time.perf_counter()
-        decoded: list[Symbols | IsthmusError] = []
-        for packet in packets:
-            try:
-                decoded.append(self._decoder.decode(packet))
-            except RemoteError as error:
-                decoded.append(error)
-        middle_s = time.perf_counter()
+        decoded = [self._decode(packet) for packet in packets]
+        middle_s = end_s = time.perf_counter()
         sound = [symbols.values for symbols in decoded if isinstance(symbols, Symbols)]
         labels: list[int] = []
         if sound:
             values = sound[0] if len(sound) == 1 else np.concatenate(sound)
-            labels = self._classifier.top_labels(values, top_k).ravel().tolist()
+            task_s = 0.0
+            for start in range(0, len(values), MAX_RUN_SIGNAL_COUNT):
+                if start:
+                    yield CLOUD_WORK * min(MAX_RUN_SIGNAL_COUNT, len(values) - start)
+                begun_s = time.perf_counter()
+                part = values[start : start + MAX_RUN_SIGNAL_COUNT]
+                labels += self._classifier.top_labels(part, top_k).ravel().tolist()
+                task_s += time.perf_counter() - begun_s
+            end_s = middle_s + task_s
         outcomes: list[list[int] | IsthmusError] = []
-        start = 0
+        at = 0
         for symbols in decoded:
             if isinstance(symbols, Symbols):
-                stop = start + symbols.signals * top_k
-                outcomes.append(labels[start:stop])
-                start = stop
+                stop = at + symbols.signals * top_k
+                outcomes.append(labels[at:stop])
+                at = stop
             else:
                 outcomes.append(symbols)
-        return outcomes, elapsed(start_s, middle_s, time.perf_counter())
+        return outcomes, elapsed(start_s, middle_s, end_s)
+
+    def _decode(self, packet: bytes) -> Symbols | IsthmusError:
+        try:
+            self._bench.budget.check(self.cost(packet))
+            return self._decoder.decode(packet)
+        except RemoteError as error:
+            return error
 
 
 class PointCloudAnswerer:
-    """One stream: knows what a frame of it costs."""
+    """One stream, which keeps nothing."""
 
-    def __init__(self, codec: PointCloudCodec, bench: Bench) -> None:
+    held_bytes = 0
+
+    def forget(self) -> None:
+        """Nothing is kept of them."""
+
+    def __init__(self, codec: PointCloudCodec) -> None:
         self._codec = codec
-        self._bench = bench
-        self._frame_cost_s = math.inf  # unknown: the first batch goes to the thread
+        self.cost = codec.cost
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> Steps[Answer]:
         """Labels of each packet."""
-        if self._frame_cost_s * len(packets) <= INLINE_BUDGET_S:
-            outcomes, timing = self._codec.infer(packets, opening.top_k)
-        else:
-            outcomes, timing = await self._bench.run(lambda: self._codec.infer(packets, opening.top_k))
-        # By the codec's own clock: waiting for the thread, or for a core, is no reason to use the thread again.
-        cost_s = (timing.entropy_decode_us + timing.task_us) * 1e-6 / len(packets)
-        known = math.isfinite(self._frame_cost_s)
-        self._frame_cost_s = self._frame_cost_s + COST_GAIN * (cost_s - self._frame_cost_s) if known else cost_s
-        return outcomes, timing
+        return self._codec.infer(packets, opening.top_k)

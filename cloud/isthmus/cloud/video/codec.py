@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isthmus.cloud.half import Bench, Outcomes, elapsed
+from isthmus.cloud.half import Answer, Bench, Steps, elapsed
 from isthmus.cloud.video.answering import ANSWERING, Given, outputs_by_name
 from isthmus.common import protocol
 from isthmus.common.bits.entropy_file import ENTROPY_FILE
+from isthmus.common.bits.packet import read_head
+from isthmus.common.bits.varint import decode_varint
+from isthmus.common.cost import REFUSAL, Cost, FrameBudget
 from isthmus.common.errors import InputError, LimitExceededError, PacketError, RemoteError
 from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, load_codec_folder
@@ -34,11 +38,16 @@ from isthmus.common.video.state import LatentState
 from isthmus.common.video.tables import MOTION_CHANNELS
 from isthmus.runtime.engine import End, open_half
 
+# Allocated at once, measured: for each latent while a frame is decoded, and for each pixel that a network sees.
+LATENT_BYTES, PIXEL_BYTES = 16, 24
+
+STATE_LATENT_BYTES = 4
+
 _log = logging.getLogger("isthmus.cloud")
 
 
 class VideoCodec:
-    """Cloud half of one video codec. One call at a time; what a stream holds is in its own `VideoDecoder`.
+    """Cloud half of one video codec. What a stream holds is in its own `VideoDecoder`.
 
     Args:
         folder: of the codec (only the files a cloud needs are read).
@@ -74,10 +83,36 @@ class VideoCodec:
     def open_stream(self, stream_id: str) -> VideoAnswerer:
         """What answers the packets of one stream."""
         del stream_id
-        return VideoAnswerer(self, self._bench)
+        return VideoAnswerer(self)
 
     def stop(self) -> None:
         """Nothing takes long."""
+
+    def cost(self, places: int) -> Cost:
+        """Of a frame of so many latents in each channel."""
+        if not places:
+            return REFUSAL
+        pixels = places * self.manifest.stride**2
+        return Cost(pixels, places * self.manifest.latent_channels * LATENT_BYTES + pixels * PIXEL_BYTES)
+
+    def places(self, packet: bytes) -> int:
+        """Latents in each channel that a packet of a key frame announces; -1 for one that is predicted.
+
+        Raises:
+            PacketError: it has no such head.
+        """
+        head = read_head(packet)
+        if not head.is_intra:
+            return -1
+        height, at = decode_varint(head.first_section, 1, "latents' height in section 0")
+        width, _ = decode_varint(head.first_section, at, "latents' width in section 0")
+        fixed = self.manifest.latent_height * self.manifest.latent_width
+        return min(height * width, fixed) if fixed else height * width
+
+    @property
+    def budget(self) -> FrameBudget:
+        """What one packet may cost."""
+        return self._bench.budget
 
     def decoder(self) -> VideoDecoder:
         """What decodes the packets of one stream, in their order."""
@@ -144,18 +179,51 @@ class VideoCodec:
 
 
 class VideoAnswerer:
-    """One stream: holds what its predicted packets refer to. Each frame is answered as soon as it can be."""
+    """One stream: holds what its predicted packets refer to. Each frame is answered as soon as it can be.
 
-    def __init__(self, codec: VideoCodec, bench: Bench) -> None:
+    A predicted frame is as large as the one it refers to: at most as the largest that is held or on its way, for which
+    of those on their way can be decoded is not known yet. What will be refused for its size is nobody's reference.
+    """
+
+    def __init__(self, codec: VideoCodec) -> None:
         self._codec = codec
-        self._bench = bench
         self._decoder = codec.decoder()
+        self._coming: deque[int] = deque()  # latents in each channel of the packets that are to be answered
 
-    async def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> tuple[Outcomes, protocol.Timing]:
+    @property
+    def held_bytes(self) -> int:
+        """The states that it keeps."""
+        return sum(state.values.nbytes for state in self._decoder.references.states)
+
+    def forget(self) -> None:
+        """Those that were to come do not."""
+        self._coming.clear()
+
+    def cost(self, packet: bytes) -> Cost:
+        """Of the next packet."""
+        try:
+            places = self._codec.places(packet)
+        except PacketError:
+            places = 0
+        if places < 0:
+            held = (state.values[0].size for state in self._decoder.references.states)
+            places = max((*held, *(max(0, coming) for coming in self._coming)), default=0)
+        cost = self._codec.cost(places)
+        self._coming.append(places if self._codec.budget.allows(cost) else -places)
+        return cost
+
+    def answer(self, packets: Sequence[bytes], opening: protocol.OpenStream) -> Steps[Answer]:
         """Labels of one frame."""
         (data,) = packets
-        outcome, timing = await self._bench.run(
-            lambda: self._codec.infer(self._decoder, data, opening.top_k, wants_state_crc32=opening.wants_state_crc32)
+        places = self._coming.popleft()
+        yield self._codec.cost(max(0, places)).work
+        if places < 0:
+            try:
+                self._codec.budget.check(self._codec.cost(-places))
+            except LimitExceededError as error:
+                return [error], elapsed(0.0, 0.0, 0.0)
+        outcome, timing = self._codec.infer(
+            self._decoder, data, opening.top_k, wants_state_crc32=opening.wants_state_crc32
         )
         return [outcome], timing
 

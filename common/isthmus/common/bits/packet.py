@@ -18,6 +18,10 @@ BATCH_FLAG = 0x01
 RESERVED_BIT = 0x02
 
 
+# Of the first section, what `read_head` gives: a head of any signal is shorter.
+HEAD_BYTES = 16
+
+
 class PacketType(IntEnum):
     """What a packet refers to."""
 
@@ -146,3 +150,34 @@ class Packet:
                 f"symbol checksum: expected {self.checksum.hex()} as the packet says, the decoded symbols have "
                 f"{actual.hex()}; check that edge and cloud run the same codec"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class PacketHead:
+    """What the first bytes of a packet say, whatever the rest is.
+
+    Attributes:
+        is_intra: whether it refers to nothing but itself.
+        signal_count: signals that it announces.
+        first_section: the first bytes of it, at most `HEAD_BYTES`.
+    """
+
+    is_intra: bool
+    signal_count: int
+    first_section: bytes
+
+
+def read_head(data: bytes) -> PacketHead:
+    """The head alone, without a copy of anything large; `Packet.from_bytes` says whether the rest is a packet.
+
+    Raises:
+        PacketError: there is no head to read.
+    """
+    if not data:
+        raise PacketError("packet: expected a descriptor at byte 0, got no bytes")
+    position, signal_count, size = 1, 1, HEAD_BYTES
+    if data[0] & BATCH_FLAG:
+        signal_count, position = decode_varint(data, position, "signal count")
+    if data[0] >> 2 & 3:
+        size, position = decode_varint(data, position, "size of section 0")
+    return PacketHead(not data[0] >> 6, signal_count, bytes(data[position : position + min(size, HEAD_BYTES)]))

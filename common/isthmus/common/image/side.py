@@ -63,6 +63,21 @@ class Side:
             PacketError: no encoder writes it.
             LimitExceededError: the image is larger than any may be.
         """
+        height, width, at = cls._size(section)
+        if at == len(section):
+            return cls(height, width, Adaptation.STATIC)
+        if section[at] not in KINDS:
+            raise PacketError(f"section 0: expected tables of kind 1 to 3 at byte {at}, got {section[at]}")
+        return cls(height, width, KINDS[section[at]], section[at + 1 :])
+
+    @classmethod
+    def sized(cls, head: bytes) -> tuple[int, int]:
+        """(height, width) in pixels, by the first bytes of a section; raises as `from_bytes`."""
+        return cls._size(head)[:2]
+
+    @staticmethod
+    def _size(section: bytes) -> tuple[int, int, int]:
+        """(height, width, where they end)."""
         height, at = decode_varint(section, 0, "image height in section 0")
         width, at = decode_varint(section, at, "image width in section 0")
         if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
@@ -71,8 +86,4 @@ class Side:
             raise LimitExceededError(
                 f"section 0: expected an image of at most {MAX_PIXELS} pixels, got {height} x {width}"
             )
-        if at == len(section):
-            return cls(height, width, Adaptation.STATIC)
-        if section[at] not in KINDS:
-            raise PacketError(f"section 0: expected tables of kind 1 to 3 at byte {at}, got {section[at]}")
-        return cls(height, width, KINDS[section[at]], section[at + 1 :])
+        return height, width, at

@@ -1,4 +1,4 @@
-"""Training of the image codecs: one network at each of two anchor rates, the others annealed from a neighbour.
+"""Training of the image codecs: a network at each of a few anchor rates, the others annealed from a neighbour.
 
 Loss: ``R + lambda 255^2 MSE``, R in bits a pixel (Ballé et al. 2018; lambda as in CompressAI). The rate is that of
 noisy latents; g_s sees rounded ones, with the gradient passed straight through (Minnen and Singh 2020). Latents are
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,11 @@ from isthmus.training.trainer import Trainer
 
 # One lambda a quality, q1 the lowest rate: those of the thesis.
 LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)
-# From which quality each is annealed; the two anchors start from scratch.
-PARENTS: dict[int, int | None] = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
+Parents = Mapping[int, int | None]
+"""From which quality each is annealed; None for an anchor, which starts from scratch."""
+PARENTS: Parents = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
+# The reference costs several times as much a step, and has no cosine transform to start as: one anchor, at a high rate.
+REFERENCE_PARENTS: Parents = {6: None, 5: 6, 4: 5, 3: 4, 2: 3, 1: 2, 7: 6, 8: 7}
 CROP = 192
 START_PATCHES = 4096  # of training photographs, by which coefficients are ranked at the start
 BATCH = 8
@@ -63,11 +66,21 @@ class ImageEffort:
     anchor_rate: float = 1e-3
     annealed_rate: float = 3e-4
 
-    def of(self, quality: int) -> tuple[int, float]:
+    @classmethod
+    def of_reference(cls) -> ImageEffort:
+        """The same steps; its normalisation across channels wants them smaller."""
+        return cls(anchor_rate=5e-4, annealed_rate=2e-4)
+
+    def of(self, quality: int, parents: Parents = PARENTS) -> tuple[int, float]:
         """(steps, learning rate) of a quality."""
-        if PARENTS[quality] is None:
+        if parents[quality] is None:
             return self.anchor_steps, self.anchor_rate
         return self.annealed_steps, self.annealed_rate
+
+
+def parents_of(shape: PatchShape | ReferenceShape) -> Parents:
+    """From which quality each is annealed, of such transforms."""
+    return PARENTS if isinstance(shape, PatchShape) else REFERENCE_PARENTS
 
 
 class ImageCodec(nn.Module):
@@ -166,7 +179,7 @@ def train_image_quality(
     target, resume = folder / f"q{quality}.pt", folder / f"q{quality}.resume.pt"
     if target.exists():
         return target
-    steps, rate = effort.of(quality)
+    steps, rate = effort.of(quality, parents_of(shape))
     trade_off = LAMBDAS[quality - 1]
     torch.manual_seed(seed + quality)
     generator = torch.Generator().manual_seed(1000 * seed + quality)
@@ -199,7 +212,8 @@ def _start(
     shape: PatchShape | ReferenceShape, quality: int, train: Photos, folder: Path, generator: torch.Generator
 ) -> ImageCodec:
     """A cosine transform, or the quality that this one is annealed from with a step of its own."""
-    codec, parent = ImageCodec(shape), PARENTS[quality]
+    parents = parents_of(shape)
+    codec, parent = ImageCodec(shape), parents[quality]
     step = quantiser_step(LAMBDAS[quality - 1])
     if isinstance(codec.g_a, PatchAnalysis) and isinstance(codec.g_s, PatchSynthesis):
         patches = draw_crops(train, START_PATCHES, STRIDE, generator)
@@ -207,7 +221,7 @@ def _start(
     if parent is None:
         return codec
     if not (folder / f"q{parent}.pt").exists():
-        wanted = ",".join(str(each) for each in with_parents((quality,)))
+        wanted = ",".join(str(each) for each in with_parents((quality,), parents))
         raise InputError(
             f"{folder}: expected q{parent}.pt, which q{quality} is annealed from, found none: --qualities {wanted}"
         )
@@ -217,7 +231,7 @@ def _start(
     return codec
 
 
-def with_parents(qualities: Sequence[int]) -> list[int]:
+def with_parents(qualities: Sequence[int], parents: Parents = PARENTS) -> list[int]:
     """Qualities, each behind those that it is annealed from."""
     wanted: list[int] = []
     for quality in qualities:
@@ -225,7 +239,7 @@ def with_parents(qualities: Sequence[int]) -> list[int]:
         at: int | None = quality
         while at is not None and at not in wanted:
             line.append(at)
-            at = PARENTS[at]
+            at = parents[at]
         wanted += reversed(line)
     return wanted
 

@@ -1,7 +1,8 @@
 """From trained image networks to codec folders: graphs, every table both sides need, manifest and history.
 
-A folder of `image-light` holds all ways to code the same latents: static tables, tables chosen a channel, tables that
-h_s,q synthesizes, and tables chosen by context. A folder of `image-hyper` holds the hyperprior's.
+A folder of `image-light` (or of the reference, `image-2018`) holds all ways to code the same latents: static tables,
+tables chosen a channel, tables that h_s,q synthesizes, and tables chosen by context. A folder of `image-hyper` holds
+the hyperprior's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from isthmus.common.image.tables import ImageTables
 from isthmus.common.manifest.folder import file_sha256, write_codec_manifest
 from isthmus.models.image.hyperprior import HYPER_STRIDE
 from isthmus.models.image.transform_graph import analysis_graph, macs_per_pixel, synthesis_graph
-from isthmus.models.image.transforms import STRIDE, PatchAnalysis, PatchSynthesis
+from isthmus.models.image.transforms import (
+    STRIDE,
+    PatchAnalysis,
+    PatchSynthesis,
+    ReferenceAnalysis,
+    ReferenceSynthesis,
+)
 from isthmus.training.contexts import ContextEffort, learn_context
 from isthmus.training.group_choice import (
     candidate_costs,
@@ -42,8 +49,8 @@ from isthmus.training.image.table_choice import codec_tables
 from isthmus.training.image.transforms import ImageCodec, load_codec
 from isthmus.training.origin import HISTORY_FILE, Origin
 
-HALO_PIXELS = 32  # the light g_a looks 24 pixels beyond a latent's own
-HALO_LATENTS = 4  # and g_s 3.25 latents beyond a pixel's own
+HALO_PIXELS = 32  # the light g_a looks 24 pixels beyond a latent's own, the reference 30
+HALO_LATENTS = 4  # and g_s 3.25 latents beyond a pixel's own, the reference 1.9
 MAX_REACH = 511  # symbols beyond are escapes, and so are those that no training photograph had
 CANDIDATES = 16
 # Photographs of 256 x 256 that make one image of 768 x 512: what side information is weighed against.
@@ -67,7 +74,7 @@ def write_light_codec(
     origin: Origin,
     effort: ContextEffort | None = None,
 ) -> Path:
-    """One codec folder ``image-light-q<n>`` with every adaptation. Minutes."""
+    """One codec folder ``image-light-q<n>``, or of the reference, with every adaptation. Minutes."""
     codec, saved = load_codec(checkpoints.codec)
     latents = np.rint(latents_of(codec.g_a, train).astype(np.float32)).astype(np.int32)
     graphs: dict[str, onnx.ModelProto] = {}
@@ -138,8 +145,8 @@ def _write(
     bins: int = 0,
     hyper_channels: int = 0,
 ) -> Path:
-    assert isinstance(codec.g_a, PatchAnalysis)  # the reach below is that of the light pair
-    assert isinstance(codec.g_s, PatchSynthesis)
+    assert isinstance(codec.g_a, PatchAnalysis | ReferenceAnalysis)  # whose reach the halos are
+    assert isinstance(codec.g_s, PatchSynthesis | ReferenceSynthesis)
     graphs = {**graphs, "edge.onnx": analysis_graph(codec.g_a), "cloud.onnx": synthesis_graph(codec.g_s)}
     target.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs.items():
