@@ -117,7 +117,7 @@ def test_begins_anew(stream: protocol.NamedStream, why: str) -> None:
         first = stream.first_unanswered_index
         assert (again is held, is_resumed, again.next_index, again.base_index) == (False, False, first, first), why
         assert again.began_epoch == stream.epoch
-        assert streams.size_bytes == 0
+        assert streams.total.size_bytes == 0
 
     asyncio.run(run())
 
@@ -186,7 +186,7 @@ async def test_bounds() -> None:
     for number in range(4):
         other, _, connection = await opened(streams, named(1, name=bytes([number]) * 16))
         await answered(other, [b""] * 2)
-        assert streams.size_bytes <= 300
+        assert streams.total.size_bytes <= 300
         connection.leave()
     assert len(streams) == 2, "the one that has a connection, and one more that fits beside it"
     for number, is_there in ((0, False), (3, True)):

@@ -36,8 +36,7 @@ from isthmus.common.protocol import FrameAnswer, FrameLabels, FrameReconstructio
 Found = Sequence[int] | Outcome
 """What becomes of one frame: labels may be without their frame, as they travel."""
 
-OVERHEAD_BYTES = 64
-LABEL_BYTES = 8
+OVERHEAD_BYTES, LABEL_BYTES = 64, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,7 @@ class HeldStream:
         size_bytes: of the results that are held.
         left_s: when the last connection ended.
         holder: the connection that has it, None where there is none.
-        is_broken: whether its answerer failed.
-        is_left: set where no connection has it.
+        is_broken: whether its answerer failed; is_left: set where no connection has it.
     """
 
     asked: protocol.OpenStream
@@ -134,15 +132,14 @@ class HeldStream:
         self.next_index += len(outcomes)
         if self.total.size_bytes > self.holding.max_bytes:
             self.total.make_room()
-        while self._results and self._is_too_much:
+        most = self.holding
+        while self._results and (
+            len(self._results) > most.max_result_count
+            or self.size_bytes > most.max_result_bytes
+            or self.total.size_bytes > most.max_bytes
+        ):
             self._let_go()
         return outcomes, timing
-
-    @property
-    def _is_too_much(self) -> bool:
-        most = self.holding
-        is_many = len(self._results) > most.max_result_count or self.size_bytes > most.max_result_bytes
-        return is_many or self.total.size_bytes > most.max_bytes
 
     async def settled(self) -> None:
         """No connection has it, and nothing is being answered any more."""
@@ -195,21 +192,17 @@ class HeldStreams:
 
     Attributes:
         instance: names this cloud until it is started anew.
+        total: of what is held.
     """
 
     def __init__(self, holding: Holding) -> None:
         self.instance = secrets.token_bytes(8)
         self._holding = holding
-        self._total = Total(self._prune)
+        self.total = Total(self._prune)
         self._streams: dict[tuple[str, bytes], HeldStream] = {}
 
     def __len__(self) -> int:
         return len(self._streams)
-
-    @property
-    def size_bytes(self) -> int:
-        """Of all results that are held."""
-        return self._total.size_bytes
 
     async def open(
         self,
@@ -251,7 +244,7 @@ class HeldStreams:
         if held is not None:
             held.forget()
         first = named.first_unanswered_index
-        begun = HeldStream(asked, open_stream(), named.epoch, named.epoch, first, first, self._holding, self._total)
+        begun = HeldStream(asked, open_stream(), named.epoch, named.epoch, first, first, self._holding, self.total)
         begun.take_over(holder, named.epoch)
         self._streams[key] = begun
         return begun, False
@@ -281,7 +274,7 @@ class HeldStreams:
         oldest_s = time.monotonic() - self._holding.age_s
         too_many = len(left) - self._holding.max_stream_count
         for number, (left_s, key) in enumerate(left):
-            if left_s >= oldest_s and number >= too_many and self.size_bytes <= self._holding.max_bytes:
+            if left_s >= oldest_s and number >= too_many and self.total.size_bytes <= self._holding.max_bytes:
                 return
             self._streams.pop(key).forget()
 

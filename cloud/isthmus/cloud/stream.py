@@ -13,6 +13,8 @@ a while.
 
 The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
 where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
+
+More than 300 lines: coroutines around one conversation, which must be read together.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ that had come were taken.
 
 A named stream may go on with another connection (`isthmus.edge.numbering`); here each is one `InferenceStream`. Where
 nothing is sent for `HEARTBEAT_S`, the writer says that the client is there.
+
+More than 300 lines: three threads around one lock, which must be read together.
 """
 
 from __future__ import annotations
@@ -92,6 +94,11 @@ class InferenceStream(Generic[T]):
         self._call = channel.stream_stream(METHODS + "StreamInference", None, None)(self._write())
         self._reader = threading.Thread(target=self._read, name="isthmus-reader", daemon=True)
         self._reader.start()
+
+    @property
+    def opening(self) -> protocol.OpenStream:
+        """What was asked for."""
+        return self._opening
 
     @property
     def opened(self) -> protocol.StreamOpened:

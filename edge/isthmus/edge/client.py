@@ -12,11 +12,15 @@ for: labels of point clouds and of the frames of videos, the reconstruction of i
 
 A frame of a video may be answered with a ReferenceMissingError (`FrameResult.outcome`): the encoder's next frame should
 then be intra. A caller who wants that sends and receives by itself.
+
+More than 300 lines: half of them say what its calls take and raise.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Generic
@@ -178,6 +182,15 @@ class CloudClient(Generic[T]):
         """The results that are here already, in the order of the frames; does not wait."""
         return self._stream.take_ready() if self._stream is not None else []
 
+    @property
+    def named(self) -> protocol.NamedStream:
+        """The named stream that is open, as it stands. StreamMisuseError: none is, or it has no name."""
+        opening, held = self._live().opening, self._live().opened.held
+        if opening.named is None:
+            raise StreamMisuseError("expected a stream with a name, got one without; give open() a NamedStream")
+        goes_on = held is not None and held.is_resumed
+        return opening.named if goes_on else replace(opening.named, began_epoch=opening.named.epoch)
+
     def taken(self, count: int) -> None:
         """Of a named stream: the results of all frames below this index are taken for good."""
         if self._stream is not None:
@@ -254,6 +267,11 @@ class CloudClient(Generic[T]):
         if self._stream is None:
             raise StreamMisuseError("expected an open stream, got none; call open() or send() first")
         return self._stream
+
+
+def new_stream() -> protocol.NamedStream:
+    """A stream that outlives its connections, at its beginning."""
+    return protocol.NamedStream(secrets.token_bytes(wire.STREAM_NAME_BYTES), 1)
 
 
 def fetch_capabilities(channel: grpc.Channel, address: str, timeout_s: float) -> protocol.Capabilities:
