@@ -37,6 +37,7 @@ from isthmus.common.errors import (
     FrameOrderError,
     IsthmusError,
     LimitExceededError,
+    OverloadedError,
     StreamNotOpenError,
     UnsupportedVersionError,
 )
@@ -100,6 +101,22 @@ class Stream:
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def peer(self) -> str:
+        """Whose it is."""
+        return self._peer
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has moved on it; 0.0 while something of it is being done."""
+        return 0.0 if self._is_computing else time.monotonic() - self._last_progress_s
+
+    def give_up(self, error: OverloadedError) -> None:
+        """End with this error: another peer needs the place more."""
+        self._failure = error
+        if self._task is not None:
+            self._task.cancel()
+
     def drain(self) -> None:
         """Ask the client to send no more frames; those it has sent are answered."""
         self._says_goodbye = True
@@ -142,7 +159,7 @@ class Stream:
             if inbox is not None:
                 inbox.close()
             if self._quota is not None:
-                self._quota.leave()
+                self._quota.places.leave(self)
             self._log_end(why)
 
     def _log_end(self, why: str) -> None:
@@ -174,7 +191,7 @@ class Stream:
         _check_request(codec.manifest, request)
         top_k = min(request.top_k, len(codec.manifest.classes) or 1)
         quota = self._shared.quotas[codec.manifest.signal]
-        quota.enter()
+        quota.places.enter(self)
         self._quota = quota
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
         self._conversation.bound_in_flight(self._limits.max_in_flight_frame_count)
@@ -256,9 +273,7 @@ class Stream:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
         timeout_s = self._limits.idle_timeout_s
         while True:
-            idle_s = time.monotonic() - self._last_progress_s
-            if self._is_computing:
-                idle_s = 0.0
+            idle_s = self.idle_s
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(
                     f"stream: expected a message within {timeout_s:g} s, got none; open a new stream when there is more"
