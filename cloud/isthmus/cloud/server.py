@@ -31,7 +31,7 @@ from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.service import SERVICE_NAME, STUCK_AFTER_S, InferenceService
-from isthmus.cloud.stream import Shared
+from isthmus.cloud.shared import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget

@@ -16,7 +16,8 @@ import grpc.aio
 
 from isthmus.cloud.identity import Identify, by_address
 from isthmus.cloud.quota import Places
-from isthmus.cloud.stream import Context, Shared, Stream, reason
+from isthmus.cloud.shared import Shared
+from isthmus.cloud.stream import Context, Stream, reason
 from isthmus.common import protocol, status, wire
 from isthmus.common.errors import OverloadedError
 

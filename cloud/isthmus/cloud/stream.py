@@ -16,22 +16,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Answerer, CloudCodec
 from isthmus.cloud.inbox import Inbox
-from isthmus.cloud.ledger import Ledger
 from isthmus.cloud.quota import Quota
-from isthmus.cloud.schedule import Scheduler
-from isthmus.cloud.served import Zoo
+from isthmus.cloud.shared import Shared
 from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
-from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
@@ -42,7 +39,6 @@ from isthmus.common.errors import (
     UnsupportedVersionError,
 )
 from isthmus.common.field_count import check_field_count
-from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
@@ -54,27 +50,6 @@ MAX_OPEN_BYTES = 2048
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all streams of a server share.
-
-    Attributes:
-        zoo: the codecs.
-        quotas: by signal.
-        limits: of a stream until it says by its codec which signal's are its own.
-        scheduler: whose turn it is.
-        ledger: what is ordered.
-        budget: of one packet.
-    """
-
-    zoo: Zoo
-    quotas: Mapping[str, Quota]
-    limits: StreamLimits
-    scheduler: Scheduler
-    ledger: Ledger
-    budget: FrameBudget
 
 
 class Stream:
