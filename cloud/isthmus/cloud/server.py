@@ -22,6 +22,8 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
+from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
@@ -34,7 +36,7 @@ from isthmus.cloud.stream import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import MissingDependencyError
 from isthmus.runtime.engine import AUTO
 
 DEFAULT_HOST = "127.0.0.1"
@@ -60,10 +62,13 @@ class ServerConfig:
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
         max_saved_bytes: of that folder.
+        tls: its files; None for none.
+        peers: file of those that are let in (`isthmus.cloud.peers`); None for everybody.
+        is_insecure: whether other machines may come without TLS.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        has_reflection: whether tools such as grpcurl may ask for the service's description.
+        has_reflection: whether tools such as grpcurl may ask for the service's description; on loopback only.
         memory_limit_bytes: that the process may take.
         budgets: how much may be ordered and not yet answered.
         max_frame_work: most work that one packet may order, in pixels' worth.
@@ -76,6 +81,9 @@ class ServerConfig:
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
     max_saved_bytes: int = DEFAULT_MAX_BYTES
+    tls: Tls | None = None
+    peers: Path | None = None
+    is_insecure: bool = False
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
@@ -133,15 +141,15 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     # What is said where the signal is not known yet: the first one's, which are those of point clouds.
     limits = next(iter(quotas.values())).allowance.limits
     shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget)
-    service = InferenceService(shared, config.max_stream_count)
+    service = InferenceService(shared, config.max_stream_count, Gate(config.peers).identify)
     server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.has_reflection:
+    if config.has_reflection and is_loopback(config.host):
         _add_reflection(server)
     try:
-        port = _bind(server, config)
+        port = bind(server, config.host, config.port, config.tls, is_insecure=config.is_insecure)
         if stop is None:
             stop = asyncio.Event()
             _stop_on_signals(stop)
@@ -177,18 +185,6 @@ def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
         # message that is being read opens its own window, as wide as the message, whatever this says.
         ("grpc.http2.bdp_probe", 0),
     ]
-
-
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
-    address = _address(config.host, config.port)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise InputError(
-            f"{address}: expected a free port of this machine, cannot listen there; is another cloud running? "
-            "Choose another port, or take any free one with: --port 0"
-        ) from error
-    return int(port)
 
 
 def _address(host: str, port: int) -> str:

@@ -14,10 +14,11 @@ import secrets
 import grpc
 import grpc.aio
 
-from isthmus.cloud.identity import Identify, by_address
+from isthmus.cloud.identity import Identify, Identity, by_address
+from isthmus.cloud.pace import Paces
 from isthmus.cloud.stream import Context, Shared, Stream, reason
 from isthmus.common import protocol, status, wire
-from isthmus.common.errors import OverloadedError
+from isthmus.common.errors import IsthmusError, OverloadedError
 
 SERVICE_NAME = "isthmus.v1.InferenceService"
 
@@ -29,6 +30,7 @@ class InferenceService:
     """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal."""
 
     def __init__(self, shared: Shared, max_stream_count: int, identify: Identify = by_address) -> None:
+        self._paces = Paces()
         self._shared = shared
         self._identify = identify
         self._max_stream_count = max_stream_count
@@ -53,24 +55,32 @@ class InferenceService:
             },
         )
 
-    async def get_capabilities(self, _request: bytes, _context: Context) -> bytes:
-        """The codecs served and the limits; the request has no fields."""
-        return wire.capabilities_response(protocol.Capabilities(self._shared.zoo.offers(), self._shared.limits))
+    async def get_capabilities(self, _request: bytes, context: Context) -> bytes:
+        """The codecs that the peer may open, and the limits; the request has no fields."""
+        try:
+            identity = self._identify(context)
+        except IsthmusError as error:
+            self._end("of capabilities", context, error)
+            return b""
+        offers = tuple(offer for offer in self._shared.zoo.offers() if identity.may_open(offer.codec_id.name))
+        return wire.capabilities_response(protocol.Capabilities(offers, self._shared.limits))
 
     async def stream_inference(self, _requests: object, context: Context) -> None:
         """One stream, from its first message to its status."""
         stream_id = next(self._names)
         try:
             self._admit(stream_id, context)
-            stream = Stream(stream_id, context, self._identify(context).name, self._shared)
-            self._streams.add(stream)
-            self._all_done.clear()
-            try:
-                await stream.run()
-            finally:
-                self._streams.discard(stream)
-                if not self._streams:
-                    self._all_done.set()
+            identity = self._identified(stream_id, context)
+            with self._paces.entered(identity) as pace:
+                stream = Stream(stream_id, context, identity, pace, self._shared)
+                self._streams.add(stream)
+                self._all_done.clear()
+                try:
+                    await stream.run()
+                finally:
+                    self._streams.discard(stream)
+                    if not self._streams:
+                        self._all_done.set()
         except Exception as error:
             self._end(stream_id, context, error)
 
@@ -101,6 +111,13 @@ class InferenceService:
             return
         _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
         raise error
+
+    def _identified(self, stream_id: str, context: Context) -> Identity:
+        try:
+            return self._identify(context)
+        except IsthmusError as error:
+            _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
+            raise
 
     @staticmethod
     def _end(stream_id: str, context: Context, error: Exception) -> None:

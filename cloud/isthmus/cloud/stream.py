@@ -23,8 +23,10 @@ import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Answerer, CloudCodec
+from isthmus.cloud.identity import Identity
 from isthmus.cloud.inbox import Inbox
 from isthmus.cloud.ledger import Ledger
+from isthmus.cloud.pace import Pace
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
@@ -34,6 +36,7 @@ from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
+    ForbiddenError,
     FrameOrderError,
     IsthmusError,
     LimitExceededError,
@@ -46,6 +49,7 @@ from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
+from isthmus.common.zoo import MAX_SAID_NAME
 
 MAX_OPEN_BYTES = 2048
 """Of a stream's first message, which names a codec and a few wishes in about a hundred."""
@@ -79,16 +83,18 @@ class Shared:
 class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
-    def __init__(self, stream_id: str, context: Context, peer: str, shared: Shared) -> None:
-        """`peer` is whose stream it is: what is shared out among peers goes by that name."""
+    def __init__(self, stream_id: str, context: Context, identity: Identity, pace: Pace, shared: Shared) -> None:
+        """`identity` is whose stream it is: what is shared out among peers goes by its name; `pace` is that of all
+        its streams."""
         self._id = stream_id
         self._context = context
-        self._peer = peer
+        self._identity = identity
+        self._pace = pace
         self._shared = shared
         self._limits = shared.limits
         self._quota: Quota | None = None  # where this stream is counted
         self._conversation = Conversation(Role.SERVER, shared.limits.max_in_flight_frame_count)
-        self._turns = Turns(shared.scheduler, peer)
+        self._turns = Turns(shared.scheduler, identity.name)
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
@@ -98,6 +104,7 @@ class Stream:
         self._packet_bytes = 0
         self._last_progress_s = 0.0
         self._is_computing = False
+        self._is_paced = False
         self._task: asyncio.Task[None] | None = None
 
     def drain(self) -> None:
@@ -121,7 +128,7 @@ class Stream:
         try:
             codec, opening = await self._open()
             answerer = codec.open_stream(self._id)
-            inbox = Inbox(self._peer, self._shared.ledger, answerer.cost, self._shared.budget)
+            inbox = Inbox(self._identity.name, self._shared.ledger, answerer.cost, self._shared.budget)
             reader = asyncio.create_task(self._read(inbox))
             await self._answer(answerer, inbox, opening)
             self._conversation.sent(Event.END)
@@ -168,6 +175,10 @@ class Stream:
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
         self._conversation.received(Event.OPEN)
+        if not self._identity.may_open(request.codec_id.name):
+            raise ForbiddenError(
+                f"codec {request.codec_id.name[:MAX_SAID_NAME]!r}: expected one that {self._identity.name} may open"
+            )
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)
         self._is_computing = False
@@ -209,9 +220,15 @@ class Stream:
                 if index >= 0 and index != self._conversation.sent_count:
                     raise mismatch(FrameOrderError, "first_frame_index", str(self._conversation.sent_count), str(index))
                 self._conversation.received(Event.FRAMES, len(request.packets))
-                inbox.add(request.packets)
+                work = inbox.add(request.packets)
                 self._last_progress_s = time.monotonic()
                 self._wake.set()
+                wait_s = self._pace.spend(len(request.packets), work, len(data))
+                if wait_s > 0:
+                    self._is_paced = True  # it is not the client's idleness
+                    await asyncio.sleep(wait_s)
+                    self._is_paced = False
+                    self._last_progress_s = time.monotonic()
         except Exception as error:
             self._failure = error
         finally:
@@ -257,7 +274,7 @@ class Stream:
         timeout_s = self._limits.idle_timeout_s
         while True:
             idle_s = time.monotonic() - self._last_progress_s
-            if self._is_computing:
+            if self._is_computing or self._is_paced:
                 idle_s = 0.0
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(

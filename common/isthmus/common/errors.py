@@ -13,6 +13,7 @@ IsthmusError
 │   └── StreamError
 │       ├── StreamNotOpenError, FrameOrderError, UnknownCodecError, ManifestMismatchError
 │       ├── ReferenceMissingError, OverloadedError, CloudUnreachableError, DeadlineError
+│       ├── UnauthenticatedError, ForbiddenError
 │       └── MessageError, CloudFailureError
 └── CodecError                    anything about codecs and their bytes, from either side
     ├── ManifestError             (LocalError) a codec folder or manifest that cannot be used
@@ -123,6 +124,14 @@ class CloudUnreachableError(StreamError):
 
 class DeadlineError(StreamError):
     """The answer did not come within the time allowed."""
+
+
+class UnauthenticatedError(StreamError):
+    """The cloud lets in those that it knows, and does not know this peer."""
+
+
+class ForbiddenError(StreamError):
+    """The cloud knows this peer, and does not let it do that."""
 
 
 class MessageError(StreamError):

@@ -29,6 +29,7 @@ from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.task import Task
+from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.call import METHODS, InferenceStream, rpc_error
 from isthmus.edge.result import FrameResult, T, Traffic
 
@@ -51,6 +52,7 @@ class CloudClient(Generic[T]):
         wants_state_crc32: whether results of a video shall tell the CRC-32 of the latents that the cloud holds.
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
+        access: TLS and token.
         while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
     """
 
@@ -67,6 +69,7 @@ class CloudClient(Generic[T]):
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
         while_waiting: Callable[[], None] = lambda: None,
+        access: Access = NO_ACCESS,
     ) -> None:
         if top_k < 1:
             raise InputError(f"top_k: expected at least 1, got {top_k}")
@@ -80,7 +83,7 @@ class CloudClient(Generic[T]):
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._while_waiting = while_waiting
-        self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
+        self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0, access)
         self._stream: InferenceStream[T] | None = None
         self._is_closed = False
 
@@ -242,10 +245,10 @@ def check_address(address: str) -> str:
     return address
 
 
-def open_channel(address: str, max_response_bytes: int = 0) -> grpc.Channel:
+def open_channel(address: str, max_response_bytes: int = 0, access: Access = NO_ACCESS) -> grpc.Channel:
     """A connection that is made when first used, and not shared with other clients of this process.
 
-    Responses over `max_response_bytes` are refused; 0 stands for gRPC's own 4 MiB.
+    Responses over `max_response_bytes` are refused; 0 stands for gRPC's own 4 MiB. InputError as of `Access.channel`.
     """
     host = address.rpartition(":")[0].strip("[]")
     options = [
@@ -261,4 +264,4 @@ def open_channel(address: str, max_response_bytes: int = 0) -> grpc.Channel:
     ]
     if max_response_bytes:
         options.append(("grpc.max_receive_message_length", max_response_bytes))
-    return grpc.insecure_channel(address, options)
+    return access.channel(address, options)

@@ -19,6 +19,7 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
+from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
@@ -47,6 +48,7 @@ class Job:
         as_json: whether programs read what is reported.
         options: the signal's own, None for its defaults.
         task: what the codec is asked for, in a word or verb; "" for its first.
+        access: TLS and token.
     """
 
     inputs: tuple[str, ...]
@@ -59,6 +61,7 @@ class Job:
     as_json: bool = False
     options: Any = None
     task: str = ""
+    access: Access = NO_ACCESS
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -128,6 +131,7 @@ def connected(
             connect_timeout_s=wait_s,
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
+            access=job.access,
         ) as client,
     ):
         client.open()
