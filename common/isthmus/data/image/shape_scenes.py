@@ -18,6 +18,8 @@ LEAST_SIDE, MOST_SIDE = 12, 40
 MOST_SHAPES = 4
 DARKEST, BRIGHTEST = 64, 192
 """Of the background."""
+DARK, BRIGHT = 48, 208
+"""Shapes' colours are under the one or from the other on in each channel, so that every shape can be seen."""
 LEAST_VISIBLE = 0.6
 """Of a shape, behind those that are drawn later: less of it has no box."""
 NOISE = 6.0
@@ -41,7 +43,7 @@ class Scene:
 
 
 def draw_scene(generator: np.random.Generator) -> Scene:
-    """A scene of 1 to 4 shapes of any colour before a smooth background, with noise over all."""
+    """A scene of 1 to 4 shapes of strong colours before a smooth background, with noise over all."""
     coarse = generator.integers(DARKEST, BRIGHTEST, (3, 4, 3), dtype=np.uint8)
     picture = PIL.Image.fromarray(coarse).resize((WIDTH, HEIGHT), PIL.Image.Resampling.BICUBIC)
     drawn = PIL.ImageDraw.Draw(picture)
@@ -51,7 +53,7 @@ def draw_scene(generator: np.random.Generator) -> Scene:
     for number in range(1, 1 + int(generator.integers(1, MOST_SHAPES + 1))):
         kind, side = int(generator.integers(len(SHAPE_NAMES))), int(generator.integers(LEAST_SIDE, MOST_SIDE))
         left, top = int(generator.integers(0, WIDTH - side)), int(generator.integers(0, HEIGHT - side))
-        colour = tuple(int(c) for c in generator.integers(0, 256, 3))
+        colour = tuple(int(c) for c in generator.integers(0, DARK, 3) + BRIGHT * generator.integers(0, 2, 3))
         only = PIL.Image.new("L", (WIDTH, HEIGHT))
         for target, fill in ((drawn, colour), (PIL.ImageDraw.Draw(only), 255)):
             _draw(target, kind, left, top, side, fill)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import PIL.ImageDraw
+import PIL.ImageFont
 
-from isthmus.common.answers.boxes import Boxes
+from isthmus.common.answers.boxes import Box, Boxes
 from isthmus.common.answers.mask import Mask
 from isthmus.common.errors import InputError
 from isthmus.common.whole_file import whole_file
@@ -20,6 +21,9 @@ UInt8 = npt.NDArray[np.uint8]
 GOLDEN = 0.618034
 """Of a turn of hue, from one class to the next: neighbours differ, and no two are alike for long."""
 OPACITY = 0.5
+LEAST_TEXT, MARGIN = 10, 1
+"""Pixels of a label's letters, and about them."""
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
 def drawn(pixels: UInt8, outcome: Any, class_names: tuple[str, ...]) -> UInt8 | None:
@@ -55,21 +59,46 @@ def colour_of(class_index: int) -> tuple[int, int, int]:
 def _with_boxes(pixels: UInt8, boxes: Boxes, class_names: tuple[str, ...]) -> UInt8:
     picture = PIL.Image.fromarray(pixels)
     draw = PIL.ImageDraw.Draw(picture)
-    thick = max(1, round(max(pixels.shape[:2]) / 400))
+    longest = max(pixels.shape[:2])
+    thick, font = max(1, round(longest / 300)), PIL.ImageFont.load_default(max(LEAST_TEXT, longest / 40))
     for box in reversed(boxes.found):  # the surest on top
         colour = colour_of(box.class_index)
         sides = (box.left, box.top, max(box.left, box.right - 1), max(box.top, box.bottom - 1))
         draw.rectangle(sides, outline=colour, width=thick)
         said = f"{class_names[box.class_index]} {box.score:.0%}"
-        left, top, right, bottom = draw.textbbox((box.left, box.top), said)
-        draw.rectangle((left, top, right + 2, bottom + 2), fill=colour)
-        draw.text((box.left + 1, box.top), said, fill=(0, 0, 0))
+        left, top, right, bottom = (round(side) for side in draw.textbbox((0, 0), said, font))
+        wide, high = right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
+        x, y = label_place(box, (wide, high), (picture.width, picture.height))
+        draw.rectangle((x, y, x + wide - 1, y + high - 1), fill=colour)
+        draw.text((x + MARGIN - left, y + MARGIN - top), said, BLACK if _is_light(colour) else WHITE, font)
     return np.asarray(picture, np.uint8)
 
 
+def label_place(box: Box, size: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
+    """Left and top of a label of so many pixels across and down: on top of its box, else under it, else in it.
+
+    It begins where its box does, or further left where the picture ends.
+    """
+    (wide, high), (width, height) = size, picture
+    x = max(0, min(round(box.left), width - wide))
+    if round(box.top) >= high:
+        return x, round(box.top) - high
+    return x, round(box.bottom) if round(box.bottom) + high <= height else max(0, round(box.top))
+
+
+def _is_light(colour: tuple[int, int, int]) -> bool:
+    """By Rec. 709's luma."""
+    return float(np.dot(colour, (0.2126, 0.7152, 0.0722))) > 110
+
+
 def _with_mask(pixels: UInt8, mask: Mask) -> UInt8:
-    """The first class is left as it is, as it usually is the background."""
-    palette = np.array([colour_of(k) for k in range(int(mask.classes.max()) + 1)], np.float32)
-    mixed = (1 - OPACITY) * pixels + OPACITY * palette[mask.classes]
-    made: UInt8 = np.where((mask.classes > 0)[..., None], np.rint(mixed), pixels).astype(np.uint8)
+    """The first class, usually the background, is left as it is; others are tinted, their rims in full colour."""
+    classes = mask.classes
+    colours = np.array([colour_of(k) for k in range(int(classes.max()) + 1)], np.float32)[classes]
+    around = np.pad(classes, 1, "edge")
+    beside = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
+    is_rim = np.logical_or.reduce([other != classes for other in beside])
+    opacity = np.where(is_rim, 1.0, OPACITY)[..., None]
+    mixed = (1 - opacity) * pixels + opacity * colours
+    made: UInt8 = np.where((classes > 0)[..., None], np.rint(mixed), pixels).astype(np.uint8)
     return made

@@ -21,8 +21,8 @@ class TaskSettings:
     """
 
     panel: ClassVar[str] = "What"
-    detector_steps: int = option(700, "Steps of the detector's training.", least=1)
-    unet_steps: int = option(250, "Steps of the U-Net's training.", least=1)
+    detector_steps: int = option(3500, "Steps of the detector's training.", least=1)
+    unet_steps: int = option(400, "Steps of the U-Net's training.", least=1)
     scenes: int = option(2000, "Scenes that they are trained on.", least=16)
     calibration: int = option(48, "Scenes that a cut is calibrated on.", least=2)
     tested: int = option(60, "Other scenes that are asked about.", least=2)

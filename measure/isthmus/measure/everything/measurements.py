@@ -167,6 +167,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         steps=(SQUEEZENET,),
     ),
     _measure("split-cuts", "split-cuts", writes="split_multi"),
+    _measure("split-tasks", "split-tasks", writes="split_tasks"),
     _measure(
         "split-edge",
         *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),

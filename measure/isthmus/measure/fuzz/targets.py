@@ -74,8 +74,9 @@ def run_fuzz(options: FuzzOptions, track: Track = no_track) -> FuzzRun:
     if not folders:
         raise InputError(f"expected codecs like {options.codecs} in {zoo}, found none: name others with --codecs")
     advance = track("hostile packets", options.cases)
-    shares = np.diff(np.linspace(0, options.cases, len(folders) + 1).round().astype(int)).tolist()
-    tallies = (fuzz(codec_target(f), share, options.seed, advance) for f, share in zip(folders, shares, strict=True))
+    targets = [target for folder in folders for target in targets_of(folder)]
+    shares = np.diff(np.linspace(0, options.cases, len(targets) + 1).round().astype(int)).tolist()
+    tallies = (fuzz(target, share, options.seed, advance) for target, share in zip(targets, shares, strict=True))
     return FuzzRun(tuple(tallies))
 
 
@@ -98,12 +99,12 @@ def write_fuzz(run: FuzzRun, options: FuzzOptions, folder: Path) -> Path:
     return path
 
 
-def codec_target(folder: Path) -> FuzzTarget:
-    """The decoder of a codec of any signal, and packets that its encoder makes."""
+def targets_of(folder: Path) -> tuple[FuzzTarget, ...]:
+    """The decoder of a codec of any signal, with packets that its encoder makes; and cuts at several tensors by it."""
     manifest = load_codec_folder(folder, needed=()).manifest
     if isinstance(manifest, VideoManifest):
-        return fuzz_video.codec_target(folder)
-    return _image_target(folder) if isinstance(manifest, ImageManifest) else _cloud_target(folder)
+        return (fuzz_video.codec_target(folder), *fuzz_video.several_targets(folder))
+    return (_image_target(folder) if isinstance(manifest, ImageManifest) else _cloud_target(folder),)
 
 
 def cloud_target(manifest: PointCloudManifest, packets: Sequence[bytes]) -> FuzzTarget:
