@@ -582,3 +582,25 @@ def test_any_bytes_are_canonical_or_refused(kind: int, tail: bytes, seed: int) -
             again = coder.encode_predicted(state, frame.field, r, 6, checksum_size_bytes=0)
         assert again.packet == packet
     assert outcomes[0] == outcomes[1]
+
+
+def test_motion_made_once_gives_frames_of_any_modes() -> None:
+    """What is tried of modes moves nothing again, gives the very packets, and leaves what was made as it was."""
+    coder = tiny_video_coder.coder()
+    rng = np.random.default_rng(11)
+    reference = coder.encode_intra(
+        rng.integers(-4, 5, (coder.manifest.latent_channels, 5, 7)).astype(np.int32), 3
+    ).state
+    grid = coder.block_grid(5, 7)
+    field = MotionField(np.zeros(grid, np.int32), rng.integers(-9, 9, (*grid, 2)).astype(np.int32), is_smooth=True)
+    made = coder.moved(reference, field)
+    before = made.values.copy()
+    for _ in range(3):
+        modes = rng.integers(0, 3, grid).astype(np.int32)
+        modes[0, 0] = 1
+        coded = spread(modes != 0, 5, 7, coder.manifest.block_latents)
+        residual = (rng.integers(-2, 3, before.shape) * coded).astype(np.int32)
+        again = coder.encode_moved(made, modes, residual, 4)
+        assert again.packet == coder.encode_predicted(reference, field.with_modes(modes), residual, 4).packet
+        np.testing.assert_array_equal(coder.decode(again.packet, [reference]).state.values, again.state.values)
+    np.testing.assert_array_equal(made.values, before)

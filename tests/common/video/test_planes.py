@@ -17,7 +17,8 @@ from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import MotionField, phases
 from isthmus.common.video.plane_tables import PlaneTables
 from isthmus.common.video.planes import Plane, planes_laid, planes_taken
-from isthmus.common.video.prediction import moved, predicted
+from isthmus.common.video.prediction import moved
+from isthmus.common.video.state import LatentState
 from isthmus.common.video.warp import warp
 
 
@@ -84,7 +85,7 @@ def test_each_plane_moves_by_as_many_pixels(is_smooth: bool) -> None:
         _, rows, columns = before.shape
         at = phases(doubled, rows, columns, 2 << k, coder.manifest.motion_fraction_bits)
         np.testing.assert_array_equal(got, warp(before, at, low, high))
-    with_modes = planes_taken(planes, predicted(coder.manifest, state, field))
+    with_modes = planes_taken(planes, coder.predict(LatentState(state, 0), field))
     for k, (got, whole) in enumerate(zip(with_modes, found, strict=True)):
         is_intra = np.zeros(whole.shape[1:], bool)
         is_intra[: 2 << k, 2 << k : 4 << k] = True

@@ -28,12 +28,12 @@ from isthmus.common.limits import Limits
 from isthmus.common.signals import MAX_SIDE
 from isthmus.common.video.codec_tables import Tables
 from isthmus.common.video.coding import open_coding
-from isthmus.common.video.frames import CodedFrame, DecodedFrame
+from isthmus.common.video.frames import CodedFrame, DecodedFrame, Moved
 from isthmus.common.video.grid import excess
 from isthmus.common.video.heads import KeyHead, MotionHead
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.motion_field import BlockMode, MotionField, block_grid, spread
-from isthmus.common.video.prediction import predicted
+from isthmus.common.video.prediction import latents_of, moved_state, without_intra
 from isthmus.common.video.signal import VIDEO_LIMITS
 from isthmus.common.video.state import LatentState, check_serial, find_reference
 from isthmus.common.video.tables import MOTION_CHANNELS
@@ -100,17 +100,16 @@ class VideoCoder:
             packet, LatentState(values, serial), field=None, estimated_bits=bits, motion_bits=0, residual_bits=0
         )
 
-    def predict(self, reference: LatentState, field: MotionField) -> Int32:
-        """The fine prediction of a frame, int32 `[M, h, w]`: 0 in blocks that are intra.
+    def moved(self, reference: LatentState, field: MotionField) -> Moved:
+        """What motion makes of a state, whatever the field's modes. Raises as `moved_state`."""
+        return moved_state(self.manifest, reference, field)
 
-        Raises:
-            InputError: the field's blocks are not those of the reference's latents.
-        """
-        _, height, width = self._check_reference(reference)
-        grid = self.block_grid(height, width)
-        if field.modes.shape != grid:
-            raise InputError(f"motion field: expected blocks {grid}, got {field.modes.shape}")
-        return predicted(self.manifest, reference.values, field)
+    def predict(self, reference: LatentState, field: MotionField) -> Int32:
+        """The fine prediction of a frame, int32 `[M, h, w]`: 0 in blocks that are intra. Raises as `moved`."""
+        return self._known(self.moved(reference, field), field)
+
+    def _known(self, made: Moved, field: MotionField) -> Int32:
+        return without_intra(self.manifest, made.values.copy(), field.modes)
 
     def encode_predicted(
         self,
@@ -135,12 +134,37 @@ class VideoCoder:
         Raises:
             InputError: an argument is not that.
         """
+        return self.encode_moved(
+            self.moved(reference, field), field.modes, residual, serial, step, checksum_size_bytes=checksum_size_bytes
+        )
+
+    def encode_moved(
+        self,
+        made: Moved,
+        modes: Int32,
+        residual: Int32 | tuple[()],
+        serial: int,
+        step: int = 0,
+        *,
+        checksum_size_bytes: int | None = None,
+    ) -> CodedFrame:
+        """A frame predicted by motion that was made before, so that trying modes and steps moves nothing again.
+
+        Args:
+            made: by `moved`.
+            modes: int32 `[bh, bw]` of its blocks.
+            residual, serial, step, checksum_size_bytes: as of `encode_predicted`.
+
+        Raises:
+            InputError: an argument is not that.
+        """
         check_serial(serial)
-        known = self.predict(reference, field)
+        field = made.field.with_modes(modes)
+        known = self._known(made, field)
         r = np.zeros_like(known) if len(residual) == 0 else checked(np.asarray(residual), known.shape, "residual")
         fine_step, has_residual = self._coding.fine_step(step), bool(field.modes.any())
         named_step = step if self.names_step and has_residual else None
-        head = MotionHead(serial, reference.serial, field.is_smooth, named_step).to_bytes()
+        head = MotionHead(serial, made.reference_serial, field.is_smooth, named_step).to_bytes()
         message, bits = self.tables.motion.encode_measured(field.message())
         sections = [head + message]
         if has_residual:
@@ -215,7 +239,7 @@ class VideoCoder:
     def _decode_predicted(self, packet: Packet, references: Sequence[LatentState], limits: Limits) -> DecodedFrame:
         head, motion = MotionHead.from_bytes(packet.sections[0], names_step=self.names_step)
         reference = find_reference(references, head.reference_serial)
-        shape = self._check_reference(reference)
+        shape = latents_of(self.manifest, reference)
         grid = self.block_grid(*shape[1:])
         count = MOTION_CHANNELS * grid[0] * grid[1]
         limits.check_symbol_count(count + int(np.prod(shape, dtype=np.int64)))
@@ -274,9 +298,3 @@ class VideoCoder:
         if too_large := excess(shape[1], shape[2], self.manifest.block_latents):
             raise InputError(f"y: {too_large}")
         return shape[1], shape[2]
-
-    def _check_reference(self, reference: LatentState) -> tuple[int, int, int]:
-        channels, height, width = reference.values.shape
-        if channels != self.manifest.latent_channels:
-            raise InputError(f"reference: expected {self.manifest.latent_channels} channels, got {channels}")
-        return channels, height, width

@@ -15,6 +15,21 @@ Int32 = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """What motion makes of a state, whatever the modes of its blocks: frames of any modes are predicted from it.
+
+    Attributes:
+        reference_serial: of the state.
+        field: its motion.
+        values: int32 `[M, h, w]` in 1/16 of a unit, read-only.
+    """
+
+    reference_serial: int
+    field: MotionField
+    values: Int32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CodedFrame:
     """One packet, and the state that it leads to on both sides.
 

@@ -245,16 +245,16 @@ class VideoEncoder:
     ) -> Coded[FrameDetail]:
         """A frame whose damage the network shall judge: predicted, with a residual where that is due, or a key."""
         y = self.fine_latents(frame)
-        predicted = self._coder.predict(reference, field)
-        self._judge.sees(y, predicted)
+        made = self._coder.moved(reference, field)
+        self._judge.sees(y, made.values)
         analysed_s = time.perf_counter()
 
         def at(step: int) -> CodedFrame:
             fine_step = self._coder.fine_step(step)
-            modes, residual = self._judge.modes(y, predicted, self.manifest.block_latents, fine_step)
+            modes, residual = self._judge.modes(y, made.values, self.manifest.block_latents, fine_step)
             has_residual = bool(modes.any())
             used, named = (residual, step) if has_residual else ((), 0)
-            return self._coder.encode_predicted(reference, field.with_modes(modes), used, self._serial, named)
+            return self._coder.encode_moved(made, modes, used, self._serial, named)
 
         coded = within_bytes(at, self._steps(self.policy.step), self.policy.max_bytes)
         key = None
