@@ -108,7 +108,7 @@ def train_pointcloud(data: DataOption, *, given: Given) -> None:
 
     folder = options.runs / (name or options.curve)
     count = len(LAMBDAS) if options.recipe == "thesis" else len(ladder(options.config, options.variant))
-    destination = _destination(given)
+    destination = Destination.of(given.of(DestinationOptions))
     destination.check([f"{name or f'pc-{options.curve}'}-q{quality}" for quality in range(1, count + 1)])
     start = start_of(options, data)
     torch.set_num_threads(run.threads)
@@ -187,7 +187,7 @@ def freeze(
     from isthmus.training.pointcloud.zoo_writer import codec_names
 
     names, views = given.of(NameOptions), given.of(ViewOptions)
-    codecs, destination = codec_names(curve, names.name), _destination(given)
+    codecs, destination = codec_names(curve, names.name), Destination.of(given.of(DestinationOptions))
     destination.check(list(codecs.values()))
     whole = load_cloud_set(data, "train")
     command = trained_by(f"isthmus freeze {curve.as_posix()} --data {data.name}", destination.zoo, names, views)
@@ -222,7 +222,11 @@ def train_classifiers_command(data: DataOption, *, given: Given) -> None:
     from isthmus.training.pointcloud.classifiers import FOLDER, train_classifiers
     from isthmus.training.pointcloud.datasets import load_cloud_set, split_validation
 
-    start, run, destination = given.of(ClassifierOptions).start, given.of(RunOptions), _destination(given)
+    start, run, destination = (
+        given.of(ClassifierOptions).start,
+        given.of(RunOptions),
+        Destination.of(given.of(DestinationOptions)),
+    )
     folder = destination.zoo / FOLDER
     if (folder / HISTORY_FILE).exists() and not destination.overwrite:
         raise InputError(f"{folder}: expected no classifiers, got some: give another --zoo, or --overwrite")
@@ -244,8 +248,3 @@ def train_classifiers_command(data: DataOption, *, given: Given) -> None:
     }
     for path in train_classifiers(*split_validation(whole), destination.zoo, provenance, start=start, seed=run.seed):
         print(path)
-
-
-def _destination(given: Given) -> Destination:
-    options = given.of(DestinationOptions)
-    return Destination(options.zoo, options.overwrite)

@@ -83,7 +83,7 @@ def train_image(
     torch.set_num_threads(run.threads)
     photos = load_photos(data)
     where = given.of(DestinationOptions)
-    destination = Destination(where.zoo, where.overwrite)
+    destination = Destination.of(where)
     command = trained_by(f"isthmus train image --data {data.name}", where.zoo, options, run)
     origin = Origin(command, photos.name, data_digest(data))
     family = f"{options.name}-{FAMILIES[options.transforms]}"

@@ -44,6 +44,11 @@ class Destination:
     zoo: Path
     overwrite: bool
 
+    @classmethod
+    def of(cls, options: DestinationOptions) -> Destination:
+        """As a person said."""
+        return cls(options.zoo, options.overwrite)
+
     def check(self, names: Sequence[str], data_sha256: str = "") -> None:
         """Before anything is trained: may codecs of these names be written?
 

@@ -39,7 +39,7 @@ def train_pointcloud_sweep(data: DataOption, *, given: Given) -> None:
     Networks that see the same clouds take their steps together. A killed run goes on where it was; codecs that are in
     --zoo already, trained on these data, are not trained again.
     """
-    options, destination = given.of(SweepOptions), _destination(given.of(DestinationOptions))
+    options, destination = given.of(SweepOptions), Destination.of(given.of(DestinationOptions))
     import torch
 
     from isthmus.training.origin import Origin, data_digest
@@ -83,7 +83,3 @@ def _numbers(name: str, words: str) -> list[float]:
     if not numbers or min(numbers) < 1:
         raise InputError(f"{name}: expected numbers of at least 1, comma apart, got {words!r}")
     return numbers
-
-
-def _destination(options: DestinationOptions) -> Destination:
-    return Destination(options.zoo, options.overwrite)

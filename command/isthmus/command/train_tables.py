@@ -73,7 +73,7 @@ def train_tables(
         raise InputError("--of: expected names of image codecs, comma apart, got none")
     names = [_named(folder.name, options.family) for folder in folders]
     where = given.of(DestinationOptions)
-    destination = Destination(where.zoo, where.overwrite)
+    destination = Destination.of(where)
     photos = load_photos(data)
     train, validation = split_photos(photos)
     command = trained_by(f"isthmus train tables --data {data.name}", where.zoo, options, run, how)

@@ -59,7 +59,7 @@ def train_video(
     options, run, where = given.of(VideoTrainingOptions), given.of(RunOptions), given.of(DestinationOptions)
     torch.set_num_threads(run.threads)
     whole, taken = load_labelled_images(data, "train"), split_photos(load_photos(photos))[0]
-    digest, destination = data_digest(data), Destination(where.zoo, where.overwrite)
+    digest, destination = data_digest(data), Destination.of(where)
     names = [f"{FAMILY}-q{quality}" for quality in STEPS]
     destination.check(names, digest)
     train, validation = split_train_validation(whole)

@@ -14,7 +14,7 @@ import numpy as np
 
 from isthmus.measure.curve import Curve, Float64, bd_rate, or_unknown, rate_at_accuracy
 from isthmus.measure.point_sweep.sweep_point import SweepPoint
-from isthmus.measure.pointcloud.front import growing
+from isthmus.measure.pointcloud.front import growing, unbeaten
 
 CONFIGS = ("full", "lite", "micro")
 QUOTED_ACCURACY_PERCENT = 80.0
@@ -41,11 +41,8 @@ class Spread:
 
 def chosen_on_validation(points: Iterable[SweepPoint]) -> tuple[SweepPoint, ...]:
     """Those that no other beats on validation, by growing bits there."""
-    front: list[SweepPoint] = []
-    for point in sorted(points, key=lambda p: (p.validation.bits, -p.validation.top1_percent)):
-        if not front or point.validation.top1_percent > front[-1].validation.top1_percent:
-            front.append(point)
-    return tuple(front)
+    rows = tuple(points)
+    return unbeaten(rows, [(row.validation.bits, row.validation.top1_percent) for row in rows])
 
 
 def tested(front: Iterable[SweepPoint]) -> Float64:

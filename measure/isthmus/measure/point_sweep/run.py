@@ -19,7 +19,7 @@ from isthmus.measure.point_sweep.plots import draw_point_sweep_png
 from isthmus.measure.point_sweep.sweep_point import PATTERN, SweepName, SweepPoint
 from isthmus.measure.pointcloud.baselines import DRAW_SEED
 from isthmus.measure.pointcloud.curves import published_curves
-from isthmus.measure.pointcloud.run import default_test_set
+from isthmus.measure.pointcloud.run import default_test_set, spread_over
 from isthmus.measure.pointcloud.training_record import TrainingRecord
 from isthmus.measure.pointcloud.trial_clouds import TrialClouds
 from isthmus.measure.track import Track
@@ -47,10 +47,7 @@ def measure_point_sweep(options: PointSweepOptions, track: Track) -> PointSweepM
             f"{options.zoo}: expected codecs like {PATTERN}, found none: train them with "
             "`isthmus train pointcloud-sweep`"
         )
-    test_set = default_test_set(options.data)
-    if options.limit_clouds and options.limit_clouds < len(test_set):
-        chosen = np.linspace(0, len(test_set) - 1, options.limit_clouds).round().astype(np.int64)
-        test_set = test_set.subset(chosen)
+    test_set = spread_over(default_test_set(options.data), options.limit_clouds)
     by_points: dict[int, list[tuple[SweepName, Path]]] = defaultdict(list)
     for folder in folders:
         name = SweepName.parse(folder.name)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from isthmus.measure.curve import Curve, Float64, as_curve, pareto_front
 from isthmus.measure.pointcloud.point import CodecPoint
 
 Split = Literal["validation", "test"]
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +96,22 @@ def families(points: Iterable[CodecPoint]) -> dict[str, Family]:
     return {name: _family(name, members) for name, members in sorted(found.items())}
 
 
+def unbeaten(points: Iterable[P], judged: Iterable[tuple[float, float]]) -> tuple[P, ...]:
+    """Those that no other beats, by growing bits.
+
+    Args:
+        points: any that are compared.
+        judged: (bits, percent) of each, by what chooses.
+    """
+    front: list[P] = []
+    best = -np.inf
+    for (_, percent), point in sorted(zip(judged, points, strict=True), key=lambda one: (one[0][0], -one[0][1])):
+        if percent > best:
+            front.append(point)
+            best = percent
+    return tuple(front)
+
+
 def front_on_test(name: str, about: str, points: Sequence[tuple[float, float]]) -> Front:
     """Of an input codec's operating points (bits, top-1 percent)."""
     front = pareto_front(points, name)
@@ -123,10 +140,4 @@ def _family(name: str, points: Sequence[CodecPoint]) -> Family:
     chosen_on: Split = "validation"
     if len(judged) < len(points):
         judged, chosen_on = [(p.rate.coded_bits, p.top1_percent) for p in points], "test"
-    front: list[CodecPoint] = []
-    best = -np.inf
-    for (_, percent), point in sorted(zip(judged, points, strict=True), key=lambda one: (one[0][0], -one[0][1])):
-        if percent > best:
-            front.append(point)
-            best = percent
-    return Family(name, tuple(points), tuple(front), chosen_on)
+    return Family(name, tuple(points), unbeaten(points, judged), chosen_on)

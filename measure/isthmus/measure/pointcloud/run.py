@@ -139,14 +139,20 @@ def default_test_set(data: Path | None) -> LabelledClouds:
     return generate_set(FURNITURE_PER_CLASS, FURNITURE_POINTS, FURNITURE_SEED)
 
 
+def spread_over(clouds: LabelledClouds, limit: int) -> LabelledClouds:
+    """At most `limit` of the clouds, evenly spread over the set; 0 for all."""
+    if not 0 < limit < len(clouds):
+        return clouds
+    return clouds.subset(np.linspace(0, len(clouds) - 1, limit).round().astype(np.int64))
+
+
 def _test_set(options: PointCloudOptions) -> tuple[LabelledClouds, list[str]]:
     test_set = default_test_set(options.data)
     notes = []
     if options.data is None and not SHARED_DATA.is_file():
         notes.append("The clouds are generated furniture, as no data set was given (--data) or found.")
     if options.limit_clouds and options.limit_clouds < len(test_set):
-        chosen = np.linspace(0, len(test_set) - 1, options.limit_clouds).round().astype(np.int64)
-        test_set = test_set.subset(chosen)
+        test_set = spread_over(test_set, options.limit_clouds)
         notes.append(f"Only {len(test_set)} clouds, evenly spread over the test set.")
     return test_set, notes
 
