@@ -34,7 +34,7 @@ from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
 from isthmus.measure.agreement import OVERLAPS, mean_average_precision, mean_cosine, mean_overlap
 from isthmus.measure.cuts.task_options import TaskSettings
-from isthmus.measure.cuts.task_rows import SEED, Point, TaskRow
+from isthmus.measure.cuts.task_rows import SEED, TEST_SEED, Point, TaskRow
 from isthmus.measure.split.edge_encoder import EDGE_ENCODER
 from isthmus.measure.track import Track
 from isthmus.split.codec_folder import SplitOptions
@@ -80,7 +80,7 @@ def measure_tasks(settings: TaskSettings, track: Track) -> tuple[TaskRow, ...]:
         ("embedding of a pyramid", "embed", PyramidEmbedding(detector).eval(), "embedding"),
     )
     calibration = Pictures("drawn shapes", "", tuple(s.pixels for s in draw_scenes(settings.calibration, SEED + 1)))
-    scenes = draw_scenes(settings.tested, SEED + 2)
+    scenes = draw_scenes(settings.tested, TEST_SEED)
     rows = []
     done = track("networks", len(models))
     for name, task, model, output in models:
