@@ -25,6 +25,7 @@ from isthmus.runtime.engine import End, open_network
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
 from isthmus.training.image.photos import Photos
 from isthmus.training.image.transforms import ImageCodec, load_codec
+from isthmus.training.precision import mixed
 
 BIN_CHOICES = (64, 128, 256, 512, 1024)
 OUTSIDE_SHARE = 1e-4  # of the latents may lie outside the bins: they cost up to 16 bits, or an escape
@@ -173,7 +174,7 @@ def _latents(
         x = x[:, :, : x.shape[2] // STRIDE * STRIDE, : x.shape[3] // STRIDE * STRIDE]
         x = x.flip(3) if mirror else x
         x = x.transpose(2, 3) if transpose else x
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_rough):
+        with mixed(is_wanted=is_rough):
             y = g_a(x.contiguous(memory_format=torch.channels_last))
         parts.append(torch.round(y.float()).short())
     return torch.cat(parts)

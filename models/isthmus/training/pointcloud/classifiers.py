@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from isthmus.models.graph_builder import checked_model
@@ -25,6 +24,7 @@ from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.fit import Schedule, begun_from, fit
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining
 from isthmus.training.pointcloud.views import views
+from isthmus.training.precision import fastest
 
 FOLDER = "classifiers"
 POINT_COUNTS = (1024, 512, 256, 128, 64, 32, 16)
@@ -36,7 +36,7 @@ def train_classifiers(
 ) -> list[Path]:
     """Train and write ``classifiers/pointnet-p{P}.onnx`` for every count; `start` is a pretrained full network."""
     classes = len(train.class_names)
-    recipe = Pretraining(Backbone(CONFIGS["full"], torch.bfloat16), classes, Augmentation(1024, 1024))
+    recipe = Pretraining(Backbone(CONFIGS["full"], fastest()), classes, Augmentation(1024, 1024))
     if start is not None:
         recipe.load_state_dict(begun_from(start, train))
     folder = zoo / FOLDER

@@ -19,6 +19,7 @@ from isthmus.training.pointcloud.fit import CurveRun, Schedule, begun_from, fit_
 from isthmus.training.pointcloud.isthmus_recipe import Backbone, Pretraining, SymbolLearning
 from isthmus.training.pointcloud.rate_points import Effort, Variant, ladder
 from isthmus.training.pointcloud.views import features_of, views
+from isthmus.training.precision import fastest
 
 FEATURE_VIEWS = 16
 FEATURE_BATCH = 32
@@ -41,7 +42,7 @@ def train_isthmus_curve(
     folder, seed, device = run.folder, run.seed, run.device
     held_out = views(validation, variant.validation_points, random_heading=variant.random_heading)
     torch.manual_seed(seed)
-    backbone = Backbone(CONFIGS[config_name], torch.bfloat16 if config_name == "full" else torch.float32)
+    backbone = Backbone(CONFIGS[config_name], fastest() if config_name == "full" else torch.float32)
     pretraining = Pretraining(backbone, len(train.class_names), variant.augmentation).to(device)
     if run.start is not None:
         pretraining.load_state_dict(begun_from(run.start, train))

@@ -14,6 +14,7 @@ from isthmus.training.pointcloud.datasets import CloudSet
 from isthmus.training.pointcloud.fit import CurveRun, Schedule, begun_from, fit_into, is_fitted
 from isthmus.training.pointcloud.thesis_recipe import LAMBDAS, SCHEDULE, ThesisRecipe
 from isthmus.training.pointcloud.views import views
+from isthmus.training.precision import fastest
 
 FIRST = "lambda0.pt"
 
@@ -69,7 +70,7 @@ def train_thesis_curve(
     folder, seed, start = run.folder, run.seed, run.start
     held_out = views(validation, points, random_heading=False)
     anneal = config_name == "full"
-    dtype = torch.bfloat16 if anneal else torch.float32
+    dtype = fastest() if anneal else torch.float32
     done: list[Path] = []
     previous: dict[str, Tensor] | None = begun_from(start, train) if start is not None else None
     schedules = lambda_schedules(config_name, epochs, is_begun=start is not None)

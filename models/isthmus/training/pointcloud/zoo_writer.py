@@ -34,6 +34,7 @@ from isthmus.training.pointcloud.rate_points import VARIANTS, Variant
 from isthmus.training.pointcloud.thesis_recipe import INITIAL_GAIN, LAMBDAS, ThesisRecipe
 from isthmus.training.pointcloud.view_head import train_view
 from isthmus.training.pointcloud.views import features_of, views
+from isthmus.training.precision import fastest
 from isthmus.training.tree_prior import PRECISION_BITS, channel_tree, learn_prior
 
 CALIBRATION_CLOUDS = 256
@@ -96,7 +97,7 @@ class _FeatureCache:
         """Float32 ``[clouds * views, channels]``."""
         digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in weights.values())).hexdigest()
         if digest != self._digest:
-            backbone = Backbone(CONFIGS[config_name], torch.bfloat16 if config_name == "full" else torch.float32)
+            backbone = Backbone(CONFIGS[config_name], fastest() if config_name == "full" else torch.float32)
             backbone.load_state_dict(weights)
             found = features_of(backbone, variant.augmentation, self.train, PRIOR_VIEWS, seed=1)
             self._digest, self._features = digest, found.flatten(0, 1).float()

@@ -23,6 +23,7 @@ from isthmus.training.image.photos import Photos, draw_crops
 from isthmus.training.image.transforms import ENTROPY_RATE_FACTOR as STATIC_RATE_FACTOR
 from isthmus.training.image.transforms import LINEAR_RATE_FACTOR, ImageCodec
 from isthmus.training.plan import Moment, Plan, warm_cosine
+from isthmus.training.precision import mixed
 from isthmus.training.recipe import Cost, Group, Recipe
 from isthmus.training.studies.joint_rate import Support, Variant, joint_bits
 from isthmus.training.trainer import Trainer
@@ -59,12 +60,12 @@ def halves(codec: ImageCodec, *, is_compiled: bool = False) -> tuple[Half, Half]
     """``g_a`` and ``g_s`` in bfloat16 with float32 ends; compiled once, whatever weights are loaded later."""
 
     def analyse(x: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             y: Tensor = codec.g_a(x)
         return y.float()
 
     def synthesise(y_hat: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             x_hat: Tensor = codec.g_s(y_hat)
         return x_hat.float()
 
@@ -88,7 +89,7 @@ def latents(codec: ImageCodec, photos: Photos, *, is_rough: bool = False) -> Ten
     parts = []
     for start in range(0, len(photos), COUNTING_BATCH):
         x = pixels(photos, start, COUNTING_BATCH)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_rough):
+        with mixed(is_wanted=is_rough):
             parts.append(torch.round(codec.g_a(x).float()).short())
     return torch.cat(parts)
 

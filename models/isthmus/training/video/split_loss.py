@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isthmus.models.video.classifier import SplitClassifier
+from isthmus.training.precision import mixed
 from isthmus.training.video.two_views import two_views, warped
 
 LABEL_SMOOTHING = 0.1
@@ -134,13 +135,13 @@ def _first_answer(first_round: SplitClassifier, x: Tensor) -> Tensor:
 
 
 def _edge(model: SplitClassifier, x: Tensor) -> Tensor:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed():
         y: Tensor = model.edge(x.contiguous(memory_format=torch.channels_last))
     return y.float()
 
 
 def _cloud(model: SplitClassifier, y: Tensor) -> Tensor:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed():
         logits: Tensor = model.cloud(y)
     return logits.float()
 
