@@ -7,8 +7,8 @@ import io
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,8 +32,9 @@ from isthmus.common.errors import (
     OverloadedError,
 )
 from isthmus.common.image.manifest import ImageManifest
+from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.pointcloud.manifest import PointCloudManifest
-from isthmus.common.protocol import Label, Timing
+from isthmus.common.protocol import HeldStream, Label, NamedStream, StreamOpened, Timing
 from isthmus.common.signals import Image
 from isthmus.common.tasks import MOTION_COMPENSATED_INFERENCE, Labels
 from isthmus.common.video.decoder import VideoDecoder
@@ -258,6 +259,7 @@ class FakeCloud:
         forgets_at: packets, counted from 0, before which the references are lost.
         breaks_at: packets that end the stream instead of being taken.
         refuses_open: how many openings fail.
+        keeps: whether results that were not taken when the stream ended are lost.
     """
 
     codec: Path
@@ -266,8 +268,9 @@ class FakeCloud:
     breaks_at: tuple[int, ...] = ()
     too_large_at: tuple[int, ...] = ()
     refuses_open: int = 0
+    keeps: bool = False
     error: IsthmusError = field(default_factory=lambda: CloudUnreachableError("gone"))
-    taken: int = 0
+    taken_count: int = 0
     opened: int = 0
     states: list[bytes] = field(default_factory=list)
 
@@ -276,21 +279,30 @@ class FakeCloud:
         self._decoder = VideoDecoder(self._coder)
         self._results: deque[tuple[int, FrameResult]] = deque()
         self._is_broken = False
-        self._polls = 0
+        self._polls = self._index = 0
+        self.named = NamedStream(bytes(16), 1, 1)
 
-    def open(self) -> None:
+    def open(self, named: NamedStream, sent_before: Sequence[int] = ()) -> StreamOpened:
+        """Begin anew: nothing is held."""
+        del sent_before
         if self.refuses_open:
             self.refuses_open -= 1
             raise self.error
         self.opened += 1
+        self.named = replace(named, began_epoch=named.epoch)
+        self._index = named.first_unanswered_index
+        held = HeldStream(b"", is_resumed=False, next_frame_index=self._index, max_result_count=9, max_result_bytes=9)
+        return StreamOpened("", StreamLimits(Limits()), 1, held)
 
-    def end_stream(self) -> None:
+    def turn(self) -> None:
         self._results.clear()
         self._decoder = VideoDecoder(self._coder)
         self._is_broken = False
 
+    def taken(self, count: int) -> None: ...
+
     def send(self, packet: Packet) -> None:
-        number, self.taken = self.taken, self.taken + 1
+        number, self.taken_count = self.taken_count, self.taken_count + 1
         if number in self.too_large_at:
             raise LimitExceededError("too large")
         if number in self.breaks_at:
@@ -305,10 +317,11 @@ class FakeCloud:
             outcome: Any = Labels(((Label(1, 900),),))
         except IsthmusError as error:
             outcome = error
-        self._results.append((self._polls + self.delay, FrameResult(number, outcome, 0.01, Timing(0, 0))))
+        self._results.append((self._polls + self.delay, FrameResult(self._index, outcome, 0.01, Timing(0, 0))))
+        self._index += 1
 
     def receive(self) -> FrameResult:
-        if self._is_broken:
+        if self._is_broken and (self.keeps or not self._results):
             raise self.error
         return self._results.popleft()[1]
 
@@ -403,24 +416,42 @@ def test_a_lost_reference(zoo: Path) -> None:
 
 @pytest.mark.parametrize("error", [CloudUnreachableError("gone"), DeadlineError("late"), OverloadedError("full")])
 def test_a_lost_stream(zoo: Path, error: IsthmusError) -> None:
+    """No frame is lost: those under way are encoded anew for the next cloud, the first of them as a key frame."""
     cloud = FakeCloud(zoo / CODEC, delay=2, breaks_at=(6, 13), refuses_open=0, error=error)
     kept, states = crossed(cloud, Pictures(panning(20, step=1.0)))
     told = whys(kept)
     assert len(told) == 20
-    assert told[0] == "key"
-    assert 2 <= told.count("lost") <= 8
-    for n in range(1, 20):
-        if told[n - 1] == "lost" and told[n] != "lost":
-            assert told[n] == "key"
+    assert set(told) <= {"key", "motion", "residual"}
+    assert told.count("key") == 3
     assert cloud.opened == kept.summaries[0]["reconnects"] == 2
+    assert kept.summaries[0]["lost"] == kept.summaries[0]["refused"] == 0
     assert set(cloud.states) <= set(states)
+
+
+def test_at_most_once(zoo: Path) -> None:
+    """What may have been run is lost, and what comes after it is answered."""
+    cloud = FakeCloud(zoo / CODEC, delay=9, breaks_at=(6,), keeps=True)
+    kept = Kept()
+    flow = VideoFlow(
+        *(VideoOptions(), VideoEncoder(zoo / CODEC, PATIENT), cast(CloudClient, cloud), kept),
+        sleep=lambda _: None,
+        at_most_once=True,
+    )
+    flow.send_all(Pictures(panning(10, step=1.0)))
+    flow.drain()
+    flow.finish()
+    told = whys(kept)
+    assert told[:6] == ["lost"] * 6
+    assert told[6] == "key"
+    assert "lost" not in told[6:]
+    assert kept.summaries[0]["lost"] == 6
 
 
 def test_a_cloud_that_comes_back_late(zoo: Path) -> None:
     cloud = FakeCloud(zoo / CODEC, breaks_at=(4,), refuses_open=senders.RECONNECT_TRIES - 1)
     kept, _ = crossed(cloud, Pictures(panning(8, step=1.0)))
-    assert whys(kept)[4] == "lost"
-    assert whys(kept)[5] == "key"
+    assert whys(kept)[4] == "key"
+    assert whys(kept).count("key") == 2
 
 
 def test_a_cloud_that_does_not_come_back(zoo: Path) -> None:

@@ -34,6 +34,7 @@ OUTLINE = {
     "ReferenceMissingError": ("FAILED_PRECONDITION", "REFERENCE_MISSING", "frame"),
     "OverloadedError": ("UNAVAILABLE", "OVERLOADED", "stream"),
     "MessageError": ("INVALID_ARGUMENT", "MESSAGE_MALFORMED", "stream"),
+    "FencedError": ("ABORTED", "STREAM_FENCED", "stream"),
     "DeadlineError": ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", "stream"),
     "CloudUnreachableError": ("UNAVAILABLE", "CLOUD_UNREACHABLE", "stream"),
     "CloudFailureError": ("INTERNAL", "INTERNAL", "stream"),

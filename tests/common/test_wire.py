@@ -15,6 +15,21 @@ from isthmus.v1 import inference_service_pb2 as pb
 DIGEST = bytes(range(32))
 LIMITS = StreamLimits(Limits(100, 200, 30), 7, 5000, 1.5)
 
+named = st.builds(
+    lambda name, epoch, began, first: protocol.NamedStream(name, epoch, began % epoch, first),
+    st.binary(min_size=16, max_size=16),
+    st.integers(1, 2**60),
+    st.integers(0, 2**60),
+    st.integers(0, 2**60),
+)
+held = st.builds(
+    protocol.HeldStream,
+    st.binary(max_size=8),
+    st.booleans(),
+    st.integers(0, 2**60),
+    st.integers(0, 2**31),
+    st.integers(0, 2**31),
+)
 openings = st.builds(
     protocol.OpenStream,
     st.builds(protocol.CodecId, st.text(min_size=1, max_size=20), st.binary(min_size=32, max_size=32)),
@@ -23,6 +38,9 @@ openings = st.builds(
     st.integers(1, 1000),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.none() | named,
 )
 labels = st.lists(
     st.builds(lambda c, p: (c << 10) | p, st.integers(0, 999), st.integers(0, 1000)), min_size=1, max_size=20
@@ -42,14 +60,21 @@ def test_open(opening: protocol.OpenStream) -> None:
     assert wire.read_request(wire.open_request(opening)) == opening
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=10), st.integers(-1, 2**60))
-def test_frames(packets: list[bytes], index: int) -> None:
-    assert wire.read_request(wire.frames_request(packets, index)) == protocol.Frames(tuple(packets), index)
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=10), st.integers(-1, 2**60), st.integers(-1, 2**60))
+def test_frames(packets: list[bytes], index: int, taken: int) -> None:
+    request = wire.frames_request(packets, index, taken)
+    assert wire.read_request(request) == protocol.Frames(tuple(packets), index, taken)
 
 
-@given(st.text(max_size=20), limits, st.integers(1, 4096))
-def test_opened(stream_id: str, bounds: StreamLimits, top_k: int) -> None:
-    opened = protocol.StreamOpened(stream_id, bounds, top_k)
+@given(st.integers(0, 2**60))
+def test_heartbeats(count: int) -> None:
+    assert wire.read_request(wire.taken_request(count)) == protocol.Taken(count)
+    assert wire.read_response(wire.heartbeat_response()) == protocol.Heartbeat()
+
+
+@given(st.text(max_size=20), limits, st.integers(1, 4096), st.none() | held)
+def test_opened(stream_id: str, bounds: StreamLimits, top_k: int, holds: protocol.HeldStream | None) -> None:
+    opened = protocol.StreamOpened(stream_id, bounds, top_k, holds)
     assert wire.read_response(wire.opened_response(opened)) == opened
 
 
@@ -116,6 +141,8 @@ def test_sizes_on_the_hot_path() -> None:
     """The sizes that inference_service.proto promises."""
     assert len(wire.frames_request([b"1234567"])) == 9
     assert len(wire.frames_request([b"1234567"] * 32)) == 32 * 9
+    assert len(wire.frames_request([b"1234567"], 100)) == 9 + 2
+    assert len(wire.results_response([[5 << 10]], None, 100)) == len(wire.results_response([[5 << 10]])) + 2
     assert len(wire.results_response([[15 << 10 | 1000]])) == 6
     assert len(wire.results_response([[2047 << 10 | 1000]])) == 7
     assert len(wire.results_response([[15 << 10 | 1000] * 32])) == 32 * 2 + 4

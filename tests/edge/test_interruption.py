@@ -14,9 +14,10 @@ from typing import Any, cast
 import pytest
 from support.ctrl_c import CtrlC
 
-from isthmus.common.bits.packet import Packet
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import CloudUnreachableError, IsthmusError
-from isthmus.common.protocol import Timing
+from isthmus.common.limits import Limits, StreamLimits
+from isthmus.common.protocol import HeldStream, NamedStream, StreamOpened, Timing
 from isthmus.edge import sender as senders
 from isthmus.edge.client import CloudClient
 from isthmus.edge.interruption import Interruption
@@ -25,25 +26,39 @@ from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 
 FRAMES = 5
+PACKET = Packet(PacketType.INTRA, (b"",))
+BEGUN = NamedStream(bytes(16), 1, 1)
 GONE = CloudUnreachableError("gone")
 
 
 @dataclass
 class Cloud:
-    """Answers every packet once it is asked; `breaks_at` packets end the stream instead."""
+    """Answers every packet once it is asked; `breaks_at` packets end the connection instead, and another cloud follows.
+
+    Attributes:
+        sent: packets that were taken, those that are sent again once.
+    """
 
     breaks_at: tuple[int, ...] = ()
     sent: int = 0
+    named: NamedStream = BEGUN
+    next_index: int = 0
+    is_broken: bool = False
     due: deque[FrameResult[Any]] = field(default_factory=deque)
 
     def send(self, packet: Packet) -> None:
         del packet
-        self.sent += 1
-        if self.sent in self.breaks_at:
+        if self.sent + 1 in self.breaks_at and self.named.epoch == 1:
+            self.is_broken = True
+        if self.is_broken:
             raise GONE
-        self.due.append(FrameResult(self.sent, "answer", 0.01, Timing(0, 0)))
+        self.sent += 1
+        self.due.append(FrameResult(self.next_index, "answer", 0.01, Timing(0, 0)))
+        self.next_index += 1
 
     def receive(self) -> FrameResult[Any]:
+        if self.is_broken and not self.due:
+            raise GONE
         return self.due.popleft()  # IndexError where nothing is in flight
 
     def take_ready(self) -> list[FrameResult[Any]]:
@@ -51,10 +66,19 @@ class Cloud:
         self.due.clear()
         return ready
 
-    def end_stream(self) -> None:
+    def taken(self, count: int) -> None: ...
+
+    def turn(self) -> None:
+        self.sent -= len(self.due)
         self.due.clear()
 
-    def open(self) -> None: ...
+    def open(self, named: NamedStream, sent_before: Sequence[int]) -> StreamOpened:
+        del sent_before
+        self.named, self.is_broken, self.next_index = named, False, named.first_unanswered_index
+        held = HeldStream(
+            b"", is_resumed=False, next_frame_index=self.next_index, max_result_count=9, max_result_bytes=9
+        )
+        return StreamOpened("", StreamLimits(Limits()), 1, held)
 
 
 @dataclass
@@ -84,16 +108,14 @@ def told(cloud: Cloud, begin: Callable[[], None] = lambda: None) -> tuple[list[t
     """The rows of a run that is ended as a camera is, and how many packets its cloud was given."""
     kept = Kept()
     with suppress(KeyboardInterrupt), Interruption() as interruption:  # as it is left, all is told
-        sender = Sender(
-            cast(CloudClient[Any], cloud), kept, reconnects=True, interruption=interruption, sleep=lambda _: None
-        )
+        sender = Sender(cast(CloudClient[Any], cloud), kept, interruption=interruption, sleep=lambda _: None)
         try:
             begin()
             for number in range(FRAMES):
                 if number == 2:
                     sender.place(Row((str(number), "dropped"), {}))
                     continue
-                sender.send(cast(Packet, None), Told(number))
+                sender.send(PACKET, Told(number))
                 if number != 1:
                     sender.take_ready()
             sender.drain()

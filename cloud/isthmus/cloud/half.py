@@ -68,6 +68,9 @@ class Answerer(Protocol):
             opening: what the stream asked for, `top_k` and the task among it.
         """
 
+    def forget(self) -> None:
+        """The packets whose cost was asked and that were not answered were lost with their connection."""
+
     @property
     def held_bytes(self) -> int:
         """Of memory that it keeps from packet to packet."""

@@ -7,8 +7,14 @@ back. The worker takes what is queued, up to what the signal's allowance lets it
 work, and has the codec's `Answerer` answer it in one message, when it is this peer's turn (`schedule`): a client that
 sends faster than the cloud answers is batched without waiting for anyone. What the signal is, neither of them knows.
 
+Of a named stream, what outlives the connection is in a `HeldStream`: results go there before they go out, those that
+were not taken are given again first, and a third coroutine says that the cloud is there where nothing else was said for
+a while.
+
 The log has, at INFO, one line where a stream opens (peer, codec, task), one for each frame that is refused and one
 where the stream ends (frames, bits, seconds, why); a stream that never opened has a single line, which says why.
+
+More than 300 lines: coroutines around one conversation, which must be read together.
 """
 
 from __future__ import annotations
@@ -22,7 +28,8 @@ from dataclasses import dataclass, replace
 import grpc
 import grpc.aio
 
-from isthmus.cloud.half import Answerer, CloudCodec
+from isthmus.cloud.half import Answerer, CloudCodec, Outcomes
+from isthmus.cloud.held import Found, HeldStream, HeldStreams
 from isthmus.cloud.inbox import Inbox
 from isthmus.cloud.ledger import Ledger
 from isthmus.cloud.quota import Quota
@@ -43,12 +50,20 @@ from isthmus.common.errors import (
 from isthmus.common.field_count import check_field_count
 from isthmus.common.limits import StreamLimits
 from isthmus.common.manifest.manifest import Manifest
+from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
 MAX_OPEN_BYTES = 2048
 """Of a stream's first message, which names a codec and a few wishes in about a hundred."""
+
+# Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
+HEARTBEAT_S = 12.0
+
+# Of a message of results that are given again; a result that is larger has one of its own.
+AGAIN_BYTES = 1 << 20
+AGAIN_COUNT = 256
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -66,6 +81,7 @@ class Shared:
         scheduler: whose turn it is.
         ledger: what is ordered.
         budget: of one packet.
+        held: what is held of named streams.
     """
 
     zoo: Zoo
@@ -74,6 +90,7 @@ class Shared:
     scheduler: Scheduler
     ledger: Ledger
     budget: FrameBudget
+    held: HeldStreams
 
 
 class Stream:
@@ -99,6 +116,16 @@ class Stream:
         self._last_progress_s = 0.0
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
+        self._held: HeldStream | None = None
+        self._opening: protocol.OpenStream | None = None
+        self._writing = asyncio.Lock()
+        self._last_write_s = 0.0
+
+    def fence(self, error: IsthmusError) -> None:
+        """Another connection has the stream from now on: end with this error."""
+        self._failure = error
+        if self._task is not None:
+            self._task.cancel()
 
     def drain(self) -> None:
         """Ask the client to send no more frames; those it has sent are answered."""
@@ -117,10 +144,16 @@ class Stream:
         why = ""
         watch = asyncio.create_task(self._watch_idleness())
         reader: asyncio.Task[None] | None = None
+        heart: asyncio.Task[None] | None = None
         inbox: Inbox | None = None
         try:
             codec, opening = await self._open()
-            answerer = codec.open_stream(self._id)
+            if opening.named is None:
+                answerer = codec.open_stream(self._id)
+                await self._say_opened(opening, None)
+            else:
+                answerer = await self._open_named(codec, opening, opening.named)
+                heart = asyncio.create_task(self._beat())
             inbox = Inbox(self._peer, self._shared.ledger, answerer.cost, self._shared.budget)
             reader = asyncio.create_task(self._read(inbox))
             await self._answer(answerer, inbox, opening)
@@ -136,9 +169,12 @@ class Stream:
             why = reason(error)
             raise
         finally:
-            for task in (watch, reader):
+            for task in (watch, reader, heart):
                 if task is not None:
                     task.cancel()
+            if self._opening is not None and self._opening.named is not None:
+                is_over = self._conversation.state is State.CLOSED
+                self._shared.held.leave(self._peer, self._opening.named, self, is_over=is_over)
             if inbox is not None:
                 inbox.close()
             if self._quota is not None:
@@ -167,6 +203,8 @@ class Stream:
         request = wire.read_request(data)
         if not isinstance(request, protocol.OpenStream):
             raise StreamNotOpenError("expected open as the first message of the stream, got packets")
+        if request.wants_crc32:
+            unsealed(data)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)
@@ -187,9 +225,64 @@ class Stream:
             codec.manifest.name,
             task_numbered(request.task),
         )
-        await self._context.write(wire.opened_response(protocol.StreamOpened(self._id, self._limits, top_k)))
+        self._opening = replace(request, top_k=top_k)
+        return codec, self._opening
+
+    async def _say_opened(self, opening: protocol.OpenStream, held: protocol.HeldStream | None) -> None:
+        opened = protocol.StreamOpened(self._id, self._limits, opening.top_k, held)
+        await self._write(wire.opened_response(opened), opening)
         self._last_progress_s = time.monotonic()
-        return codec, replace(request, top_k=top_k)
+
+    async def _open_named(
+        self, codec: CloudCodec, opening: protocol.OpenStream, named: protocol.NamedStream
+    ) -> Answerer:
+        """Go on with a named stream: say where it stands, and give again what may not have come."""
+        held, is_resumed = await self._shared.held.open(
+            self._peer, replace(opening, named=None), named, self, lambda: codec.open_stream(self._id)
+        )
+        self._held = held
+        first = named.first_unanswered_index
+        self._conversation.begin_at(first, held.next_index)
+        if is_resumed:
+            _log.info("stream %s goes on at frame %d, from %d on again", self._id, held.next_index, first)
+        await self._say_opened(opening, self._shared.held.told(held, is_resumed=is_resumed))
+        again: list[Found] = []
+        size = 0
+        for outcome, size_bytes in held.results_from(first):
+            if again and (size + size_bytes > AGAIN_BYTES or len(again) >= AGAIN_COUNT):
+                await self._give(again, None, opening)
+                again, size = [], 0
+            again.append(outcome)
+            size += size_bytes
+        if again:
+            await self._give(again, None, opening)
+        return held.answerer
+
+    async def _give(self, outcomes: Outcomes, timing: protocol.Timing | None, opening: protocol.OpenStream) -> None:
+        """Results of the next frames."""
+        first = self._conversation.answered_count if opening.named is not None else -1
+        self._conversation.sent(Event.RESULTS, len(outcomes))
+        await self._write(wire.results_response(outcomes, timing, first), opening)
+        self._last_progress_s = time.monotonic()
+
+    async def _write(self, data: bytes, opening: protocol.OpenStream) -> None:
+        if opening.wants_crc32:
+            data = sealed(data)
+        async with self._writing:
+            await self._context.write(data)
+        self._last_write_s = time.monotonic()
+
+    async def _beat(self) -> None:
+        """Say now and then that the cloud is there."""
+        opening = self._opening
+        assert opening is not None  # for the type checker: the stream is open
+        while True:
+            silent_s = time.monotonic() - self._last_write_s
+            if silent_s >= HEARTBEAT_S:
+                self._conversation.sent(Event.HEARTBEAT)
+                await self._write(wire.heartbeat_response(), opening)
+            else:
+                await asyncio.sleep(HEARTBEAT_S - silent_s)
 
     async def _read(self, inbox: Inbox) -> None:
         try:
@@ -201,21 +294,45 @@ class Stream:
                     return
                 _check_size(data, self._limits.max_message_size_bytes, "message")
                 check_field_count(data, self._limits.max_in_flight_frame_count)
+                if self._opening is not None and self._opening.wants_crc32:
+                    data = unsealed(data)
                 request = wire.read_request(data)
                 if isinstance(request, protocol.OpenStream):
                     self._conversation.received(Event.OPEN)  # raises: once is enough
                     return
-                index = request.first_frame_index
-                if index >= 0 and index != self._conversation.sent_count:
-                    raise mismatch(FrameOrderError, "first_frame_index", str(self._conversation.sent_count), str(index))
-                self._conversation.received(Event.FRAMES, len(request.packets))
-                inbox.add(request.packets)
                 self._last_progress_s = time.monotonic()
+                if isinstance(request, protocol.Taken):
+                    self._take_heartbeat(request)
+                    continue
+                packets = self._new_packets(request)
+                if not packets:
+                    continue
+                self._conversation.received(Event.FRAMES, len(packets))
+                inbox.add(packets)
                 self._wake.set()
         except Exception as error:
             self._failure = error
         finally:
             self._wake.set()
+
+    def _take_heartbeat(self, request: protocol.Taken) -> None:
+        self._conversation.received(Event.HEARTBEAT)
+        if self._held is None:
+            raise FrameOrderError("expected packets in a stream without a name, got taken_count alone")
+        self._held.take(request.count)
+
+    def _new_packets(self, request: protocol.Frames) -> Sequence[bytes]:
+        """The packets of a request that did not come before. FrameOrderError: one that should have is missing."""
+        index, expected = request.first_frame_index, self._conversation.sent_count
+        if self._held is None:
+            if index >= 0 and index != expected:
+                raise mismatch(FrameOrderError, "first_frame_index", str(expected), str(index))
+            return request.packets
+        if not 0 <= index <= expected:
+            raise mismatch(FrameOrderError, "first_frame_index", f"0 to {expected}", str(index))
+        if request.taken_count >= 0:
+            self._held.take(request.taken_count)
+        return request.packets[expected - index :]
 
     async def _answer(self, answerer: Answerer, inbox: Inbox, opening: protocol.OpenStream) -> None:
         assert self._quota is not None  # for the type checker: the stream is open
@@ -227,7 +344,7 @@ class Stream:
                 goodbye_said = True
                 if self._conversation.state is State.OPEN:
                     self._conversation.sent(Event.GOODBYE)
-                    await self._context.write(wire.goodbye_response())
+                    await self._write(wire.goodbye_response(), opening)
             if not inbox:
                 if self._conversation.state is State.DRAINING:
                     return
@@ -236,13 +353,12 @@ class Stream:
                 continue
             packets, cost = inbox.take(self._quota.allowance.max_batch_frame_count)
             self._is_computing = True
-            outcomes, timing = await self._turns.answer(answerer.answer(packets, opening), cost)
+            work = self._turns.answer(answerer.answer(packets, opening), cost)
+            outcomes, timing = await (work if self._held is None else self._held.answer(work))
             self._is_computing = False
             inbox.answered()
             self._count(packets, outcomes)
-            self._conversation.sent(Event.RESULTS, len(packets))
-            await self._context.write(wire.results_response(outcomes, timing if opening.wants_timing else None))
-            self._last_progress_s = time.monotonic()
+            await self._give(outcomes, timing if opening.wants_timing else None, opening)
 
     def _count(self, packets: Sequence[bytes], outcomes: Sequence[object]) -> None:
         """For the log: what was answered, and what was refused of it."""

@@ -23,8 +23,14 @@ class CloudOptions:
     """Where the cloud is, and how long it may take."""
 
     panel: ClassVar[str] = "The cloud"
-    cloud: str = option("127.0.0.1:50051", "Where the cloud listens.", metavar="HOST:PORT")
+    cloud: str = option(
+        "127.0.0.1:50051", "Where the cloud listens; others that may take over after commas.", metavar="HOST:PORT"
+    )
     timeout_s: float = option(0.0, "Limit for each wait for the cloud, in seconds.", least=0, automatic=WAITS)
+    at_most_once: bool = option(
+        False, "After a cloud that is gone, lose what it may have run rather than send it again."
+    )
+    checked: bool = option(False, "End every message with its CRC-32, where there is no TLS: 5 bytes each.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ def edge(
         as_json=output.json,
         options=given.only(options_of(choice.way), SIGNAL_KINDS, choice.codec),
         task=about.task,
+        at_most_once=where.at_most_once,
+        wants_crc32=where.checked,
     )
     if not job.as_json and is_watched() and (note := class_note(choice.codec, about.zoo)):
         print_note(note)

@@ -7,10 +7,12 @@ depends on one state, which both sides hold and move by the same table:
                                    frames*, results*          results*
     any live state --failed--> FAILED
 
-GOODBYE, from a cloud that is shutting down, moves nothing: it asks the client to half-close soon.
+GOODBYE, from a cloud that is shutting down, moves nothing: it asks the client to half-close soon. Nor does HEARTBEAT,
+which either side of a named stream sends where it has nothing else to say.
 
 Beside the state three counts matter: frames sent, frames answered and the bound on their difference. HTTP/2 flow
-control counts bytes, and tens of thousands of seven-byte packets fit in its windows, so this bound is ours.
+control counts bytes, and tens of thousands of seven-byte packets fit in its windows, so this bound is ours. A named
+stream that goes on has counts that do not begin at 0 (`begin_at`), and frames in flight that were sent before.
 
 `Conversation(role)` is one end. `sent(event)` is asked before an event goes out, `received(event)` after one came in.
 The two differ in whose mistake an illegal event is: ours is a `StreamMisuseError`, the peer's a `StreamNotOpenError`,
@@ -52,6 +54,7 @@ class Event(Enum):
     RESULTS = "results"
     HALF_CLOSE = "half-close"
     GOODBYE = "goodbye"
+    HEARTBEAT = "heartbeat"
     END = "end"
     FAILED = "failed"
 
@@ -64,6 +67,7 @@ SENDERS: dict[Event, frozenset[Role]] = {
     Event.RESULTS: frozenset({Role.SERVER}),
     Event.HALF_CLOSE: frozenset({Role.CLIENT}),
     Event.GOODBYE: frozenset({Role.SERVER}),
+    Event.HEARTBEAT: frozenset({Role.CLIENT, Role.SERVER}),
     Event.END: frozenset({Role.SERVER}),
     Event.FAILED: frozenset({Role.CLIENT, Role.SERVER}),
 }
@@ -78,6 +82,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.DRAINING, Event.RESULTS): State.DRAINING,
     (State.OPEN, Event.GOODBYE): State.OPEN,
     (State.DRAINING, Event.GOODBYE): State.DRAINING,
+    (State.OPEN, Event.HEARTBEAT): State.OPEN,
+    (State.DRAINING, Event.HEARTBEAT): State.DRAINING,
     (State.DRAINING, Event.END): State.CLOSED,
     (State.IDLE, Event.FAILED): State.FAILED,
     (State.OPENING, Event.FAILED): State.FAILED,
@@ -136,6 +142,18 @@ class Conversation:
         if max_in_flight_frame_count < 1:
             raise ValueError(f"max_in_flight_frame_count: expected at least 1, got {max_in_flight_frame_count}")
         self._max_in_flight = max_in_flight_frame_count
+
+    def begin_at(self, answered_count: int, sent_count: int) -> None:
+        """Go on where a named stream stands, whose frames below `sent_count` were sent before this conversation.
+
+        Raises:
+            ValueError: fewer were sent than answered, or frames were counted already.
+        """
+        if not 0 <= answered_count <= sent_count or self._sent_count:
+            raise ValueError(
+                f"expected 0 <= answered <= sent of a new conversation, got {answered_count}, {sent_count}"
+            )
+        self._answered_count, self._sent_count = answered_count, sent_count
 
     def sent(self, event: Event, count: int = 0) -> None:
         """Note an event that this end is about to send; `count` is the number of FRAMES or RESULTS.

@@ -12,7 +12,7 @@ IsthmusError
 ├── RemoteError                   the other side: bytes or answers that came from it
 │   └── StreamError
 │       ├── StreamNotOpenError, FrameOrderError, UnknownCodecError, ManifestMismatchError
-│       ├── ReferenceMissingError, OverloadedError, CloudUnreachableError, DeadlineError
+│       ├── ReferenceMissingError, OverloadedError, CloudUnreachableError, DeadlineError, FencedError
 │       └── MessageError, CloudFailureError
 └── CodecError                    anything about codecs and their bytes, from either side
     ├── ManifestError             (LocalError) a codec folder or manifest that cannot be used
@@ -123,6 +123,10 @@ class CloudUnreachableError(StreamError):
 
 class DeadlineError(StreamError):
     """The answer did not come within the time allowed."""
+
+
+class FencedError(StreamError):
+    """The named stream was opened again since: another connection has it."""
 
 
 class MessageError(StreamError):

@@ -29,6 +29,41 @@ class CodecId:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedStream:
+    """A stream that outlives its connection, as its client opens it (`inference_service.proto`).
+
+    Attributes:
+        name: 16 random bytes.
+        epoch: grows with every opening, from 1.
+        began_epoch: of the last opening that the client knows to have begun anew; 0 before there was one.
+        first_unanswered_index: of the oldest frame whose result the client has not taken.
+    """
+
+    name: bytes
+    epoch: int
+    began_epoch: int = 0
+    first_unanswered_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStream:
+    """What a cloud says of a named stream.
+
+    Attributes:
+        instance: which cloud this is, until it is started anew.
+        is_resumed: whether it goes on with what it held.
+        next_frame_index: of the frame that it expects next.
+        max_result_count, max_result_bytes: results that it holds unacknowledged, at most.
+    """
+
+    instance: bytes
+    is_resumed: bool
+    next_frame_index: int
+    max_result_count: int
+    max_result_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenStream:
     """What a client asks for, once for the whole stream.
 
@@ -37,6 +72,8 @@ class OpenStream:
         top_k: labels for each signal, at least 1.
         wants_pixels: of reconstructions.
         wants_state_crc32: of the frames of a video.
+        wants_crc32: of every message.
+        named: None for a stream that goes with its connection.
     """
 
     codec_id: CodecId
@@ -46,15 +83,18 @@ class OpenStream:
     wants_timing: bool = False
     wants_pixels: bool = False
     wants_state_crc32: bool = False
+    wants_crc32: bool = False
+    named: NamedStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """What the cloud grants: `top_k` labels for each signal, within `limits`."""
+    """What the cloud grants: `top_k` labels for each signal, within `limits`; `held` of a named stream."""
 
     stream_id: str
     limits: StreamLimits
     top_k: int
+    held: HeldStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +117,18 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Packets of one request; `first_frame_index` is -1 where the client did not send it."""
+    """Packets of one request; `first_frame_index` and `taken_count` are -1 where the client did not send them."""
 
     packets: tuple[bytes, ...]
     first_frame_index: int = -1
+    taken_count: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request without packets, of a named stream: the results below this index were taken for good."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +184,11 @@ class Goodbye:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The cloud is there, and has nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameAnswer:
     """Outcome of a frame whose task gives neither labels nor an image: bytes that the task writes and reads."""
 
@@ -155,10 +208,17 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Outcomes of the next frames of a stream; `timing` is zero where it was not asked for."""
+    """Outcomes of the next frames of a stream.
+
+    Attributes:
+        outcomes: at least one.
+        timing: zero where it was not asked for.
+        first_frame_index: of the frame that the first outcome is of; -1 where the stream has no name.
+    """
 
     outcomes: tuple[Outcome, ...]
     timing: Timing = Timing(0, 0)
+    first_frame_index: int = -1
 
 
 def pack_labels(

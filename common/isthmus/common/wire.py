@@ -3,6 +3,8 @@
 Theory of operation. Only this module (and `status`) knows the generated classes. Whole messages go in and out as
 bytes: the transport is told to leave them alone, so that a malformed one is an error of ours with a name, and so that
 message bytes can be counted where they are made. What a message of the hot path costs is a few field accesses.
+
+More than 300 lines: every message, written and read, in one place.
 """
 
 from __future__ import annotations
@@ -27,16 +29,21 @@ from isthmus.common.protocol import (
     FrameReconstruction,
     Frames,
     Goodbye,
+    Heartbeat,
+    HeldStream,
+    NamedStream,
     OpenStream,
     Outcome,
     Results,
     StreamOpened,
+    Taken,
     Timing,
 )
 from isthmus.common.signals import MAX_SIDE
 from isthmus.v1 import codec_pb2, inference_service_pb2
 
 DIGEST_SIZE_BYTES = 32
+STREAM_NAME_BYTES = 16
 
 
 def open_request(opening: OpenStream) -> bytes:
@@ -49,31 +56,46 @@ def open_request(opening: OpenStream) -> bytes:
         wants_timing=opening.wants_timing,
         wants_pixels=opening.wants_pixels,
         wants_state_crc32=opening.wants_state_crc32,
+        wants_crc32=opening.wants_crc32,
     )
+    if (named := opening.named) is not None:
+        message.named.name, message.named.epoch, message.named.began_epoch = named.name, named.epoch, named.began_epoch
+        message.named.first_unanswered_index = named.first_unanswered_index
     return inference_service_pb2.StreamInferenceRequest(open=message).SerializeToString()
 
 
-def frames_request(packets: Sequence[bytes], first_frame_index: int = -1) -> bytes:
+def frames_request(packets: Sequence[bytes], first_frame_index: int = -1, taken_count: int = -1) -> bytes:
     """A message of one or more frames."""
     message = inference_service_pb2.StreamInferenceRequest(packets=packets)
     if first_frame_index >= 0:
         message.first_frame_index = first_frame_index
+    if taken_count >= 0:
+        message.taken_count = taken_count
     return message.SerializeToString()
 
 
-def read_request(data: bytes) -> OpenStream | Frames:
+def taken_request(count: int) -> bytes:
+    """A heartbeat of a named stream."""
+    return inference_service_pb2.StreamInferenceRequest(taken_count=count).SerializeToString()
+
+
+def read_request(data: bytes) -> OpenStream | Frames | Taken:
     """A client's message.
 
     Raises:
-        MessageError: no protocol buffer, both or neither of `open` and `packets`, or an `open` without meaning.
+        MessageError: no protocol buffer, not one of `open`, `packets` and `taken_count` alone, or an `open` without
+            meaning.
     """
     message = _parse(inference_service_pb2.StreamInferenceRequest, data)
     if message.packets:
         if message.HasField("open"):
             raise MessageError("request: expected either open or packets, got both")
         index = message.first_frame_index if message.HasField("first_frame_index") else -1
-        return Frames(tuple(message.packets), index)
+        taken = message.taken_count if message.HasField("taken_count") else -1
+        return Frames(tuple(message.packets), index, taken)
     if not message.HasField("open"):
+        if message.HasField("taken_count"):
+            return Taken(message.taken_count)
         raise MessageError("request: expected open or at least one packet, got neither")
     opening = message.open
     return OpenStream(
@@ -84,6 +106,8 @@ def read_request(data: bytes) -> OpenStream | Frames:
         wants_timing=opening.wants_timing,
         wants_pixels=opening.wants_pixels,
         wants_state_crc32=opening.wants_state_crc32,
+        wants_crc32=opening.wants_crc32,
+        named=_read_named(opening.named) if opening.HasField("named") else None,
     )
 
 
@@ -92,12 +116,21 @@ def opened_response(opened: StreamOpened) -> bytes:
     message = inference_service_pb2.StreamOpened(
         stream_id=opened.stream_id, limits=_limits_message(opened.limits), top_k=opened.top_k
     )
+    if (held := opened.held) is not None:
+        message.held.instance, message.held.is_resumed = held.instance, held.is_resumed
+        message.held.next_frame_index = held.next_frame_index
+        message.held.max_held_result_count = held.max_result_count
+        message.held.max_held_result_bytes = held.max_result_bytes
     return inference_service_pb2.StreamInferenceResponse(opened=message).SerializeToString()
 
 
-def results_response(outcomes: Sequence[Sequence[int] | Outcome], timing: Timing | None = None) -> bytes:
+def results_response(
+    outcomes: Sequence[Sequence[int] | Outcome], timing: Timing | None = None, first_frame_index: int = -1
+) -> bytes:
     """A message of one or more results: labels as `pack_labels` makes them or with their frame, or another outcome."""
     message = inference_service_pb2.StreamInferenceResponse()
+    if first_frame_index >= 0:
+        message.first_frame_index = first_frame_index
     add = message.results.add
     for outcome in outcomes:
         if isinstance(outcome, IsthmusError):
@@ -126,28 +159,36 @@ def goodbye_response() -> bytes:
     return inference_service_pb2.StreamInferenceResponse(goodbye=True).SerializeToString()
 
 
-def read_response(data: bytes, class_count: int = MAX_CLASS_INDEX + 1) -> StreamOpened | Results | Goodbye:
+def heartbeat_response() -> bytes:
+    """The cloud is there."""
+    return inference_service_pb2.StreamInferenceResponse(heartbeat=True).SerializeToString()
+
+
+def read_response(data: bytes, class_count: int = MAX_CLASS_INDEX + 1) -> StreamOpened | Results | Goodbye | Heartbeat:
     """A cloud's message; labels must name one of `class_count` classes (0: none may come).
 
     Raises:
-        MessageError: no protocol buffer, not exactly one of `opened`, `results` and `goodbye`, or a result without
-            meaning.
+        MessageError: no protocol buffer, not exactly one of `opened`, `results`, `goodbye` and `heartbeat`, or a result
+            without meaning.
     """
     message = _parse(inference_service_pb2.StreamInferenceResponse, data)
     if message.results:
-        if message.HasField("opened") or message.goodbye:
-            raise MessageError("response: expected one of opened, results and goodbye, got two")
+        if message.HasField("opened") or message.goodbye or message.heartbeat:
+            raise MessageError("response: expected one of opened, results, goodbye and heartbeat, got two")
         outcomes = tuple(_read_outcome(result, class_count) for result in message.results)
         timing = Timing(message.timing.entropy_decode_us, message.timing.task_us)
-        return Results(outcomes, timing)
-    if message.goodbye == message.HasField("opened"):
-        raise MessageError("response: expected one of opened, results and goodbye, got none or two")
+        return Results(outcomes, timing, message.first_frame_index if message.HasField("first_frame_index") else -1)
+    if message.goodbye + message.HasField("opened") + message.heartbeat != 1:
+        raise MessageError("response: expected one of opened, results, goodbye and heartbeat, got none or two")
     if message.goodbye:
         return Goodbye()
+    if message.heartbeat:
+        return Heartbeat()
     opened = message.opened
     if opened.top_k < 1:
         raise MessageError(f"response: expected opened.top_k of at least 1, got {opened.top_k}")
-    return StreamOpened(opened.stream_id, _read_limits(opened.limits), opened.top_k)
+    held = _read_held(opened.held) if opened.HasField("held") else None
+    return StreamOpened(opened.stream_id, _read_limits(opened.limits), opened.top_k, held)
 
 
 def capabilities_response(capabilities: Capabilities) -> bytes:
@@ -230,6 +271,25 @@ def _read_codec_id(message: codec_pb2.CodecId) -> CodecId:
             f"got {message.name[:80]!r} and {len(message.manifest_sha256)} bytes"
         )
     return CodecId(message.name, message.manifest_sha256)
+
+
+def _read_named(message: inference_service_pb2.NamedStream) -> NamedStream:
+    if len(message.name) != STREAM_NAME_BYTES or not message.began_epoch < message.epoch:
+        raise MessageError(
+            f"named: expected a name of {STREAM_NAME_BYTES} bytes and an epoch above began_epoch, got "
+            f"{len(message.name)} bytes, epoch {message.epoch} and began_epoch {message.began_epoch}"
+        )
+    return NamedStream(message.name, message.epoch, message.began_epoch, message.first_unanswered_index)
+
+
+def _read_held(message: inference_service_pb2.HeldStream) -> HeldStream:
+    return HeldStream(
+        message.instance,
+        message.is_resumed,
+        message.next_frame_index,
+        message.max_held_result_count,
+        message.max_held_result_bytes,
+    )
 
 
 def _limits_message(limits: StreamLimits) -> codec_pb2.Limits:

@@ -3,7 +3,13 @@
 Theory of operation. The caller's thread makes messages and takes results; gRPC's own writer thread takes messages from
 a queue; a reader thread takes responses off the wire as they come, so that results free room for further frames while
 the caller is busy encoding. All three meet in one lock around a `Conversation`, which knows what may be sent. Every
-wait has a limit; the first thing that goes wrong ends the stream and is what every later call raises.
+wait has a limit; the first thing that goes wrong ends the stream and is what every later call raises, once all results
+that had come were taken.
+
+A named stream may go on with another connection (`isthmus.edge.numbering`); here each is one `InferenceStream`. Where
+nothing is sent for `HEARTBEAT_S`, the writer says that the client is there.
+
+More than 300 lines: three threads around one lock, which must be read together.
 """
 
 from __future__ import annotations
@@ -11,28 +17,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic
 
 import grpc
 
-from isthmus.common import protocol, status, wire
+from isthmus.common import protocol, wire
 from isthmus.common.bits.packet import Packet
 from isthmus.common.conversation import Conversation, Event, Role, State
 from isthmus.common.errors import (
-    CloudUnreachableError,
     DeadlineError,
     IsthmusError,
-    LimitExceededError,
     MessageError,
     OverloadedError,
     StreamMisuseError,
 )
-from isthmus.common.limits import StreamLimits
+from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.task import Asked, Task
+from isthmus.edge.messages import checked, message_end
+from isthmus.edge.numbering import ALONE, ON_FRAMES, Numbering
 from isthmus.edge.result import FrameResult, T, Traffic
+from isthmus.edge.rpc_error import rpc_error
 
 METHODS = "/isthmus.v1.InferenceService/"
 
@@ -42,8 +49,8 @@ LOOK_S = 0.1
 # How long a closing stream waits for the cloud's status before it cancels.
 CLOSE_TIMEOUT_S = 2.0
 
-# Most bytes that tag and length in front of each packet of a message take.
-PACKET_FIELD_BYTES = 6
+# Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
+HEARTBEAT_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,12 @@ class InferenceStream(Generic[T]):
         class_names: tuple[str, ...],
         result_timeout_s: float,
         while_waiting: Callable[[], None] = lambda: None,
+        owed: Sequence[int] = (),
     ) -> None:
+        """`owed`: signals in each frame, from the first unanswered one on, that a named stream has sent before."""
         self._address = address
+        self._owed = owed
+        self._numbering = Numbering(opening.named, len(owed))
         self._opening = opening
         self._task = task
         self._class_names = class_names
@@ -80,9 +91,14 @@ class InferenceStream(Generic[T]):
         self._said_goodbye = False
         self._sizes = [0, 0, 0, 0, 0, 0]
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        self._call = channel.stream_stream(METHODS + "StreamInference", None, None)(iter(self._outgoing.get, None))
+        self._call = channel.stream_stream(METHODS + "StreamInference", None, None)(self._write())
         self._reader = threading.Thread(target=self._read, name="isthmus-reader", daemon=True)
         self._reader.start()
+
+    @property
+    def opening(self) -> protocol.OpenStream:
+        """What was asked for."""
+        return self._opening
 
     @property
     def opened(self) -> protocol.StreamOpened:
@@ -107,7 +123,7 @@ class InferenceStream(Generic[T]):
             return Traffic(*self._sizes)
 
     def open(self, timeout_s: float) -> None:
-        data = wire.open_request(self._opening)
+        data = self._sealed(wire.open_request(self._opening))
         with self._changed:
             self._raise_failure()  # the connection may have failed already
             self._conversation.sent(Event.OPEN)
@@ -116,15 +132,8 @@ class InferenceStream(Generic[T]):
             self._wait(lambda: self._opened is not None, timeout_s, "an answer to open")
 
     def send(self, packets: tuple[Packet, ...]) -> None:
-        datas = [packet.to_bytes() for packet in packets]
         limits = self.opened.limits
-        for packet, data in zip(packets, datas, strict=True):
-            if len(data) > limits.packet.max_packet_size_bytes or packet.signal_count > limits.packet.max_signal_count:
-                raise LimitExceededError(
-                    f"packet: expected at most {limits.packet.max_packet_size_bytes} bytes and "
-                    f"{limits.packet.max_signal_count} signals, as the cloud at {self._address} takes, got {len(data)} "
-                    f"bytes and {packet.signal_count} signals; send smaller batches"
-                )
+        datas = checked(packets, limits.packet, self._address)
         counts = [packet.signal_count for packet in packets]
         start = 0
         while start < len(datas):
@@ -136,8 +145,9 @@ class InferenceStream(Generic[T]):
                         f"the cloud at {self._address} is shutting down and takes no more frames; "
                         "take the results still due, then open a stream elsewhere or later"
                     )
-                stop = self._message_end(datas, start, limits)
-                data = wire.frames_request(datas[start:stop])
+                stop = message_end(datas, start, self._conversation.room_count, limits.max_message_size_bytes)
+                index = self._numbering.index_of(self._conversation.sent_count)
+                data = self._sealed(wire.frames_request(datas[start:stop], index, self._numbering.due(ON_FRAMES)))
                 now_s = time.perf_counter()
                 self._conversation.sent(Event.FRAMES, stop - start)
                 self._pending.extend(_Pending(count, now_s) for count in counts[start:stop])
@@ -160,6 +170,14 @@ class InferenceStream(Generic[T]):
             self._results.clear()
             return ready
 
+    def taken(self, count: int) -> None:
+        """Of a named stream: the results of all frames below this index are taken for good."""
+        with self._changed:
+            self._numbering.take(count)
+            if self._conversation.state is State.OPEN and (due := self._numbering.due(ALONE)) >= 0:
+                self._conversation.sent(Event.HEARTBEAT)
+                self._outgoing.put(self._sealed(wire.taken_request(due)))
+
     def close(self) -> None:
         """Half-close and wait shortly for the cloud's status; cancel if frames are in flight or it does not come."""
         with self._changed:
@@ -176,18 +194,6 @@ class InferenceStream(Generic[T]):
     def _half_close(self) -> None:
         self._conversation.sent(Event.HALF_CLOSE)
         self._outgoing.put(None)
-
-    def _message_end(self, datas: list[bytes], start: int, limits: StreamLimits) -> int:
-        """Index past the last packet that fits in a message which starts with packet `start`."""
-        stop = start
-        size = 0
-        most = min(len(datas), start + self._conversation.room_count)
-        while stop < most:
-            size += len(datas[stop]) + PACKET_FIELD_BYTES
-            if size > limits.max_message_size_bytes and stop > start:
-                break
-            stop += 1
-        return stop
 
     def _wait(self, is_there: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait, the lock held, until `is_there`; raise what ended the stream, or DeadlineError and end it."""
@@ -224,11 +230,31 @@ class InferenceStream(Generic[T]):
         self._call.cancel()  # type: ignore[no-untyped-call]
         self._changed.notify_all()
 
+    def _sealed(self, data: bytes) -> bytes:
+        return sealed(data) if self._opening.wants_crc32 else data
+
+    def _write(self) -> Iterator[bytes]:
+        """What gRPC's writer thread sends."""
+        wait_s = HEARTBEAT_S if self._opening.named is not None else None
+        while True:
+            try:
+                data = self._outgoing.get(timeout=wait_s)
+            except Empty:
+                with self._changed:
+                    if self._conversation.state is not State.OPEN or not self._numbering.is_held:
+                        continue
+                    self._conversation.sent(Event.HEARTBEAT)
+                    data = self._sealed(wire.taken_request(self._numbering.tell()))
+            if data is None:
+                return
+            yield data
+
     def _read(self) -> None:
         """The reader thread."""
         try:
             for data in self._call:
-                response = wire.read_response(data, len(self._class_names))
+                body = unsealed(data) if self._opening.wants_crc32 else data
+                response = wire.read_response(body, len(self._class_names))
                 now_s = time.perf_counter()
                 with self._changed:
                     if self._conversation.is_live:
@@ -249,20 +275,32 @@ class InferenceStream(Generic[T]):
                 self._fail(error)
 
     def _take(
-        self, response: protocol.StreamOpened | protocol.Results | protocol.Goodbye, size: int, now_s: float
+        self,
+        response: protocol.StreamOpened | protocol.Results | protocol.Goodbye | protocol.Heartbeat,
+        size: int,
+        now_s: float,
     ) -> None:
         if isinstance(response, protocol.Results):
             first = self._conversation.answered_count
-            self._conversation.received(Event.RESULTS, len(response.outcomes))
+            outcomes = self._numbering.fresh(response, first)
             self._sizes[3] += size
             self._sizes[5] += 1
-            for index, outcome in enumerate(response.outcomes, first):
+            if not outcomes:  # all of them came before
+                return
+            self._conversation.received(Event.RESULTS, len(outcomes))
+            self._numbering.came(size)
+            for index, outcome in enumerate(outcomes, first):
                 self._results.append(self._result(index, outcome, now_s, response.timing))
         elif isinstance(response, protocol.StreamOpened):
             self._conversation.received(Event.OPENED)
             self._conversation.bound_in_flight(response.limits.max_in_flight_frame_count)
             self._sizes[1] = size
+            first, following = self._numbering.opened(response.held)
+            self._conversation.begin_at(first, following)
+            self._pending.extend(_Pending(count, now_s) for count in self._owed[: following - first])
             self._opened = response
+        elif isinstance(response, protocol.Heartbeat):
+            self._conversation.received(Event.HEARTBEAT)
         else:
             self._conversation.received(Event.GOODBYE)
             self._said_goodbye = True
@@ -279,19 +317,3 @@ class InferenceStream(Generic[T]):
             return FrameResult(index, self._task.read(outcome, asked), round_trip_s, timing)
         except MessageError as error:
             raise MessageError(f"frame {index}: {error}") from error
-
-
-def rpc_error(error: grpc.RpcError, address: str) -> IsthmusError:
-    """What gRPC's error means: the cloud's own where it sent one, else by code."""
-    assert isinstance(error, grpc.Call)  # true of every error that a call raises
-    code, message = error.code(), error.details() or ""
-    trailers = dict(error.trailing_metadata() or ())
-    details = trailers.get(status.DETAILS_KEY, b"")
-    told = status.from_trailers(code.value[0], message, details if isinstance(details, bytes) else b"")
-    if isinstance(told, CloudUnreachableError):
-        return CloudUnreachableError(
-            f"expected a cloud at {address}, got no answer ({message}); start one with: isthmus cloud"
-        )
-    if isinstance(told, DeadlineError) and not details:
-        return DeadlineError(f"expected an answer from the cloud at {address} in time, got none ({message})")
-    return told

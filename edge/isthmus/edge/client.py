@@ -12,11 +12,15 @@ for: labels of point clouds and of the frames of videos, the reconstruction of i
 
 A frame of a video may be answered with a ReferenceMissingError (`FrameResult.outcome`): the encoder's next frame should
 then be intra. A caller who wants that sends and receives by itself.
+
+More than 300 lines: half of them say what its calls take and raise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Generic
@@ -29,8 +33,9 @@ from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.task import Task
-from isthmus.edge.call import METHODS, InferenceStream, rpc_error
+from isthmus.edge.call import METHODS, InferenceStream
 from isthmus.edge.result import FrameResult, T, Traffic
+from isthmus.edge.rpc_error import rpc_error
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -42,13 +47,14 @@ class CloudClient(Generic[T]):
     """One cloud, and at most one stream to it at a time, which `open` (or the first `send`) begins.
 
     Args:
-        address: "host:port".
+        address: "host:port", or several of them with commas between (`turn`).
         manifest: the codec of the stream; the cloud must hold the same.
         task: what is asked for; None for the codec's first.
         top_k: labels wanted for each signal; nothing to a codec of images.
         wants_timing: whether the cloud shall say how long it took (a few bytes a response).
         wants_pixels: whether reconstructions shall come back as a PNG, or only their size and checksum.
         wants_state_crc32: whether results of a video shall tell the CRC-32 of the latents that the cloud holds.
+        wants_crc32: whether every message shall end with its CRC-32 (5 bytes each, `isthmus.common.sealing`).
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
         while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
@@ -64,23 +70,26 @@ class CloudClient(Generic[T]):
         wants_timing: bool = False,
         wants_pixels: bool = False,
         wants_state_crc32: bool = False,
+        wants_crc32: bool = False,
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
         while_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         if top_k < 1:
             raise InputError(f"top_k: expected at least 1, got {top_k}")
-        self._address = check_address(address)
+        self._addresses = tuple(check_address(one.strip()) for one in address.split(","))
+        self._address = self._addresses[0]
         self._manifest = manifest
         self._top_k = top_k
         self._wants_timing = wants_timing
         self._task: Task[T] = manifest.task if task is None else task
         self._wants_pixels = self._wanted("pixels", wants=wants_pixels)
         self._wants_state_crc32 = self._wanted("state_crc32", wants=wants_state_crc32)
+        self._wants_crc32 = wants_crc32
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._while_waiting = while_waiting
-        self._channel = open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if wants_pixels else 0)
+        self._channel = self._open_channel()
         self._stream: InferenceStream[T] | None = None
         self._is_closed = False
 
@@ -96,16 +105,24 @@ class CloudClient(Generic[T]):
         """What the cloud offers. CloudUnreachableError or DeadlineError if it does not answer in time."""
         return fetch_capabilities(self._channel, self._address, self._connect_timeout_s)
 
-    def open(self) -> protocol.StreamOpened:
-        """Begin the stream; an open one is kept.
+    def open(self, named: protocol.NamedStream | None = None, sent_before: Sequence[int] = ()) -> protocol.StreamOpened:
+        """Begin the stream; an open one is kept, unless it is named.
+
+        Args:
+            named: a stream that outlives its connection; another one of this client is ended.
+            sent_before: of the frames of a named stream, from the first unanswered one on, that were sent on earlier
+                connections, how many signals each has.
 
         Raises:
+            FencedError: the named stream was opened again since.
             CloudUnreachableError, DeadlineError: no answer.
             UnknownCodecError, ManifestMismatchError, UnsupportedVersionError: not the same codec on both sides.
             OverloadedError: the cloud takes no more streams now.
         """
         if self._is_closed:
             raise StreamMisuseError("expected an open client, got one after close(); make a new CloudClient")
+        if named is not None:
+            self.end_stream()
         if self._stream is None or self._stream.is_over:
             opening = protocol.OpenStream(
                 protocol.CodecId(self._manifest.name, self._manifest.identity),
@@ -115,6 +132,8 @@ class CloudClient(Generic[T]):
                 wants_timing=self._wants_timing,
                 wants_pixels=self._wants_pixels,
                 wants_state_crc32=self._wants_state_crc32,
+                wants_crc32=self._wants_crc32,
+                named=named,
             )
             stream = InferenceStream(
                 self._channel,
@@ -124,6 +143,7 @@ class CloudClient(Generic[T]):
                 self._manifest.classes,
                 self._result_timeout_s,
                 self._while_waiting,
+                sent_before,
             )
             self._stream = None
             try:
@@ -161,6 +181,33 @@ class CloudClient(Generic[T]):
     def take_ready(self) -> list[FrameResult[T]]:
         """The results that are here already, in the order of the frames; does not wait."""
         return self._stream.take_ready() if self._stream is not None else []
+
+    @property
+    def named(self) -> protocol.NamedStream:
+        """The named stream that is open, as it stands. StreamMisuseError: none is, or it has no name."""
+        opening, held = self._live().opening, self._live().opened.held
+        if opening.named is None:
+            raise StreamMisuseError("expected a stream with a name, got one without; give open() a NamedStream")
+        goes_on = held is not None and held.is_resumed
+        return opening.named if goes_on else replace(opening.named, began_epoch=opening.named.epoch)
+
+    def taken(self, count: int) -> None:
+        """Of a named stream: the results of all frames below this index are taken for good."""
+        if self._stream is not None:
+            self._stream.taken(count)
+
+    @property
+    def address(self) -> str:
+        """Where the stream goes, or would."""
+        return self._address
+
+    def turn(self) -> None:
+        """To the next address, if there are several; the stream is ended, and frames in flight are abandoned."""
+        self.end_stream()
+        if len(self._addresses) > 1:
+            self._channel.close()
+            self._address = self._addresses[(self._addresses.index(self._address) + 1) % len(self._addresses)]
+            self._channel = self._open_channel()
 
     @property
     def pending_count(self) -> int:
@@ -213,10 +260,18 @@ class CloudClient(Generic[T]):
                 self._stream.close()
             self._channel.close()
 
+    def _open_channel(self) -> grpc.Channel:
+        return open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if self._wants_pixels else 0)
+
     def _live(self) -> InferenceStream[T]:
         if self._stream is None:
             raise StreamMisuseError("expected an open stream, got none; call open() or send() first")
         return self._stream
+
+
+def new_stream() -> protocol.NamedStream:
+    """A stream that outlives its connections, at its beginning."""
+    return protocol.NamedStream(secrets.token_bytes(wire.STREAM_NAME_BYTES), 1)
 
 
 def fetch_capabilities(channel: grpc.Channel, address: str, timeout_s: float) -> protocol.Capabilities:

@@ -19,7 +19,7 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
-from isthmus.edge.client import CloudClient
+from isthmus.edge.client import CloudClient, new_stream
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
 from isthmus.edge.inputs import Inputs, Item, Place
@@ -47,6 +47,8 @@ class Job:
         as_json: whether programs read what is reported.
         options: the signal's own, None for its defaults.
         task: what the codec is asked for, in a word or verb; "" for its first.
+        at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
+        wants_crc32: whether every message ends with its CRC-32.
     """
 
     inputs: tuple[str, ...]
@@ -59,6 +61,8 @@ class Job:
     as_json: bool = False
     options: Any = None
     task: str = ""
+    at_most_once: bool = False
+    wants_crc32: bool = False
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -75,16 +79,25 @@ def failure_row(
 
 @contextmanager
 def sending(
-    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption
+    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption, job: Job
 ) -> Iterator[Sender]:
-    """A sender over so many inputs, with a bar over them; what was answered is reported however it ends."""
+    """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends."""
     with progress_bar(count) as progress:
         bar = progress.add_task(what, total=count)
-        sender = Sender(client, report, on_row=lambda _: progress.advance(bar), interruption=interruption)
+        sender = Sender(
+            client,
+            report,
+            at_most_once=job.at_most_once,
+            on_row=lambda _: progress.advance(bar),
+            interruption=interruption,
+        )
         try:
             yield sender
+        except IsthmusError as error:
+            sender.give_up(error)
+            raise
         finally:
-            report.finish(Summary(sender.doubt.lines()))
+            report.finish(Summary((*sender.doubt.lines(), *sender.lines())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +141,10 @@ def connected(
             connect_timeout_s=wait_s,
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
+            wants_crc32=job.wants_crc32,
         ) as client,
     ):
-        client.open()
+        client.open(new_stream())
         yield client, interruption
 
 
@@ -163,7 +177,7 @@ def run_files(
     with connected(job, signal, encoder.manifest, task) as (client, interruption):
         inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
         with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
         ) as sender:
             for item in inputs:
                 if isinstance(item, Failure):

@@ -26,7 +26,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from isthmus.v1 import codec_pb2 as isthmus_dot_v1_dot_codec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"isthmus/v1/inference_service.proto\x12\nisthmus.v1\x1a\x17google/rpc/status.proto\x1a\x16isthmus/v1/codec.proto\"\x18\n\x16GetCapabilitiesRequest\"`\n\x17GetCapabilitiesResponse\x12!\n\x06\x63odecs\x18\x01 \x03(\x0b\x32\x11.isthmus.v1.Codec\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.isthmus.v1.Limits\"\x85\x01\n\x16StreamInferenceRequest\x12$\n\x04open\x18\x01 \x01(\x0b\x32\x16.isthmus.v1.OpenStream\x12\x0f\n\x07packets\x18\x02 \x03(\x0c\x12\x1e\n\x11\x66irst_frame_index\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_first_frame_index\"\xa2\x01\n\x17StreamInferenceResponse\x12(\n\x06opened\x18\x01 \x01(\x0b\x32\x18.isthmus.v1.StreamOpened\x12(\n\x07results\x18\x02 \x03(\x0b\x32\x17.isthmus.v1.FrameResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.isthmus.v1.Timing\x12\x0f\n\x07goodbye\x18\x04 \x01(\x08\"\xc4\x01\n\nOpenStream\x12%\n\x08\x63odec_id\x18\x01 \x01(\x0b\x32\x13.isthmus.v1.CodecId\x12\x1e\n\x04task\x18\x02 \x01(\x0e\x32\x10.isthmus.v1.Task\x12\x19\n\x11\x62itstream_version\x18\x03 \x01(\r\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x14\n\x0cwants_timing\x18\x05 \x01(\x08\x12\x14\n\x0cwants_pixels\x18\x06 \x01(\x08\x12\x19\n\x11wants_state_crc32\x18\x07 \x01(\x08\"T\n\x0cStreamOpened\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.isthmus.v1.Limits\x12\r\n\x05top_k\x18\x03 \x01(\r\"\xbe\x01\n\x0b\x46rameResult\x12\x0e\n\x06labels\x18\x01 \x03(\r\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x32\n\x0ereconstruction\x18\x03 \x01(\x0b\x32\x1a.isthmus.v1.Reconstruction\x12\x18\n\x0bstate_crc32\x18\x04 \x01(\x07H\x00\x88\x01\x01\x12\x13\n\x06\x61nswer\x18\x05 \x01(\x0cH\x01\x88\x01\x01\x42\x0e\n\x0c_state_crc32B\t\n\x07_answer\"R\n\x0eReconstruction\x12\x0e\n\x06height\x18\x01 \x01(\r\x12\r\n\x05width\x18\x02 \x01(\r\x12\x14\n\x0cpixels_crc32\x18\x03 \x01(\x07\x12\x0b\n\x03png\x18\x04 \x01(\x0c\"4\n\x06Timing\x12\x19\n\x11\x65ntropy_decode_us\x18\x01 \x01(\r\x12\x0f\n\x07task_us\x18\x02 \x01(\r2\xce\x01\n\x10InferenceService\x12Z\n\x0fGetCapabilities\x12\".isthmus.v1.GetCapabilitiesRequest\x1a#.isthmus.v1.GetCapabilitiesResponse\x12^\n\x0fStreamInference\x12\".isthmus.v1.StreamInferenceRequest\x1a#.isthmus.v1.StreamInferenceResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"isthmus/v1/inference_service.proto\x12\nisthmus.v1\x1a\x17google/rpc/status.proto\x1a\x16isthmus/v1/codec.proto\"\x18\n\x16GetCapabilitiesRequest\"`\n\x17GetCapabilitiesResponse\x12!\n\x06\x63odecs\x18\x01 \x03(\x0b\x32\x11.isthmus.v1.Codec\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.isthmus.v1.Limits\"\xcd\x01\n\x16StreamInferenceRequest\x12$\n\x04open\x18\x01 \x01(\x0b\x32\x16.isthmus.v1.OpenStream\x12\x0f\n\x07packets\x18\x02 \x03(\x0c\x12\x1e\n\x11\x66irst_frame_index\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x18\n\x0btaken_count\x18\x04 \x01(\x04H\x01\x88\x01\x01\x12\x12\n\x05\x63rc32\x18\x0f \x01(\x07H\x02\x88\x01\x01\x42\x14\n\x12_first_frame_indexB\x0e\n\x0c_taken_countB\x08\n\x06_crc32\"\x89\x02\n\x17StreamInferenceResponse\x12(\n\x06opened\x18\x01 \x01(\x0b\x32\x18.isthmus.v1.StreamOpened\x12(\n\x07results\x18\x02 \x03(\x0b\x32\x17.isthmus.v1.FrameResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.isthmus.v1.Timing\x12\x0f\n\x07goodbye\x18\x04 \x01(\x08\x12\x1e\n\x11\x66irst_frame_index\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x11\n\theartbeat\x18\x06 \x01(\x08\x12\x12\n\x05\x63rc32\x18\x0f \x01(\x07H\x01\x88\x01\x01\x42\x14\n\x12_first_frame_indexB\x08\n\x06_crc32\"\x81\x02\n\nOpenStream\x12%\n\x08\x63odec_id\x18\x01 \x01(\x0b\x32\x13.isthmus.v1.CodecId\x12\x1e\n\x04task\x18\x02 \x01(\x0e\x32\x10.isthmus.v1.Task\x12\x19\n\x11\x62itstream_version\x18\x03 \x01(\r\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x14\n\x0cwants_timing\x18\x05 \x01(\x08\x12\x14\n\x0cwants_pixels\x18\x06 \x01(\x08\x12\x19\n\x11wants_state_crc32\x18\x07 \x01(\x08\x12&\n\x05named\x18\x08 \x01(\x0b\x32\x17.isthmus.v1.NamedStream\x12\x13\n\x0bwants_crc32\x18\t \x01(\x08\"_\n\x0bNamedStream\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x13\n\x0b\x62\x65gan_epoch\x18\x03 \x01(\x04\x12\x1e\n\x16\x66irst_unanswered_index\x18\x04 \x01(\x04\"z\n\x0cStreamOpened\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.isthmus.v1.Limits\x12\r\n\x05top_k\x18\x03 \x01(\r\x12$\n\x04held\x18\x04 \x01(\x0b\x32\x16.isthmus.v1.HeldStream\"\x8a\x01\n\nHeldStream\x12\x10\n\x08instance\x18\x01 \x01(\x0c\x12\x12\n\nis_resumed\x18\x02 \x01(\x08\x12\x18\n\x10next_frame_index\x18\x03 \x01(\x04\x12\x1d\n\x15max_held_result_count\x18\x04 \x01(\r\x12\x1d\n\x15max_held_result_bytes\x18\x05 \x01(\r\"\xbe\x01\n\x0b\x46rameResult\x12\x0e\n\x06labels\x18\x01 \x03(\r\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x32\n\x0ereconstruction\x18\x03 \x01(\x0b\x32\x1a.isthmus.v1.Reconstruction\x12\x18\n\x0bstate_crc32\x18\x04 \x01(\x07H\x00\x88\x01\x01\x12\x13\n\x06\x61nswer\x18\x05 \x01(\x0cH\x01\x88\x01\x01\x42\x0e\n\x0c_state_crc32B\t\n\x07_answer\"R\n\x0eReconstruction\x12\x0e\n\x06height\x18\x01 \x01(\r\x12\r\n\x05width\x18\x02 \x01(\r\x12\x14\n\x0cpixels_crc32\x18\x03 \x01(\x07\x12\x0b\n\x03png\x18\x04 \x01(\x0c\"4\n\x06Timing\x12\x19\n\x11\x65ntropy_decode_us\x18\x01 \x01(\r\x12\x0f\n\x07task_us\x18\x02 \x01(\r2\xce\x01\n\x10InferenceService\x12Z\n\x0fGetCapabilities\x12\".isthmus.v1.GetCapabilitiesRequest\x1a#.isthmus.v1.GetCapabilitiesResponse\x12^\n\x0fStreamInference\x12\".isthmus.v1.StreamInferenceRequest\x1a#.isthmus.v1.StreamInferenceResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,19 +38,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCAPABILITIESRESPONSE']._serialized_start=125
   _globals['_GETCAPABILITIESRESPONSE']._serialized_end=221
   _globals['_STREAMINFERENCEREQUEST']._serialized_start=224
-  _globals['_STREAMINFERENCEREQUEST']._serialized_end=357
-  _globals['_STREAMINFERENCERESPONSE']._serialized_start=360
-  _globals['_STREAMINFERENCERESPONSE']._serialized_end=522
-  _globals['_OPENSTREAM']._serialized_start=525
-  _globals['_OPENSTREAM']._serialized_end=721
-  _globals['_STREAMOPENED']._serialized_start=723
-  _globals['_STREAMOPENED']._serialized_end=807
-  _globals['_FRAMERESULT']._serialized_start=810
-  _globals['_FRAMERESULT']._serialized_end=1000
-  _globals['_RECONSTRUCTION']._serialized_start=1002
-  _globals['_RECONSTRUCTION']._serialized_end=1084
-  _globals['_TIMING']._serialized_start=1086
-  _globals['_TIMING']._serialized_end=1138
-  _globals['_INFERENCESERVICE']._serialized_start=1141
-  _globals['_INFERENCESERVICE']._serialized_end=1347
+  _globals['_STREAMINFERENCEREQUEST']._serialized_end=429
+  _globals['_STREAMINFERENCERESPONSE']._serialized_start=432
+  _globals['_STREAMINFERENCERESPONSE']._serialized_end=697
+  _globals['_OPENSTREAM']._serialized_start=700
+  _globals['_OPENSTREAM']._serialized_end=957
+  _globals['_NAMEDSTREAM']._serialized_start=959
+  _globals['_NAMEDSTREAM']._serialized_end=1054
+  _globals['_STREAMOPENED']._serialized_start=1056
+  _globals['_STREAMOPENED']._serialized_end=1178
+  _globals['_HELDSTREAM']._serialized_start=1181
+  _globals['_HELDSTREAM']._serialized_end=1319
+  _globals['_FRAMERESULT']._serialized_start=1322
+  _globals['_FRAMERESULT']._serialized_end=1512
+  _globals['_RECONSTRUCTION']._serialized_start=1514
+  _globals['_RECONSTRUCTION']._serialized_end=1596
+  _globals['_TIMING']._serialized_start=1598
+  _globals['_TIMING']._serialized_end=1650
+  _globals['_INFERENCESERVICE']._serialized_start=1653
+  _globals['_INFERENCESERVICE']._serialized_end=1859
 # @@protoc_insertion_point(module_scope)

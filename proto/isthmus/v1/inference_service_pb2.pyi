@@ -21,29 +21,39 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, codecs: _Optional[_Iterable[_Union[_codec_pb2.Codec, _Mapping]]] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ...) -> None: ...
 
 class StreamInferenceRequest(_message.Message):
-    __slots__ = ("open", "packets", "first_frame_index")
+    __slots__ = ("open", "packets", "first_frame_index", "taken_count", "crc32")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     PACKETS_FIELD_NUMBER: _ClassVar[int]
     FIRST_FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
     open: OpenStream
     packets: _containers.RepeatedScalarFieldContainer[bytes]
     first_frame_index: int
-    def __init__(self, open: _Optional[_Union[OpenStream, _Mapping]] = ..., packets: _Optional[_Iterable[bytes]] = ..., first_frame_index: _Optional[int] = ...) -> None: ...
+    taken_count: int
+    crc32: int
+    def __init__(self, open: _Optional[_Union[OpenStream, _Mapping]] = ..., packets: _Optional[_Iterable[bytes]] = ..., first_frame_index: _Optional[int] = ..., taken_count: _Optional[int] = ..., crc32: _Optional[int] = ...) -> None: ...
 
 class StreamInferenceResponse(_message.Message):
-    __slots__ = ("opened", "results", "timing", "goodbye")
+    __slots__ = ("opened", "results", "timing", "goodbye", "first_frame_index", "heartbeat", "crc32")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
     opened: StreamOpened
     results: _containers.RepeatedCompositeFieldContainer[FrameResult]
     timing: Timing
     goodbye: bool
-    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., results: _Optional[_Iterable[_Union[FrameResult, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., goodbye: _Optional[bool] = ...) -> None: ...
+    first_frame_index: int
+    heartbeat: bool
+    crc32: int
+    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., results: _Optional[_Iterable[_Union[FrameResult, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., goodbye: _Optional[bool] = ..., first_frame_index: _Optional[int] = ..., heartbeat: _Optional[bool] = ..., crc32: _Optional[int] = ...) -> None: ...
 
 class OpenStream(_message.Message):
-    __slots__ = ("codec_id", "task", "bitstream_version", "top_k", "wants_timing", "wants_pixels", "wants_state_crc32")
+    __slots__ = ("codec_id", "task", "bitstream_version", "top_k", "wants_timing", "wants_pixels", "wants_state_crc32", "named", "wants_crc32")
     CODEC_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     BITSTREAM_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +61,8 @@ class OpenStream(_message.Message):
     WANTS_TIMING_FIELD_NUMBER: _ClassVar[int]
     WANTS_PIXELS_FIELD_NUMBER: _ClassVar[int]
     WANTS_STATE_CRC32_FIELD_NUMBER: _ClassVar[int]
+    NAMED_FIELD_NUMBER: _ClassVar[int]
+    WANTS_CRC32_FIELD_NUMBER: _ClassVar[int]
     codec_id: _codec_pb2.CodecId
     task: _codec_pb2.Task
     bitstream_version: int
@@ -58,17 +70,47 @@ class OpenStream(_message.Message):
     wants_timing: bool
     wants_pixels: bool
     wants_state_crc32: bool
-    def __init__(self, codec_id: _Optional[_Union[_codec_pb2.CodecId, _Mapping]] = ..., task: _Optional[_Union[_codec_pb2.Task, str]] = ..., bitstream_version: _Optional[int] = ..., top_k: _Optional[int] = ..., wants_timing: _Optional[bool] = ..., wants_pixels: _Optional[bool] = ..., wants_state_crc32: _Optional[bool] = ...) -> None: ...
+    named: NamedStream
+    wants_crc32: bool
+    def __init__(self, codec_id: _Optional[_Union[_codec_pb2.CodecId, _Mapping]] = ..., task: _Optional[_Union[_codec_pb2.Task, str]] = ..., bitstream_version: _Optional[int] = ..., top_k: _Optional[int] = ..., wants_timing: _Optional[bool] = ..., wants_pixels: _Optional[bool] = ..., wants_state_crc32: _Optional[bool] = ..., named: _Optional[_Union[NamedStream, _Mapping]] = ..., wants_crc32: _Optional[bool] = ...) -> None: ...
+
+class NamedStream(_message.Message):
+    __slots__ = ("name", "epoch", "began_epoch", "first_unanswered_index")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    FIRST_UNANSWERED_INDEX_FIELD_NUMBER: _ClassVar[int]
+    name: bytes
+    epoch: int
+    began_epoch: int
+    first_unanswered_index: int
+    def __init__(self, name: _Optional[bytes] = ..., epoch: _Optional[int] = ..., began_epoch: _Optional[int] = ..., first_unanswered_index: _Optional[int] = ...) -> None: ...
 
 class StreamOpened(_message.Message):
-    __slots__ = ("stream_id", "limits", "top_k")
+    __slots__ = ("stream_id", "limits", "top_k", "held")
     STREAM_ID_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     stream_id: str
     limits: _codec_pb2.Limits
     top_k: int
-    def __init__(self, stream_id: _Optional[str] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ..., top_k: _Optional[int] = ...) -> None: ...
+    held: HeldStream
+    def __init__(self, stream_id: _Optional[str] = ..., limits: _Optional[_Union[_codec_pb2.Limits, _Mapping]] = ..., top_k: _Optional[int] = ..., held: _Optional[_Union[HeldStream, _Mapping]] = ...) -> None: ...
+
+class HeldStream(_message.Message):
+    __slots__ = ("instance", "is_resumed", "next_frame_index", "max_held_result_count", "max_held_result_bytes")
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    IS_RESUMED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    MAX_HELD_RESULT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MAX_HELD_RESULT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    instance: bytes
+    is_resumed: bool
+    next_frame_index: int
+    max_held_result_count: int
+    max_held_result_bytes: int
+    def __init__(self, instance: _Optional[bytes] = ..., is_resumed: _Optional[bool] = ..., next_frame_index: _Optional[int] = ..., max_held_result_count: _Optional[int] = ..., max_held_result_bytes: _Optional[int] = ...) -> None: ...
 
 class FrameResult(_message.Message):
     __slots__ = ("labels", "error", "reconstruction", "state_crc32", "answer")

@@ -34,7 +34,8 @@ class InferenceServiceStub:
     1. What holds for the whole stream is said once, in OpenStream: codec, task,
     top-k, whether timings are wanted.
     2. What both sides can count is not sent: frame n of the stream is the n-th
-    packet sent, result n the n-th answered, and HTTP/2 keeps their order.
+    packet sent, result n the n-th answered, and HTTP/2 keeps their order. A
+    named stream, which outlives its connection, says them (NamedStream).
     3. What is ready together travels together: a message carries one or more
     frames, and a packet one or more signals. A message's results need not
     be grouped as the requests were.
@@ -67,7 +68,8 @@ class InferenceServiceServicer:
     1. What holds for the whole stream is said once, in OpenStream: codec, task,
     top-k, whether timings are wanted.
     2. What both sides can count is not sent: frame n of the stream is the n-th
-    packet sent, result n the n-th answered, and HTTP/2 keeps their order.
+    packet sent, result n the n-th answered, and HTTP/2 keeps their order. A
+    named stream, which outlives its connection, says them (NamedStream).
     3. What is ready together travels together: a message carries one or more
     frames, and a packet one or more signals. A message's results need not
     be grouped as the requests were.
@@ -135,7 +137,8 @@ class InferenceService:
     1. What holds for the whole stream is said once, in OpenStream: codec, task,
     top-k, whether timings are wanted.
     2. What both sides can count is not sent: frame n of the stream is the n-th
-    packet sent, result n the n-th answered, and HTTP/2 keeps their order.
+    packet sent, result n the n-th answered, and HTTP/2 keeps their order. A
+    named stream, which outlives its connection, says them (NamedStream).
     3. What is ready together travels together: a message carries one or more
     frames, and a packet one or more signals. A message's results need not
     be grouped as the requests were.

@@ -126,6 +126,9 @@ class ImageAnswerer:
 
     held_bytes = 0
 
+    def forget(self) -> None:
+        """Nothing is kept of them."""
+
     def __init__(self, codec: ImageCodec, bench: Bench, stream_id: str) -> None:
         self._codec = codec
         self._bench = bench

@@ -115,6 +115,9 @@ class PointCloudAnswerer:
 
     held_bytes = 0
 
+    def forget(self) -> None:
+        """Nothing is kept of them."""
+
     def __init__(self, codec: PointCloudCodec) -> None:
         self._codec = codec
         self.cost = codec.cost

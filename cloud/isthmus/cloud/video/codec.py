@@ -195,6 +195,10 @@ class VideoAnswerer:
         """The states that it keeps."""
         return sum(state.values.nbytes for state in self._decoder.references.states)
 
+    def forget(self) -> None:
+        """Those that were to come do not."""
+        self._coming.clear()
+
     def cost(self, packet: bytes) -> Cost:
         """Of the next packet."""
         try:

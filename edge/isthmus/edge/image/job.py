@@ -24,7 +24,7 @@ from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.whole_file import write_whole
 from isthmus.data.image.files import image_paths, read_image
-from isthmus.edge.client import CloudClient
+from isthmus.edge.client import CloudClient, new_stream
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.image.family import find_family
@@ -65,7 +65,7 @@ def run(job: Job) -> int:
         client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
         inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
         with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption
+            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
         ) as sender:
             for item in inputs:
                 flow.send(sender, item)
@@ -147,7 +147,7 @@ class _Flow:
         self._columns = columns
         self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
-        self._quality = 0
+        self._limits = IMAGE.allowance.limits.packet  # until a stream says its own
         self._while_waiting = while_waiting
         self._saved: set[str] = set()
 
@@ -164,9 +164,10 @@ class _Flow:
                 while_waiting=self._while_waiting,
                 connect_timeout_s=wait_s,
                 result_timeout_s=wait_s,
+                wants_crc32=self._job.wants_crc32,
             )
             self._quality = quality
-            self._client.open()
+            self._limits = self._client.open(new_stream()).limits.packet
         return self._client
 
     def close(self) -> None:
@@ -204,8 +205,7 @@ class _Flow:
         sender.send(coded.packet, told, pixel_count)
 
     def _check_size(self, coded: Coded[CodedImage]) -> None:
-        assert self._client is not None  # opened before any file is read
-        limits = self._client.open().limits.packet
+        limits = self._limits
         size, count = coded.packet.size_bytes, coded.detail.symbols.count
         if size > limits.max_packet_size_bytes or count > limits.max_symbol_count:
             raise LimitExceededError(

@@ -59,7 +59,7 @@ def run(job: Job) -> int:
     with connected(job, POINT_CLOUD, encoder.manifest, task) as (client, interruption):
         inputs = CloudInputs(job.inputs, options, job.format)
         with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption
+            client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption, job
         ) as sender:
             for group in _groups(job, options, encoder, inputs, columns):
                 try:

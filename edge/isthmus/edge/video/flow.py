@@ -2,8 +2,9 @@
 
 Theory of operation. Frames are encoded one ahead of the cloud and answered in order (`isthmus.edge.sender`). Whenever
 the cloud may not hold what the next frame would be predicted from, that frame is made a key frame: after a frame that
-was refused (a lost reference among them) and after a stream that was lost. A cloud without the reference refuses a
-frame rather than to guess, so no result in between is wrong.
+was refused (a lost reference among them) and after a cloud that held the stream is gone: the frames under way are
+then encoded anew, the first as a key frame. A cloud without the reference refuses a frame rather than to guess, so no
+result in between is wrong.
 
 In real time a frame waits for its time, and is dropped if too many are unanswered or it is late: before it is encoded,
 so that nothing refers to it.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from isthmus.common.bits.packet import Packet
 from isthmus.common.coded import Coded
 from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError
 from isthmus.common.task import Task
@@ -54,6 +56,7 @@ class VideoFlow:
         encoder: of the stream's codec.
         client: of the stream.
         report: takes what becomes of the frames.
+        at_most_once: whether what may have been run is lost rather than sent again.
         max_in_flight: unanswered frames at most, 0 for the usual number.
         interruption: what holds Ctrl-C back.
         sleep: waits; another for tests.
@@ -68,6 +71,8 @@ class VideoFlow:
         max_in_flight: int = 0,
         interruption: Interruption | None = None,
         sleep: Callable[[float], None] | None = None,
+        *,
+        at_most_once: bool = False,
     ) -> None:
         self.counts = VideoCounts()
         self.report = report
@@ -78,7 +83,8 @@ class VideoFlow:
         self._sender = Sender(
             client,
             report,
-            reconnects=True,
+            recode=self._recode,
+            at_most_once=at_most_once,
             on_missing=self._on_missing,
             on_lost=encoder.force_key,
             interruption=self._interruption,
@@ -127,7 +133,7 @@ class VideoFlow:
         self.counts.reconnects = self._sender.reconnect_count
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
         summary = self.counts.summary()
-        self.report.finish(replace(summary, lines=summary.lines + self._sender.doubt.lines()))
+        self.report.finish(replace(summary, lines=summary.lines + self._sender.doubt.lines() + self._sender.lines()))
 
     def tell(self, row: Row) -> None:
         """Report what is no frame, in its place."""
@@ -174,9 +180,15 @@ class VideoFlow:
         self._number += 1
         if coded.detail.is_key:
             self._key_number = self._number
-        size = (frame.image.height, frame.image.width)
-        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded, size)):
+        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded, frame)):
             self._encoder.force_key()
+
+    def _recode(self, told: _FrameTold) -> Packet:
+        """The packet of a frame under way for a cloud that holds nothing, or only the frames before it."""
+        told.coded = self._encoder.encode(told.frame)
+        if told.coded.detail.is_key:
+            self._key_number = told.number
+        return told.coded.packet
 
     def _on_missing(self, told: _FrameTold) -> None:
         """The cloud does not hold this frame: what refers to it has no reference."""
@@ -199,15 +211,15 @@ class VideoFlow:
         return self._encoder.manifest.task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _FrameTold:
-    """How the result of one frame is told. Its state is not kept: the encoder has what it needs."""
+    """How the result of one frame is told; it is kept till then, for a cloud that has to be given it anew."""
 
     flow: VideoFlow
     number: int
     place: FramePlace
     coded: Coded[FrameDetail]
-    size: tuple[int, int]
+    frame: SourceFrame
 
     def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
         """One row."""
@@ -215,7 +227,8 @@ class _FrameTold:
             return self.missing("refused", result.outcome)
         self.flow.counts.add(self.coded)
         detail = self.coded.detail
-        told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *self.size), self.flow.class_names)
+        size = (self.frame.image.height, self.frame.image.width)
+        told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *size), self.flow.class_names)
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
         cells = (
             *(str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),

@@ -32,7 +32,7 @@ def run(job: Job) -> int:
     encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
     with connected(job, VIDEO, encoder.manifest, encoder.manifest.task) as (client, interruption):
         report = open_report(columns(encoder.manifest.task), as_json=job.as_json, is_live=True)
-        flow = VideoFlow(options, encoder, client, report, interruption=interruption)
+        flow = VideoFlow(options, encoder, client, report, interruption=interruption, at_most_once=job.at_most_once)
         try:
             unread = sum(not _send_input(job, options, flow, name) for name in job.inputs)
             interruption.hold()
