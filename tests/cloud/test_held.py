@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from isthmus.cloud.held import HeldStream, HeldStreams, Holding
+from isthmus.cloud.held import HeldStreams
+from isthmus.cloud.held_stream import HeldStream, Holding
+from isthmus.cloud.memory import Memory
 from isthmus.common import protocol
 from isthmus.common.errors import FencedError, IsthmusError
 
@@ -26,6 +28,10 @@ class Answers:
     fails: bool = False
     count: int = 0
     forgot: int = 0
+    held_bytes: int = 0
+
+    def close(self) -> None:
+        self.held_bytes = 0
 
     def forget(self) -> None:
         self.forgot += 1
@@ -80,12 +86,12 @@ async def answered(held: HeldStream, packets: list[bytes]) -> None:
 
 
 def packed(held: HeldStream, index: int) -> list[Any]:
-    return [outcome for outcome, _ in held.results_from(index)]
+    return [outcome for some in held.results_from(index) for outcome in some]
 
 
 @sync
 async def test_goes_on_with_what_was_not_taken() -> None:
-    streams = HeldStreams(Holding())
+    streams = HeldStreams(Holding(), Memory(1 << 30))
     held, is_resumed, connection = await opened(streams, named(1))
     assert not is_resumed
     await answered(held, [b"", b"a", b"bb", b"ccc"])
@@ -108,7 +114,7 @@ async def test_goes_on_with_what_was_not_taken() -> None:
 )
 def test_begins_anew(stream: protocol.NamedStream, why: str) -> None:
     async def run() -> None:
-        streams = HeldStreams(Holding())
+        streams = HeldStreams(Holding(), Memory(1 << 30))
         held, _, connection = await opened(streams, named(1))
         await answered(held, [b""] * 4)
         held.take(1)
@@ -124,7 +130,7 @@ def test_begins_anew(stream: protocol.NamedStream, why: str) -> None:
 
 @sync
 async def test_another_question_begins_anew() -> None:
-    streams = HeldStreams(Holding())
+    streams = HeldStreams(Holding(), Memory(1 << 30))
     _, _, connection = await opened(streams, named(1))
     connection.leave()
     other = protocol.OpenStream(ASKED.codec_id, 1, top_k=2)
@@ -134,7 +140,7 @@ async def test_another_question_begins_anew() -> None:
 
 @sync
 async def test_an_older_epoch_is_fenced() -> None:
-    streams = HeldStreams(Holding())
+    streams = HeldStreams(Holding(), Memory(1 << 30))
     _, _, first = await opened(streams, named(5))
     for epoch in (4, 5):
         with pytest.raises(FencedError, match="above 5"):
@@ -150,7 +156,7 @@ async def test_an_older_epoch_is_fenced() -> None:
 @sync
 async def test_what_is_being_answered_is_answered_to_its_end() -> None:
     """Its connection is cancelled, and the next one sees one state alone."""
-    streams, gate = HeldStreams(Holding()), asyncio.Event()
+    streams, gate = HeldStreams(Holding(), Memory(1 << 30)), asyncio.Event()
     answers = Answers(gate)
     held, _, connection = await opened(streams, named(1), answers)
     waiting = asyncio.create_task(answered(held, [b"a", b"bb"]))
@@ -168,7 +174,7 @@ async def test_what_is_being_answered_is_answered_to_its_end() -> None:
 
 @sync
 async def test_an_answerer_that_failed_is_not_gone_on_with() -> None:
-    streams = HeldStreams(Holding())
+    streams = HeldStreams(Holding(), Memory(1 << 30))
     held, _, connection = await opened(streams, named(1), Answers(fails=True))
     with pytest.raises(RuntimeError):
         await answered(held, [b""])
@@ -179,7 +185,9 @@ async def test_an_answerer_that_failed_is_not_gone_on_with() -> None:
 @sync
 async def test_bounds() -> None:
     """Of one stream by count and bytes, of all by bytes, and of those without a connection by number and age."""
-    streams = HeldStreams(Holding(max_result_count=3, max_result_bytes=150, max_stream_count=2, max_bytes=300))
+    streams = HeldStreams(
+        Holding(max_result_count=3, max_result_bytes=150, max_stream_count=2, max_bytes=300), Memory(1 << 30)
+    )
     held, _, _ = await opened(streams, named(1))
     await answered(held, [b""] * 5)
     assert (held.base_index, held.size_bytes) == (3, 144), "72 bytes each"
@@ -196,7 +204,7 @@ async def test_bounds() -> None:
 
 @sync
 async def test_age() -> None:
-    streams = HeldStreams(Holding(age_s=0.05))
+    streams = HeldStreams(Holding(age_s=0.05), Memory(1 << 30))
     held, _, connection = await opened(streams, named(1))
     await answered(held, [b""])
     connection.leave()
@@ -207,8 +215,51 @@ async def test_age() -> None:
 
 @sync
 async def test_names_are_their_owners() -> None:
-    streams = HeldStreams(Holding())
+    streams = HeldStreams(Holding(), Memory(1 << 30))
     await opened(streams, named(5), owner="a")
     _, is_resumed, _ = await opened(streams, named(1), owner="b")
     assert not is_resumed
     assert len(streams) == 2
+
+
+@sync
+async def test_what_is_held_is_counted() -> None:
+    """In the memory of the server, until it is let go."""
+    memory = Memory(1 << 30)
+    streams = HeldStreams(Holding(), memory)
+    held, _, connection = await opened(streams, named(1))
+    await answered(held, [b""] * 5)
+    assert memory.reserved_bytes == held.size_bytes == 5 * 72
+    held.take(2)
+    assert memory.reserved_bytes == 3 * 72
+    connection.leave(is_over=True)
+    assert memory.reserved_bytes == 0
+
+
+@sync
+async def test_states_of_those_without_a_connection_are_bounded() -> None:
+    streams = HeldStreams(Holding(max_bytes=300), Memory(1 << 30))
+    answers = [Answers(held_bytes=200), Answers(held_bytes=200)]
+    for number in range(2):
+        _, _, connection = await opened(streams, named(1, name=bytes([number]) * 16), answers[number])
+        connection.leave()
+    assert [one.held_bytes for one in answers] == [0, 200], "the longest without a connection went first"
+
+
+def test_a_small_server_holds_little() -> None:
+    memory = Memory(80 << 20)
+    assert HeldStreams(Holding(), memory).max_bytes == 20 << 20
+
+
+@sync
+async def test_results_are_given_again_in_messages_of_a_bounded_size() -> None:
+    streams = HeldStreams(Holding(), Memory(1 << 30))
+    held, _, _ = await opened(streams, named(1))
+    pixels = protocol.FrameAnswer(bytes(400 << 10))
+
+    async def many() -> tuple[list[Any], protocol.Timing]:
+        return [pixels, pixels, pixels, *[(1,)] * 300], TIMING
+
+    await held.answer(many())
+    assert [len(some) for some in held.results_from(0)] == [2, 256, 45]
+    assert [len(some) for some in held.results_from(2)] == [256, 45]

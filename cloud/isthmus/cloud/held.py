@@ -23,165 +23,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
 
-from isthmus.cloud.half import Answer, Answerer
+from isthmus.cloud.counted import CountedAnswerer
+from isthmus.cloud.held_stream import HeldStream, Holder, Holding, Total
+from isthmus.cloud.memory import Memory
 from isthmus.common import protocol
-from isthmus.common.errors import FencedError, IsthmusError
-from isthmus.common.protocol import FrameAnswer, FrameLabels, FrameReconstruction, Outcome
+from isthmus.common.errors import FencedError
 
-Found = Sequence[int] | Outcome
-"""What becomes of one frame: labels may be without their frame, as they travel."""
-
-OVERHEAD_BYTES, LABEL_BYTES = 64, 8
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """How much is held.
-
-    Attributes:
-        max_result_count, max_result_bytes: of one stream.
-        max_stream_count: of streams without a connection; the longest without one goes first.
-        max_bytes: of the results of all streams; those without a connection go first.
-        age_s: how long a stream without a connection is held.
-    """
-
-    max_result_count: int = 1024
-    max_result_bytes: int = 64 << 20
-    max_stream_count: int = 256
-    max_bytes: int = 256 << 20
-    age_s: float = 120.0
-
-
-class Holder(Protocol):
-    """The connection that has a named stream."""
-
-    def fence(self, error: IsthmusError) -> None:
-        """Another one has it from now on: end."""
-
-
-@dataclass(slots=True)
-class Total:
-    """Bytes of all results that a cloud holds, and what lets go those that nobody has a connection to."""
-
-    make_room: Callable[[], None]
-    size_bytes: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class HeldStream:
-    """One named stream; made by `HeldStreams`, used by one connection at a time.
-
-    Attributes:
-        asked: what it was opened for; another opening that asks for something else begins anew.
-        answerer: of its packets.
-        epoch: of the newest opening.
-        began_epoch: of the one from which it goes on.
-        base_index: of the oldest result that is held.
-        next_index: of the first frame without a result.
-        holding: how much is held.
-        total: of all streams.
-        size_bytes: of the results that are held.
-        left_s: when the last connection ended.
-        holder: the connection that has it, None where there is none.
-        is_broken: whether its answerer failed; is_left: set where no connection has it.
-    """
-
-    asked: protocol.OpenStream
-    answerer: Answerer
-    epoch: int
-    began_epoch: int
-    base_index: int
-    next_index: int
-    holding: Holding
-    total: Total
-    size_bytes: int = 0
-    left_s: float = 0.0
-    holder: Holder | None = None
-    is_broken: bool = False
-    is_left: asyncio.Event = field(default_factory=asyncio.Event)
-    _results: deque[tuple[Found, int]] = field(default_factory=deque)
-    _work: asyncio.Future[Answer] | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is being answered."""
-        return self._work is not None and not self._work.done()
-
-    async def answer(self, answering: Awaitable[Answer]) -> Answer:
-        """What becomes of the next packets, held from then on. Goes on where the caller is cancelled meanwhile."""
-        self._work = asyncio.ensure_future(self._answer(answering))
-        self._work.add_done_callback(_retrieved)
-        return await asyncio.shield(self._work)
-
-    async def _answer(self, answering: Awaitable[Answer]) -> Answer:
-        try:
-            outcomes, timing = await answering
-        except BaseException:
-            self.is_broken = True  # whatever it was, nobody knows what state the answerer is in
-            raise
-        for outcome in outcomes:
-            size = _size_bytes(outcome)
-            self._results.append((outcome, size))
-            self.size_bytes += size
-            self.total.size_bytes += size
-        self.next_index += len(outcomes)
-        if self.total.size_bytes > self.holding.max_bytes:
-            self.total.make_room()
-        most = self.holding
-        while self._results and (
-            len(self._results) > most.max_result_count
-            or self.size_bytes > most.max_result_bytes
-            or self.total.size_bytes > most.max_bytes
-        ):
-            self._let_go()
-        return outcomes, timing
-
-    async def settled(self) -> None:
-        """No connection has it, and nothing is being answered any more."""
-        await self.is_left.wait()
-        if self._work is not None and not self._work.done():
-            await asyncio.wait((self._work,))
-
-    def take(self, count: int) -> None:
-        """The client has taken the results below this index for good."""
-        while self._results and self.base_index < count:
-            self._let_go()
-
-    def results_from(self, index: int) -> list[tuple[Found, int]]:
-        """The results that are held, from this frame's on, and how many bytes each takes."""
-        return list(self._results)[max(0, index - self.base_index) :]
-
-    def reaches(self, named: protocol.NamedStream) -> bool:
-        """Whether the stream can go on as its client says it stands."""
-        is_same = named.began_epoch == self.began_epoch and not self.is_broken
-        return is_same and self.base_index <= named.first_unanswered_index <= self.next_index
-
-    def leave(self, holder: Holder) -> None:
-        """A connection has ended."""
-        if self.holder is holder:
-            self.holder, self.left_s = None, time.monotonic()
-            self.is_left.set()
-
-    def take_over(self, holder: Holder, epoch: int) -> None:
-        """A connection of this epoch has it."""
-        self.holder, self.epoch = holder, epoch
-        self.is_left.clear()
-
-    def forget(self) -> None:
-        """Let all results go."""
-        while self._results:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        size = self._results.popleft()[1]
-        self.size_bytes -= size
-        self.total.size_bytes -= size
-        self.base_index += 1
+SHARE = 4
+"""One of so many parts of a server's memory may be held."""
 
 
 class HeldStreams:
@@ -189,17 +41,23 @@ class HeldStreams:
 
     Args:
         holding: how much is held.
+        memory: of the server; at most a quarter of it is held of streams without a connection.
 
     Attributes:
         instance: names this cloud until it is started anew.
         total: of what is held.
     """
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: Holding, memory: Memory) -> None:
         self.instance = secrets.token_bytes(8)
-        self._holding = holding
-        self.total = Total(self._prune)
+        self._holding = replace(holding, max_bytes=min(holding.max_bytes, memory.most_bytes // SHARE))
+        self.total = Total(memory, self._prune)
         self._streams: dict[tuple[str, bytes], HeldStream] = {}
+
+    @property
+    def max_bytes(self) -> int:
+        """What is held at most, where the memory is small."""
+        return self._holding.max_bytes
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -210,7 +68,7 @@ class HeldStreams:
         asked: protocol.OpenStream,
         named: protocol.NamedStream,
         holder: Holder,
-        open_stream: Callable[[], Answerer],
+        open_stream: Callable[[], CountedAnswerer],
     ) -> tuple[HeldStream, bool]:
         """The stream of that name, and whether it goes on; another connection that has it is ended.
 
@@ -273,28 +131,11 @@ class HeldStreams:
         left = sorted((s.left_s, key) for key, s in self._streams.items() if s.holder is None and not s.is_busy)
         oldest_s = time.monotonic() - self._holding.age_s
         too_many = len(left) - self._holding.max_stream_count
+        state_bytes = sum(self._streams[key].answerer.held_bytes for _, key in left)
         for number, (left_s, key) in enumerate(left):
-            if left_s >= oldest_s and number >= too_many and self.total.size_bytes <= self._holding.max_bytes:
+            is_much = self.total.size_bytes + state_bytes > self._holding.max_bytes
+            if left_s >= oldest_s and number >= too_many and not is_much:
                 return
-            self._streams.pop(key).forget()
-
-
-def _size_bytes(outcome: Found) -> int:
-    """About what a result takes in memory."""
-    match outcome:
-        case FrameReconstruction():
-            return OVERHEAD_BYTES + len(outcome.png)
-        case FrameAnswer():
-            return OVERHEAD_BYTES + len(outcome.data)
-        case FrameLabels():
-            return OVERHEAD_BYTES + LABEL_BYTES * len(outcome.packed)
-        case IsthmusError():
-            return OVERHEAD_BYTES + len(str(outcome))
-        case _:
-            return OVERHEAD_BYTES + LABEL_BYTES * len(outcome)
-
-
-def _retrieved(work: asyncio.Future[Answer]) -> None:
-    """Its error is told to whoever waits; where nobody does any more, it is nobody's."""
-    if not work.cancelled():
-        work.exception()
+            gone = self._streams.pop(key)
+            state_bytes -= gone.answerer.held_bytes
+            gone.forget()

@@ -23,7 +23,8 @@ import grpc
 import grpc.aio
 
 from isthmus.cloud.half import Bench
-from isthmus.cloud.held import HeldStreams, Holding
+from isthmus.cloud.held import HeldStreams
+from isthmus.cloud.held_stream import Holding
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
 from isthmus.cloud.quota import Quota
@@ -133,7 +134,8 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     zoo = Zoo(config.zoo, benches)
     # What is said where the signal is not known yet: the first one's, which are those of point clouds.
     limits = next(iter(quotas.values())).allowance.limits
-    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, HeldStreams(Holding()))
+    held = HeldStreams(Holding(), memory)
+    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
     service = InferenceService(shared, config.max_stream_count)
     server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
     server.add_generic_rpc_handlers((service.handler(),))

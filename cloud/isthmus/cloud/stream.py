@@ -28,10 +28,13 @@ from dataclasses import dataclass, replace
 import grpc
 import grpc.aio
 
-from isthmus.cloud.half import Answerer, CloudCodec, Outcomes
-from isthmus.cloud.held import Found, HeldStream, HeldStreams
+from isthmus.cloud.counted import CountedAnswerer
+from isthmus.cloud.half import CloudCodec, Outcomes
+from isthmus.cloud.held import HeldStreams
+from isthmus.cloud.held_stream import HeldStream
 from isthmus.cloud.inbox import Inbox
 from isthmus.cloud.ledger import Ledger
+from isthmus.cloud.memory import Memory
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
@@ -61,10 +64,6 @@ MAX_OPEN_BYTES = 2048
 # Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
 HEARTBEAT_S = 12.0
 
-# Of a message of results that are given again; a result that is larger has one of its own.
-AGAIN_BYTES = 1 << 20
-AGAIN_COUNT = 256
-
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -81,6 +80,7 @@ class Shared:
         scheduler: whose turn it is.
         ledger: what is ordered.
         budget: of one packet.
+        memory: that may be taken.
         held: what is held of named streams.
     """
 
@@ -90,6 +90,7 @@ class Shared:
     scheduler: Scheduler
     ledger: Ledger
     budget: FrameBudget
+    memory: Memory
     held: HeldStreams
 
 
@@ -146,10 +147,11 @@ class Stream:
         reader: asyncio.Task[None] | None = None
         heart: asyncio.Task[None] | None = None
         inbox: Inbox | None = None
+        unnamed: CountedAnswerer | None = None  # goes with the connection
         try:
             codec, opening = await self._open()
             if opening.named is None:
-                answerer = codec.open_stream(self._id)
+                answerer = unnamed = self._answerer(codec)
                 await self._say_opened(opening, None)
             else:
                 answerer = await self._open_named(codec, opening, opening.named)
@@ -177,6 +179,8 @@ class Stream:
                 self._shared.held.leave(self._peer, self._opening.named, self, is_over=is_over)
             if inbox is not None:
                 inbox.close()
+            if unnamed is not None:
+                unnamed.close()
             if self._quota is not None:
                 self._quota.leave()
             self._log_end(why)
@@ -233,12 +237,15 @@ class Stream:
         await self._write(wire.opened_response(opened), opening)
         self._last_progress_s = time.monotonic()
 
+    def _answerer(self, codec: CloudCodec) -> CountedAnswerer:
+        return CountedAnswerer(codec.open_stream(self._id), self._shared.memory)
+
     async def _open_named(
         self, codec: CloudCodec, opening: protocol.OpenStream, named: protocol.NamedStream
-    ) -> Answerer:
+    ) -> CountedAnswerer:
         """Go on with a named stream: say where it stands, and give again what may not have come."""
         held, is_resumed = await self._shared.held.open(
-            self._peer, replace(opening, named=None), named, self, lambda: codec.open_stream(self._id)
+            self._peer, replace(opening, named=None), named, self, lambda: self._answerer(codec)
         )
         self._held = held
         first = named.first_unanswered_index
@@ -246,16 +253,8 @@ class Stream:
         if is_resumed:
             _log.info("stream %s goes on at frame %d, from %d on again", self._id, held.next_index, first)
         await self._say_opened(opening, self._shared.held.told(held, is_resumed=is_resumed))
-        again: list[Found] = []
-        size = 0
-        for outcome, size_bytes in held.results_from(first):
-            if again and (size + size_bytes > AGAIN_BYTES or len(again) >= AGAIN_COUNT):
-                await self._give(again, None, opening)
-                again, size = [], 0
-            again.append(outcome)
-            size += size_bytes
-        if again:
-            await self._give(again, None, opening)
+        for some in held.results_from(first):
+            await self._give(some, None, opening)
         return held.answerer
 
     async def _give(self, outcomes: Outcomes, timing: protocol.Timing | None, opening: protocol.OpenStream) -> None:
@@ -334,7 +333,7 @@ class Stream:
             self._held.take(request.taken_count)
         return request.packets[expected - index :]
 
-    async def _answer(self, answerer: Answerer, inbox: Inbox, opening: protocol.OpenStream) -> None:
+    async def _answer(self, answerer: CountedAnswerer, inbox: Inbox, opening: protocol.OpenStream) -> None:
         assert self._quota is not None  # for the type checker: the stream is open
         goodbye_said = False
         while True:

@@ -43,7 +43,7 @@ def run(job: Job) -> int:
             flow.drain()
         finally:
             flow.finish()
-    return flow.counts.failed + unread
+        return flow.counts.failed + unread  # in here: past the `with` a Ctrl-C would end a run that has told all
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:
