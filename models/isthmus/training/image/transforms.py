@@ -45,9 +45,7 @@ Parents = Mapping[int, int | None]
 PARENTS: Parents = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
 # The reference costs several times as much a step, and has no cosine transform to start as: one anchor, at a high rate.
 REFERENCE_PARENTS: Parents = {6: None, 5: 6, 4: 5, 3: 4, 2: 3, 1: 2, 7: 6, 8: 7}
-CROP = 192
 START_PATCHES = 4096  # of training photographs, by which coefficients are ranked at the start
-BATCH = 8
 GRADIENT_CLIP = 1.0
 WARMUP = 0.02
 LINEAR_RATE_FACTOR = 0.15  # the linear transforms start near where they end
@@ -60,17 +58,25 @@ SHAPES = {"patch": PatchShape, "reference": ReferenceShape}  # by what a checkpo
 
 @dataclass(frozen=True, slots=True)
 class ImageEffort:
-    """How long and how fast: an anchor from scratch, and a quality annealed from its neighbour."""
+    """How long and how fast: an anchor from scratch, and a quality annealed from its neighbour.
+
+    `batch` crops a step, of `crop` pixels along a side.
+    """
 
     anchor_steps: int = 5_000
     annealed_steps: int = 1_800
     anchor_rate: float = 1e-3
     annealed_rate: float = 3e-4
+    batch: int = 8
+    crop: int = 192
 
     @classmethod
     def of_reference(cls) -> ImageEffort:
-        """Fewer steps, since each costs ten times as much; smaller ones, as its normalisation across channels wants."""
-        return cls(anchor_steps=4_000, annealed_steps=1_300, anchor_rate=5e-4, annealed_rate=2e-4)
+        """Fewer steps of fewer pixels, since a pixel costs ten times as much.
+
+        One core takes 1.4 s for a step where it has no bfloat16: an hour and a half for four qualities.
+        """
+        return cls(1_800, 500, anchor_rate=8e-4, annealed_rate=3e-4, batch=4, crop=128)
 
     def of(self, quality: int, parents: Parents = PARENTS) -> tuple[int, float]:
         """(steps, learning rate) of a quality."""
@@ -125,15 +131,19 @@ class TransformRecipe(Recipe):
 
     Args:
         rate: learning rate of what is not linear.
+        crops: how many a step, and pixels along a side of one.
         trade_off: lambda.
         forward: `codec`, compiled or as it is.
     """
 
     model: ImageCodec
 
-    def __init__(self, codec: ImageCodec, train: Photos, rate: float, trade_off: float, forward: Any) -> None:
+    def __init__(
+        self, codec: ImageCodec, train: Photos, rate: float, crops: tuple[int, int], trade_off: float, forward: Any
+    ) -> None:
         self.model = codec
         self._train, self._rate, self._trade_off, self._forward = train, rate, trade_off, forward
+        self._batch, self._crop = crops
 
     def groups(self) -> list[Group]:
         codec, rate = self.model, self._rate
@@ -153,7 +163,7 @@ class TransformRecipe(Recipe):
 
     def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:  # noqa: ARG002
         device = next(self.model.parameters()).device
-        x = draw_crops(self._train, BATCH, CROP, generator).to(device)
+        x = draw_crops(self._train, self._batch, self._crop, generator).to(device)
         bits, mse = self._forward(x)
         bits_per_pixel = bits / (x.numel() / 3)
         parts = {"bits_per_pixel": bits_per_pixel.item(), "mse": mse.item()}
@@ -187,7 +197,7 @@ def train_image_quality(
     codec = _start(shape, quality, train, folder, generator)
     codec = codec.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forward: Any = torch.compile(codec) if is_compiled else codec
-    recipe = TransformRecipe(codec, train, rate, trade_off, forward)
+    recipe = TransformRecipe(codec, train, rate, (effort.batch, effort.crop), trade_off, forward)
     plan = Plan(steps, round_steps=ROUND_STEPS, clip_norm=GRADIENT_CLIP, decay=warm_cosine(WARMUP))
     done = Trainer(recipe, plan, generator, label=f"q{quality}", resume=resume).run()
     result = validate(codec, validation, trade_off, device)
