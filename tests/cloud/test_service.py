@@ -273,9 +273,7 @@ def held_stream(
 ) -> tuple[grpc.CallIterator[bytes], SimpleQueue[bytes | None]]:
     """A stream that is open and stays so until None is put."""
     outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-    call = channel.stream_stream(METHOD, None, None)(
-        iter(outgoing.get, None), timeout=TIMEOUT_S
-    )
+    call = channel.stream_stream(METHOD, None, None)(iter(outgoing.get, None), timeout=TIMEOUT_S)
     outgoing.put(opening(encoder))
     next(iter(call))
     return call, outgoing
@@ -301,9 +299,7 @@ def test_a_silent_stream_is_ended(zoo: Path, encoder: PointCloudEncoder, opens: 
     with tiny_codec.live_cloud(zoo, limits) as live:
         channel = open_channel(live.address)
         outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        call = channel.stream_stream(METHOD, None, None)(
-            iter(outgoing.get, None), timeout=TIMEOUT_S
-        )
+        call = channel.stream_stream(METHOD, None, None)(iter(outgoing.get, None), timeout=TIMEOUT_S)
         if opens:
             outgoing.put(opening(encoder))
         with pytest.raises(grpc.RpcError) as caught:
@@ -344,9 +340,7 @@ def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncode
             sent.set()
             time.sleep(0.1)
 
-        call = channel.stream_stream(METHOD, None, None)(
-            messages(), timeout=TIMEOUT_S
-        )
+        call = channel.stream_stream(METHOD, None, None)(messages(), timeout=TIMEOUT_S)
         other = open_channel(live.address)
         end_s = time.monotonic() + 60
         while (talk := Talk(other, [opening(encoder)])).code is not grpc.StatusCode.OK:
