@@ -30,7 +30,6 @@ import grpc.aio
 
 from isthmus.cloud.counted import CountedAnswerer
 from isthmus.cloud.half import CloudCodec, Outcomes
-from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import HeldStream
 from isthmus.cloud.inbox import Inbox
 from isthmus.cloud.opening import check_request
