@@ -22,37 +22,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import grpc
 import grpc.aio
 
 from isthmus.cloud.counted import CountedAnswerer
 from isthmus.cloud.half import CloudCodec, Outcomes
-from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import HeldStream
 from isthmus.cloud.inbox import Inbox
-from isthmus.cloud.ledger import Ledger
-from isthmus.cloud.memory import Memory
+from isthmus.cloud.opening import check_request
 from isthmus.cloud.quota import Quota
-from isthmus.cloud.schedule import Scheduler
-from isthmus.cloud.served import Zoo
+from isthmus.cloud.shared import Shared
 from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
-from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
     IsthmusError,
     LimitExceededError,
     StreamNotOpenError,
-    UnsupportedVersionError,
 )
 from isthmus.common.field_count import check_field_count
-from isthmus.common.limits import StreamLimits
-from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
@@ -67,31 +60,6 @@ HEARTBEAT_S = 12.0
 _log = logging.getLogger("isthmus.cloud")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all streams of a server share.
-
-    Attributes:
-        zoo: the codecs.
-        quotas: by signal.
-        limits: of a stream until it says by its codec which signal's are its own.
-        scheduler: whose turn it is.
-        ledger: what is ordered.
-        budget: of one packet.
-        memory: that may be taken.
-        held: what is held of named streams.
-    """
-
-    zoo: Zoo
-    quotas: Mapping[str, Quota]
-    limits: StreamLimits
-    scheduler: Scheduler
-    ledger: Ledger
-    budget: FrameBudget
-    memory: Memory
-    held: HeldStreams
 
 
 class Stream:
@@ -114,7 +82,7 @@ class Stream:
         self._start_s = 0.0
         self._refused_count = 0
         self._packet_bytes = 0
-        self._last_progress_s = 0.0
+        self._last_progress_s = time.monotonic()
         self._is_computing = False
         self._task: asyncio.Task[None] | None = None
         self._held: HeldStream | None = None
@@ -122,8 +90,18 @@ class Stream:
         self._writing = asyncio.Lock()
         self._last_write_s = 0.0
 
-    def fence(self, error: IsthmusError) -> None:
-        """Another connection has the stream from now on: end with this error."""
+    @property
+    def peer(self) -> str:
+        """Whose it is."""
+        return self._peer
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has moved on it; 0.0 while something of it is being done."""
+        return 0.0 if self._is_computing else time.monotonic() - self._last_progress_s
+
+    def end(self, error: IsthmusError) -> None:
+        """End with this error: another connection has the stream, or another peer needs the place more."""
         self._failure = error
         if self._task is not None:
             self._task.cancel()
@@ -182,7 +160,7 @@ class Stream:
             if unnamed is not None:
                 unnamed.close()
             if self._quota is not None:
-                self._quota.leave()
+                self._quota.places.leave(self)
             self._log_end(why)
 
     def _log_end(self, why: str) -> None:
@@ -213,10 +191,10 @@ class Stream:
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)
         self._is_computing = False
-        _check_request(codec.manifest, request)
+        check_request(codec.manifest, request)
         top_k = min(request.top_k, len(codec.manifest.classes) or 1)
         quota = self._shared.quotas[codec.manifest.signal]
-        quota.enter()
+        quota.places.enter(self)
         self._quota = quota
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
         self._conversation.bound_in_flight(self._limits.max_in_flight_frame_count)
@@ -371,9 +349,7 @@ class Stream:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
         timeout_s = self._limits.idle_timeout_s
         while True:
-            idle_s = time.monotonic() - self._last_progress_s
-            if self._is_computing:
-                idle_s = 0.0
+            idle_s = self.idle_s
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(
                     f"stream: expected a message within {timeout_s:g} s, got none; open a new stream when there is more"
@@ -393,18 +369,3 @@ def _check_size(data: bytes, most: int, what: str) -> None:
     """Before a message is parsed: gRPC's own bound is that of the largest message of all signals."""
     if len(data) > most:
         raise LimitExceededError(f"{what}: expected at most {most} bytes, got {len(data)}")
-
-
-def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:
-    """Raises UnsupportedVersionError if the codec cannot do what a stream asks of it."""
-    if request.bitstream_version != manifest.bitstream_version:
-        raise mismatch(
-            UnsupportedVersionError,
-            f"bitstream version of codec {manifest.name}",
-            str(manifest.bitstream_version),
-            str(request.bitstream_version),
-            "install the same release of isthmus on both sides",
-        )
-    word = task_numbered(request.task)
-    if word not in manifest.tasks:
-        raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)

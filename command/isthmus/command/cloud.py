@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # More names than these only get in the way.
 MAX_NAMES = 8
 
+MEGA = 1_000_000
+# What whole latents add to an image of so many megapixels.
+SPARE_WORK = 200_000
+
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
@@ -45,6 +49,21 @@ class StreamOptions:
     max_streams: int = option(64, "Streams at a time; one more is told to come back.", least=1)
     max_in_flight: int = option(256, "Frames a client may have sent and not yet had answered.", least=1)
     idle_timeout_s: float = option(60.0, "A stream that is silent for so many seconds is ended.", least=0.1)
+    max_streams_per_peer: int = option(0, "Streams of one peer; 0: all, until other peers want some.", least=0)
+    max_connections: int = option(512, "Connections at a time; more are closed as they come.", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOptions:
+    """What may be ordered. Work is counted in megapixels' worth: what an image of so many takes."""
+
+    panel: ClassVar[str] = "Budgets"
+    memory_limit_mb: int = option(0, "MiB that work may bring the process to; 0: half of what there is.", least=0)
+    max_frame_work: int = option(67, "Most work of one packet, as its header says.", least=1)
+    max_stream_work: int = option(134, "Work that one stream may have waiting.", least=1)
+    max_peer_work: int = option(268, "Work that all streams of a peer may have waiting.", least=1)
+    max_work: int = option(1074, "Work that may be waiting in all.", least=1)
+    stuck_after_s: float = option(60.0, "Health says NOT_SERVING once a step of work takes longer.", least=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +84,7 @@ ADMISSIONS: dict[str, type[Admission]] = {
 
 
 @command_frame
-@with_options(ServerOptions, StreamOptions, *ADMISSIONS.values(), LogOptions)
+@with_options(ServerOptions, StreamOptions, BudgetOptions, *ADMISSIONS.values(), LogOptions)
 def cloud(*, given: Given) -> None:
     """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
@@ -74,10 +93,13 @@ def cloud(*, given: Given) -> None:
 
     # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from isthmus.cloud.ledger import Amount, Budgets
+    from isthmus.cloud.memory import usual_limit_bytes
     from isthmus.cloud.server import ServerConfig, serve
     from isthmus.common.shown import ShownFormatter
     from isthmus.common.zoo import find_zoos
 
+    budgets, usual = given.of(BudgetOptions), Budgets()
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
     handler = logging.StreamHandler()
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -96,6 +118,16 @@ def cloud(*, given: Given) -> None:
         threads=server.threads,
         engine=server.engine,
         has_reflection=server.reflection,
+        max_stream_count_of_peer=streams.max_streams_per_peer,
+        max_connection_count=streams.max_connections,
+        memory_limit_bytes=budgets.memory_limit_mb << 20 or usual_limit_bytes(),
+        budgets=Budgets(
+            stream=Amount(budgets.max_stream_work * MEGA, usual.stream.size_bytes),
+            peer=Amount(budgets.max_peer_work * MEGA, usual.peer.size_bytes),
+            total=Amount(budgets.max_work * MEGA, usual.total.size_bytes),
+        ),
+        max_frame_work=budgets.max_frame_work * MEGA + SPARE_WORK,
+        stuck_after_s=budgets.stuck_after_s,
     )
     asyncio.run(serve(config, lambda ready: _announce(ready, log.ready_file)))
 
