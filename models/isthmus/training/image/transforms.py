@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from isthmus.models.image.transforms import (
     start_as_cosine_transform,
 )
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
+from isthmus.training.image.effort import PARENTS, REFERENCE_PARENTS, ImageEffort, Parents
 from isthmus.training.image.photos import Photos, draw_crops
 from isthmus.training.plan import Moment, Plan, warm_cosine
 from isthmus.training.precision import mixed
@@ -40,11 +41,6 @@ from isthmus.training.trainer import Trainer
 
 # One lambda a quality, q1 the lowest rate: those of the thesis.
 LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)
-Parents = Mapping[int, int | None]
-"""From which quality each is annealed; None for an anchor, which starts from scratch."""
-PARENTS: Parents = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
-# The reference costs several times as much a step, and has no cosine transform to start as: one anchor, at a high rate.
-REFERENCE_PARENTS: Parents = {6: None, 5: 6, 4: 5, 3: 4, 2: 3, 1: 2, 7: 6, 8: 7}
 START_PATCHES = 4096  # of training photographs, by which coefficients are ranked at the start
 GRADIENT_CLIP = 1.0
 WARMUP = 0.02
@@ -54,35 +50,6 @@ ENTROPY_RATE_FACTOR = 10.0  # the entropy bottleneck learns this much faster tha
 ROUND_STEPS = 250
 VALIDATION_BATCH = 8
 SHAPES = {"patch": PatchShape, "reference": ReferenceShape}  # by what a checkpoint calls them
-
-
-@dataclass(frozen=True, slots=True)
-class ImageEffort:
-    """How long and how fast: an anchor from scratch, and a quality annealed from its neighbour.
-
-    `batch` crops a step, of `crop` pixels along a side.
-    """
-
-    anchor_steps: int = 5_000
-    annealed_steps: int = 1_800
-    anchor_rate: float = 1e-3
-    annealed_rate: float = 3e-4
-    batch: int = 8
-    crop: int = 192
-
-    @classmethod
-    def of_reference(cls) -> ImageEffort:
-        """Fewer steps of fewer pixels, since a pixel costs ten times as much.
-
-        One core takes 1.4 s for a step where it has no bfloat16: an hour and a half for four qualities.
-        """
-        return cls(1_800, 500, anchor_rate=8e-4, annealed_rate=3e-4, batch=4, crop=128)
-
-    def of(self, quality: int, parents: Parents = PARENTS) -> tuple[int, float]:
-        """(steps, learning rate) of a quality."""
-        if parents[quality] is None:
-            return self.anchor_steps, self.anchor_rate
-        return self.annealed_steps, self.annealed_rate
 
 
 def parents_of(shape: PatchShape | ReferenceShape) -> Parents:
