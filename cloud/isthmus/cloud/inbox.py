@@ -33,8 +33,8 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def add(self, packets: Sequence[bytes]) -> None:
-        """Packets that came."""
+    def add(self, packets: Sequence[bytes]) -> int:
+        """Packets that came; the work that they order."""
         work = size_bytes = 0
         for packet in packets:
             cost = self._cost(packet)
@@ -46,6 +46,7 @@ class Inbox:
         ordered = Amount(work, size_bytes)
         self._ordered = self._ordered.plus(ordered)
         self._ledger.add(self._peer, ordered)
+        return work
 
     def take(self, most: int) -> tuple[list[bytes], Cost]:
         """Packets that are answered together next, at least one and at most `most`, and what they cost together."""

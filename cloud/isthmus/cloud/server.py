@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 
+from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
 from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import Holding
@@ -37,7 +39,7 @@ from isthmus.cloud.shared import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import MissingDependencyError
 from isthmus.runtime.engine import AUTO
 
 if TYPE_CHECKING:
@@ -69,10 +71,13 @@ class ServerConfig:
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
         max_saved_bytes: of that folder.
+        tls: its files; None for none.
+        peers: file of those that are let in (`isthmus.cloud.peers`); None for everybody.
+        is_insecure: whether other machines may come without TLS.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        has_reflection: whether tools such as grpcurl may ask for the service's description.
+        has_reflection: whether tools such as grpcurl may ask for the service's description; on loopback only.
         memory_limit_bytes: that the process may take.
         budgets: how much may be ordered and not yet answered.
         max_frame_work: most work that one packet may order, in pixels' worth.
@@ -88,6 +93,9 @@ class ServerConfig:
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
     max_saved_bytes: int = DEFAULT_MAX_BYTES
+    tls: Tls | None = None
+    peers: Path | None = None
+    is_insecure: bool = False
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
@@ -147,16 +155,16 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     held = HeldStreams(Holding(), memory)
     shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
     places = Places(config.max_stream_count, "streams", config.max_stream_count_of_peer)
-    service = InferenceService(shared, places, stuck_after_s=config.stuck_after_s)
+    service = InferenceService(shared, places, Gate(config.peers).identify, stuck_after_s=config.stuck_after_s)
     served = [quotas[name].allowance for name in quotas if name in zoo.signals]
     server = grpc.aio.server(options=_options(served, config.max_connection_count))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.has_reflection:
+    if config.has_reflection and is_loopback(config.host):
         _add_reflection(server)
     try:
-        port = _bind(server, config)
+        port = bind(server, config.host, config.port, config.tls, is_insecure=config.is_insecure)
         if stop is None:
             stop = asyncio.Event()
             _stop_on_signals(stop)
@@ -216,18 +224,6 @@ def _options(allowances: Iterable[Allowance], max_connection_count: int) -> list
         # One that had no stream for this long is closed; an edge opens another when it wants one.
         ("grpc.max_connection_idle_ms", 300_000),
     ]
-
-
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
-    address = _address(config.host, config.port)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise InputError(
-            f"{address}: expected a free port of this machine, cannot listen there; is another cloud running? "
-            "Choose another port, or take any free one with: --port 0"
-        ) from error
-    return int(port)
 
 
 def _address(host: str, port: int) -> str:

@@ -14,12 +14,13 @@ import secrets
 import grpc
 import grpc.aio
 
-from isthmus.cloud.identity import Identify, by_address
+from isthmus.cloud.identity import Identify, Identity, by_address
+from isthmus.cloud.pace import Paces
 from isthmus.cloud.quota import Places
 from isthmus.cloud.shared import Shared
 from isthmus.cloud.stream import Context, Stream, reason
 from isthmus.common import protocol, status, wire
-from isthmus.common.errors import OverloadedError
+from isthmus.common.errors import IsthmusError, OverloadedError
 
 SERVICE_NAME = "isthmus.v1.InferenceService"
 
@@ -39,6 +40,7 @@ class InferenceService:
     def __init__(
         self, shared: Shared, places: Places, identify: Identify = by_address, stuck_after_s: float = STUCK_AFTER_S
     ) -> None:
+        self._paces = Paces()
         self._shared = shared
         self._identify = identify
         self._places = places
@@ -66,9 +68,14 @@ class InferenceService:
         )
 
     async def get_capabilities(self, _requests: object, context: Context) -> None:
-        """The codecs served and the limits."""
-        offered = protocol.Capabilities(self._shared.zoo.offers(), self._shared.limits)
-        await context.write(wire.capabilities_response(offered))
+        """The codecs that the peer may open, and the limits."""
+        try:
+            identity = self._identify(context)
+        except IsthmusError as error:
+            self._end("of capabilities", context, error)
+            return
+        offers = tuple(offer for offer in self._shared.zoo.offers() if identity.may_open(offer.codec_id.name))
+        await context.write(wire.capabilities_response(protocol.Capabilities(offers, self._shared.limits)))
 
     @property
     def is_stuck(self) -> bool:
@@ -79,17 +86,19 @@ class InferenceService:
         """One stream, from its first message to its status."""
         stream_id = next(self._names)
         try:
-            stream = Stream(stream_id, context, self._identify(context).name, self._shared)
-            self._admit(stream_id, stream, context)
-            self._streams.add(stream)
-            self._all_done.clear()
-            try:
-                await stream.run()
-            finally:
-                self._streams.discard(stream)
-                self._places.leave(stream)
-                if not self._streams:
-                    self._all_done.set()
+            identity = self._identified(stream_id, context)
+            with self._paces.entered(identity) as pace:
+                stream = Stream(stream_id, context, identity, pace, self._shared)
+                self._admit(stream_id, stream, context)
+                self._streams.add(stream)
+                self._all_done.clear()
+                try:
+                    await stream.run()
+                finally:
+                    self._streams.discard(stream)
+                    self._places.leave(stream)
+                    if not self._streams:
+                        self._all_done.set()
         except Exception as error:
             self._end(stream_id, context, error)
 
@@ -124,6 +133,13 @@ class InferenceService:
             self._places.enter(stream)
         except OverloadedError as error:
             error.retry_delay_s = ledger.retry_delay_s(stream.peer)
+            _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
+            raise
+
+    def _identified(self, stream_id: str, context: Context) -> Identity:
+        try:
+            return self._identify(context)
+        except IsthmusError as error:
             _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
             raise
 

@@ -16,6 +16,7 @@ from isthmus.common.options import option
 from isthmus.common.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from isthmus.cloud.binding import Tls
     from isthmus.cloud.server import Ready
     from isthmus.common.admission import Admission
 
@@ -39,6 +40,19 @@ class ServerOptions:
     engine: str = option("auto", "What runs the networks: auto, compiled or onnxruntime.", metavar="NAME")
     grace_s: float = option(10.0, "Seconds that live streams get when the cloud is told to end.", least=0)
     reflection: bool = option(True, "Describe the service to tools such as grpcurl.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """Who gets in, and what others on the way can see."""
+
+    panel: ClassVar[str] = "Trust"
+    tls_cert: Path | None = option(None, "Certificate of the cloud, PEM; read again when it changes.", metavar="FILE")
+    tls_key: Path | None = option(None, "Of that certificate.", metavar="FILE")
+    client_ca: Path | None = option(None, "Let in only edges with a certificate of this authority.", metavar="FILE")
+    peers: Path | None = option(None, "Let in only those that it names (`isthmus token new`).", metavar="FILE")
+    insecure: bool = option(False, "Let other machines come without TLS.")
+    init_tls: Path | None = option(None, "Make an authority and certificates to try TLS out.", metavar="DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,7 @@ ADMISSIONS: dict[str, type[Admission]] = {
 
 
 @command_frame
-@with_options(ServerOptions, StreamOptions, BudgetOptions, *ADMISSIONS.values(), LogOptions)
+@with_options(ServerOptions, TrustOptions, StreamOptions, BudgetOptions, *ADMISSIONS.values(), LogOptions)
 def cloud(*, given: Given) -> None:
     """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
@@ -104,6 +118,10 @@ def cloud(*, given: Given) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if log.verbose else logging.WARNING, handlers=[handler])
+    trust = given.of(TrustOptions)
+    if trust.init_tls is not None:
+        _init_tls(trust.init_tls, server.host)
+        return
     if log.save is not None:
         _make_folder(log.save)
     config = ServerConfig(
@@ -113,6 +131,9 @@ def cloud(*, given: Given) -> None:
         max_stream_count=streams.max_streams,
         allowances=_allowances(given),
         save=log.save,
+        tls=_tls(trust),
+        peers=trust.peers,
+        is_insecure=trust.insecure,
         max_saved_bytes=log.save_limit_mb << 20,
         grace_s=server.grace_s,
         threads=server.threads,
@@ -130,6 +151,31 @@ def cloud(*, given: Given) -> None:
         stuck_after_s=budgets.stuck_after_s,
     )
     asyncio.run(serve(config, lambda ready: _announce(ready, log.ready_file)))
+
+
+def _tls(trust: TrustOptions) -> Tls | None:
+    from isthmus.cloud.binding import Tls
+
+    if trust.tls_cert is None or trust.tls_key is None:
+        if trust.tls_cert is not None or trust.tls_key is not None or trust.client_ca is not None:
+            raise InputError("expected --tls-cert and --tls-key, both of them, got one or neither")
+        return None
+    return Tls(trust.tls_cert, trust.tls_key, trust.client_ca)
+
+
+def _init_tls(folder: Path, host: str) -> None:
+    """Make the files, and print the two commands that use them."""
+    import shlex
+    import socket
+
+    from isthmus.cloud import development_authority as made
+
+    names = [name for name in (socket.gethostname(), host) if name not in ("", "0.0.0.0", "::")]
+    made.make_authority(folder, names)
+    files = {name: str(folder / name) for name in (made.SERVER_FILE, made.SERVER_KEY_FILE, made.AUTHORITY_FILE)}
+    server = ["--tls-cert", files[made.SERVER_FILE], "--tls-key", files[made.SERVER_KEY_FILE]]
+    print(shlex.join(["isthmus", "cloud", *server]))
+    print(shlex.join(["isthmus", "edge", "FILES", "--cloud", "localhost:50051", "--ca", files[made.AUTHORITY_FILE]]))
 
 
 def _allowances(given: Given) -> dict[str, Allowance]:

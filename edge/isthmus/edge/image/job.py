@@ -163,6 +163,7 @@ class _Flow:
                 RECONSTRUCTION,
                 wants_pixels=self._options.save is not None,
                 while_waiting=self._while_waiting,
+                access=self._job.access,
                 connect_timeout_s=wait_s,
                 result_timeout_s=wait_s,
                 wants_crc32=self._job.wants_crc32,
