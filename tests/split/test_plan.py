@@ -164,8 +164,9 @@ def test_a_quantiser_of_bits_is_planned_as_such(network: Network) -> None:
     assert "kbit 7b" in heads_of(plan)
 
 
-def test_the_same_seed_gives_the_same_plan(plan: Plan, network: Network) -> None:
-    again = plan_cuts(network, pictures(12), Preprocessing(), SPEEDS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_seed_gives_the_same_plan(plan: Plan, network: Network, workers: int) -> None:
+    again = plan_cuts(network, pictures(12), Preprocessing(), SPEEDS, workers=workers)
     assert [p.points for p in again.cuts] == [p.points for p in plan.cuts]
 
 

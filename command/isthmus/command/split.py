@@ -72,6 +72,7 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     from isthmus.split.pictures import load_pictures
     from isthmus.split.plan import plan_cuts
     from isthmus.split.plan_table import plan_json, plan_table
+    from isthmus.split.side_by_side import usual_workers
 
     cut, frames, link = given.of(CutOptions), given.of(FrameOptions), given.of(PlanOptions)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count))
@@ -84,6 +85,7 @@ def _plan(model: Path, images: Path, given: Given) -> None:
             replace(link, bits=cut.bits or link.bits),
             track,
             cut.seed,
+            usual_workers(),
         )
     said = frames_said(frames, reading)
     usual = FrameOptions()

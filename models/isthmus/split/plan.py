@@ -8,9 +8,9 @@ files of images, sent to a cloud that has the whole network. Latency is that of 
     cloud only  writing a file + its bits / bandwidth + 2 delay + reading it + whole network in the cloud
     edge only   whole network on the edge
 
-All times are taken on one thread of this machine and scaled: by `--edge-factor` and `--cloud-factor`, or so that the
-whole network runs at the speed that was said. Cuts that come later than another and have over twice its latents are
-passed over.
+All times are the processor's, for one thread of this machine, and scaled: by `--edge-factor` and `--cloud-factor`, or
+so that the whole network runs at the speed that was said. Cuts that come later than another and have over twice its
+latents are passed over.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from isthmus.split.plan_stepped import OWN
 from isthmus.split.plan_subject import Subject
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import all_cuts
+from isthmus.split.side_by_side import side_by_side
 from isthmus.split.ways import Link, Way, fastest
 
 Track = Callable[[str, int], Callable[[int], None]]
@@ -140,6 +141,7 @@ def plan_cuts(
     options: PlanOptions,
     track: Track = lambda _title, _total: lambda _done: None,
     seed: int = 0,
+    workers: int = 1,
 ) -> Plan:
     """Measure the cuts of a network of one size (but those that an activation follows).
 
@@ -150,6 +152,7 @@ def plan_cuts(
         options: see there.
         track: told what is being done.
         seed: of what is drawn.
+        workers: cuts that are measured side by side. What is found does not depend on it, but for the times.
 
     Raises:
         InputError: too few images, or a network without cuts.
@@ -175,12 +178,12 @@ def plan_cuts(
         return first.judge.distance(originals[index], other), first.judge.agrees(originals[index], other)
 
     files = file_points(shown[1::2], answered, first.judge.target, track("image files", len(FORMATS)))
-    advance = track("cuts", len(cuts))
-    planned = []
-    for cut in cuts:
+
+    def measured(cut: Cut) -> PlannedCut:
         subject = Subject.of(network, cut, preprocessing, calibration)
-        planned.append(_measured(subject, options, test, metrics, times, seed))
-        advance(1)
+        return _measured(subject, options, test, metrics, times, seed)
+
+    planned = side_by_side(measured, cuts, workers, track("cuts", len(cuts)))
     others = [
         Way(
             f"cloud only ({f.format})",

@@ -84,11 +84,11 @@ def levelled_points(judge: Judge, bits: int, calibration: Sequence[Planes], test
     for planes in test:
         whole = judge.cloud(*(y[None] for y in planes))
         for depth in depths:
-            began = time.process_time()
+            began = time.thread_time()
             symbols = [q.quantise(y) for q, y in zip(made[depth], planes, strict=True)]
             size = 8 * sum(len(t.encode(s)) for t, s in zip(tables[depth], symbols, strict=True))
             if depth == bits:
-                tally.coding_s.append(time.process_time() - began)
+                tally.coding_s.append(time.thread_time() - began)
             back = [q.dequantise(s)[None] for q, s in zip(made[depth], symbols, strict=True)]
             tally.add(depth, size, whole, judge.cloud(*back))
     return Points(tally.points(), (), tally.coding_ms)
