@@ -38,6 +38,7 @@ LOGIT_BITS = 8  # as isthmus.common.bits.integer_softmax: a logit is in units of
 HIDDEN_TOP = 1023
 WEIGHT_TOP = 2047  # weights are stored as int16; int8 costs six times more bits, still under 0.01 %
 HEADROOM = 1.25
+TOGETHER = 32  # rounded q of photographs: those of all training would fill a machine
 LEAST_LOGIT = -(1 << 14)  # under this a static probability is nothing
 
 Int64 = npt.NDArray[np.int64]
@@ -110,17 +111,11 @@ def quantize_bins(
 ) -> IntegerSynthesis:
     """``h_s,q`` over integers, its ranges calibrated on rounded `q` ``[n, M_q, B/8]`` of training photographs."""
     net = net.cpu().eval()
-    q = q.float()
     input_top = max(1, int(q.abs().max()))
     scale = np.ones(net.shape.side_channels)
     layers: list[BinConvolution] = []
-    h = q
-    modules = list(net.h_s)
-    convolutions = [m for m in modules if isinstance(m, nn.Conv1d | nn.ConvTranspose1d)]
-    for module in modules:
-        h = module(h)
-        if not isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
-            continue
+    convolutions = [m for m in net.h_s if isinstance(m, nn.Conv1d | nn.ConvTranspose1d)]
+    for module, reach in zip(convolutions, _reaches(net.h_s, q), strict=True):
         is_last = module is convolutions[-1]
         layer = synthesis_layers(net.shape)[len(layers)]
         weight, pad, phases = plain_taps(module)
@@ -133,7 +128,7 @@ def quantize_bins(
             unit = np.full(len(weight), float(1 << LOGIT_BITS))
             top = 0
         else:
-            expected = np.maximum(F.relu(h).amax((0, 2)).double().numpy() * HEADROOM, 1e-3)
+            expected = np.maximum(reach * HEADROOM, 1e-3)
             unit, top = np.repeat(hidden_top / expected, phases), hidden_top
         linear, scales = _quantize(real, bias, unit, phases, input_top, top, weight_top)
         taps = weight.shape[2]
@@ -143,6 +138,19 @@ def quantize_bins(
             scale = scale.reshape(GROUPS, -1).T.reshape(-1)
     static = np.rint(net.static_logits.double().numpy() * (1 << LOGIT_BITS))
     return IntegerSynthesis(net.shape, tuple(layers), np.maximum(static, LEAST_LOGIT).astype(np.int32))
+
+
+def _reaches(h_s: nn.Sequential, q: Tensor) -> list[Float64]:
+    """Of every convolution the largest of each channel it makes, 0 or more, over `q` ``[n, M_q, B/8]``, in parts."""
+    reaches: list[Tensor] = []
+    for part in torch.split(q, TOGETHER):
+        h, found = part.float(), []
+        for module in h_s:
+            h = module(h)
+            if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+                found.append(F.relu(h).amax((0, 2)))
+        reaches = [torch.maximum(*pair) for pair in zip(reaches, found, strict=True)] if reaches else found
+    return [reach.double().numpy() for reach in reaches]
 
 
 def _quantize(
