@@ -37,7 +37,7 @@ from isthmus.split.pictures import load_pictures
 from isthmus.split.video_zoo import FAMILY, FIRST_ROUND, SECOND_ROUND, STEPS
 from isthmus.training.image import transforms
 from isthmus.training.image.effort import PARENTS, REFERENCE_PARENTS, ImageEffort
-from isthmus.training.image.table_networks import TableEffort
+from isthmus.training.image.table_networks import WIDE_BINS, TableEffort
 from isthmus.training.image.transforms import ROUND_STEPS
 from isthmus.training.origin import HISTORY_FILE, data_digest
 from isthmus.training.pointcloud import classifiers
@@ -108,7 +108,7 @@ def quality_of(folder: Path) -> int:
 
 
 def test_every_codec_has_a_record() -> None:
-    assert len(FOLDERS) == len(CLOUDS) + len(IMAGES) + len(VIDEOS) + len(CUT) == 161
+    assert len(FOLDERS) == len(CLOUDS) + len(IMAGES) + len(VIDEOS) + len(CUT) == 170
     assert [f.name for f in FOLDERS if not (f / HISTORY_FILE).exists()] == [f.name for f in [*VIDEOS, *CUT]]
 
 
@@ -256,7 +256,9 @@ def test_an_image_codec_is_what_its_command_trains(folder: Path) -> None:
     effort = ImageEffort() if is_light else ImageEffort.of_reference()
     assert record["steps"] == effort.of(quality, parents)[0]
     assert record["lambda"] == transforms.LAMBDAS[quality - 1]
-    assert [row[0] for row in record["curve"]] == list(range(ROUND_STEPS, record["steps"] + 1, ROUND_STEPS))
+    # Trainings of before did not judge their last steps where those were no whole round.
+    rounds = [row[0] for row in record["curve"] if row[0] % ROUND_STEPS == 0 or row[0] != record["steps"]]
+    assert rounds == list(range(ROUND_STEPS, record["steps"] + 1, ROUND_STEPS))
     is_hyper = folder.name == f"{options.name}-hyper-q{quality}"
     family = f"{options.name}-{FAMILIES[options.transforms]}"
     if "tables" in record:
@@ -327,7 +329,7 @@ def test_macs_of_an_image_codec_are_those_of_its_graphs(folder: Path) -> None:
             return
         assert said.pop("synthesized") == 2 * counted("h_a_q.onnx", 1, 256, bins) / image
         assert 2 * counted("h_a_q.onnx", 1, 256, bins) == pytest.approx(
-            counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, 16, bins // 8), rel=0.02
+            counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, 32 if bins >= WIDE_BINS else 16, bins // 8), rel=0.02
         )
     assert said == found
 

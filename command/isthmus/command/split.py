@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,8 @@ def split(
 
 def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
+    # Before NumPy is there: its own threads would wait, busily, beside those that measure the cuts.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rich.console import Console
 
     from isthmus.measure.split.latency_plot import draw_latency_png

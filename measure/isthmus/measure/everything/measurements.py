@@ -127,7 +127,9 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         *("determinism", "--codecs", "pc-*-q3,pc-*-q7,pc-*-q10", "--clouds", "16"),
         writes="determinism",
     ),
-    _measure("image", "image", "--codec", "image-light,image-hyper", writes="image_kodak", needs=("kodak",)),
+    _measure(
+        "image", "image", "--codec", "image-light,image-hyper,image-thesis", writes="image_kodak", needs=("kodak",)
+    ),
     _measure(
         "image-davis",
         *("image", "--images", "davis"),
