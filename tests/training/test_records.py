@@ -329,7 +329,8 @@ def test_macs_of_an_image_codec_are_those_of_its_graphs(folder: Path) -> None:
             return
         assert said.pop("synthesized") == 2 * counted("h_a_q.onnx", 1, 256, bins) / image
         assert 2 * counted("h_a_q.onnx", 1, 256, bins) == pytest.approx(
-            counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, 32 if bins >= WIDE_BINS else 16, bins // 8), rel=0.02
+            counted("h_a_q.onnx", 1, 256, bins) + counted("h_s_q.onnx", 1, 32 if bins >= WIDE_BINS else 16, bins // 8),
+            rel=0.02,
         )
     assert said == found
 

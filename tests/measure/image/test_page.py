@@ -105,6 +105,19 @@ def measurement() -> ImageMeasurement:
     return ImageMeasurement("Kodak", names, PIXELS, codecs, sweeps, published, ("A <note>.",), settings)
 
 
+def test_networks_of_a_family_beside_the_first_have_keys_of_their_own(measurement: ImageMeasurement) -> None:
+    codecs = list(measurement.codecs)
+    for place, whole in enumerate(codecs):
+        if whole.family == "image-hyper":
+            static = whole.rows[0].packet_bits
+            named = replace(whole, name=f"image-thesis-q{whole.quality}", family="image-thesis")
+            codecs[place] = replace(named, rows=(*whole.rows, row("synthesized", 0.94 * static, 100)))
+    summary = replace(measurement, codecs=tuple(codecs)).summary("image")
+    assert summary["image.thesis.gap_closed_percent"] == pytest.approx(75)
+    assert summary["image.thesis.bd_rate_vs_base_percent"] == pytest.approx(-6)
+    assert "image.gap_closed_percent" not in summary
+
+
 def specimen() -> Specimen:
     pixels = synthetic_picture(40, 60, 1).pixels
     picture = Picture(pixels, 0.3, 30.0)

@@ -197,6 +197,10 @@ class ImageMeasurement:
                 (f"{head}.base.bd_rate_vs_{anchor}", names[STATIC], anchor),
             ]
         first = self.families[0]
+        if first != family and SYNTHESIZED in names:
+            # A family beside the first is measured for its networks: of the thesis, say.
+            found[f"{head}.gap_closed_percent"] = self._gap_closed(family, SYNTHESIZED, SYNTHESIZED)
+            pairs.append((f"{head}.bd_rate_vs_base", names[SYNTHESIZED], names[STATIC]))
         if first != family:
             pairs.append(
                 (f"{head}.bd_rate_vs_{_word(first)}", names[best], self.curves[first, self.best_kind(first)].name)
