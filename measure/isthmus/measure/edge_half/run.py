@@ -39,6 +39,7 @@ from isthmus.split.pictures import load_pictures
 from isthmus.split.plan import plan_cuts
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import find_cut
+from isthmus.split.side_by_side import usual_workers
 from isthmus.split.stepped_writer import write_stepped_codec
 
 NAME = "split_edge"
@@ -58,7 +59,9 @@ class EdgeHalves:
         curves: of the codec in floats and of that in integers.
         factor: of the law of `stills.loss`, fitted on both.
         top1_whole_percent, images: of the labelled images.
-        cut_minutes, plan_minutes: of one core, in the processor's time; the plan's 0 where it was not asked for.
+        cut_minutes: of one core, in the processor's time.
+        plan_minutes: by the clock, of as many cores as `isthmus split --plan` takes here; 0 where it was not asked for.
+        plan_workers: how many those are.
     """
 
     times: HalfTimes
@@ -69,13 +72,14 @@ class EdgeHalves:
     images: int
     cut_minutes: float
     plan_minutes: float
+    plan_workers: int
 
     def summary(self) -> dict[str, float]:
         """The numbers that may be quoted."""
         found = self.times.summary(self.macs_share)
         found |= {"split.lite0.cut_minutes": self.cut_minutes}
         if self.plan_minutes:
-            found |= {"split.lite0.plan_minutes": self.plan_minutes}
+            found |= {"split.lite0.plan_minutes": self.plan_minutes, "split.lite0.plan_workers": self.plan_workers}
         for curve in self.curves:
             root = f"split.lite0.{curve.name}"
             own = next(p for p in curve.points if p.setting == curve.own).to_json()
@@ -130,12 +134,13 @@ def measure_edge_half(settings: EdgeHalfSettings, track: Track) -> EdgeHalves:
     every = [p for curve in curves for p in curve.points]
     factor = loss_factor([float(p.nats.mean()) for p in every], [top1 - 100 * float(p.is_right.mean()) for p in every])
     share = cut.edge_macs / (cut.edge_macs + cut.cloud_macs)
-    planned = 0.0
+    planned, workers = 0.0, usual_workers()
     if settings.plan:
-        began = time.process_time()
-        plan_cuts(network, load_pictures(settings.photos, PLAN_IMAGES), preprocessing, PlanOptions(), track)
-        planned = (time.process_time() - began) / MINUTE
-    return EdgeHalves(times, share, tuple(curves), factor, top1, len(frames), minutes[0], planned)
+        began = time.perf_counter()
+        shown = load_pictures(settings.photos, PLAN_IMAGES)
+        plan_cuts(network, shown, preprocessing, PlanOptions(), track, workers=workers)
+        planned = (time.perf_counter() - began) / MINUTE
+    return EdgeHalves(times, share, tuple(curves), factor, top1, len(frames), minutes[0], planned, workers)
 
 
 def write_edge_half(measured: EdgeHalves, settings: EdgeHalfSettings, command: str, folder: Path) -> Path:

@@ -187,7 +187,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("split-tasks", "split-tasks", writes="split_tasks"),
     _measure(
         "split-edge",
-        *("split-edge", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),
+        *("split-edge", "--plan", "--photos", f"{DATA}photos_a_256.npz", "--images", f"{DATA}imagenet500_256.npz"),
         writes="split_edge",
         needs=("photos_a_256.npz", "imagenet500_256.npz"),
         steps=(LITE0,),
