@@ -102,7 +102,7 @@ def test_a_program_gets_in_as_well(files: Path, zoo: Path, peers: Path) -> None:
     codec = load(zoo / "tiny-q1")
     with tiny_codec.live_cloud(zoo, tls=tls(files), peers=peers) as live:
         with connect(live.address, codec, access=Access(authority=files / "ca.pem", token_file=token)) as cloud:
-            assert cloud.ask(tiny_codec.clouds(1)[0]).value.labels
+            assert cloud.ask(tiny_codec.clouds(1)[0]).value.best
         with pytest.raises(CloudUnreachableError), connect(live.address, codec):
             pass
     with pytest.raises(InputError, match="expected TLS to a cloud on another machine"):

@@ -1,7 +1,7 @@
 """Who a call is of: by its bearer token, by its certificate, else by its address where nobody has to say.
 
 The file of peers is looked at for every call and read again when it has changed, so a token that is revoked opens no
-stream any more, and one that is new does, without a restart; the server asks now and then whether the gate still `knows`
+stream any more, and one that is new does, without a restart; the server asks now and then whether the gate `knows`
 those whose streams are live. A file that cannot be read leaves the last peers in force.
 """
 
