@@ -12,7 +12,7 @@ from isthmus.measure.options import Outputs
 @command_frame
 @with_options(AbuseSettings, Outputs)
 def measure_abuse(*, given: Given) -> None:
-    """Attacks on a cloud of this machine's loopback, each with a victim beside it: its latency, and the cloud's memory."""
+    """Attacks on a cloud on loopback, each with a victim beside it: the latency of one, the memory of the other."""
     from isthmus.measure.abuse.rows import abuse_table
     from isthmus.measure.abuse.run import measure_abuse as measured
     from isthmus.measure.abuse.run import write_abuse

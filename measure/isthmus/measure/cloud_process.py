@@ -93,7 +93,7 @@ class CloudProcess:
 
     def descriptors(self) -> int:
         """Files and connections that it has open."""
-        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
 
     def _told_kib(self, name: str) -> int:
         lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()

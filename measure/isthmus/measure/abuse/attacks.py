@@ -238,7 +238,7 @@ async def watchers(target: Target) -> None:
 
     async def one(channel: grpc.aio.Channel) -> None:
         while time.monotonic() < end_s:
-            call = channel.stream_stream("/grpc.health.v1.Health/Watch")(
+            call = channel.stream_stream("/grpc.health.v1.Health/Watch", None, None)(
                 requests(), timeout=max(0.1, end_s - time.monotonic())
             )
             await _drained(call)

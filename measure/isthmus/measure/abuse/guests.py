@@ -18,6 +18,7 @@ import grpc.aio
 from isthmus.cloud.identity import Identity
 from isthmus.cloud.peers import Peer, new_token, write_peers
 from isthmus.common import protocol, wire
+from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.furniture import generate_set
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
@@ -59,7 +60,7 @@ class Messages:
         """Generated clouds of a codec."""
         encoder = PointCloudEncoder(find_codec(CODEC, zoo))
         clouds = generate_set(1, points=512, seed=5).clouds
-        frames = tuple(wire.frames_request([encoder.encode(cloud).packet.to_bytes()]) for cloud in clouds)
+        frames = tuple(wire.frames_request([encoder.encode(PointCloud(cloud)).packet.to_bytes()]) for cloud in clouds)
         return cls(opening_of(find_codec(CODEC, zoo)), frames)
 
 
@@ -91,7 +92,7 @@ def stream_on(
 ) -> grpc.aio.StreamStreamCall[bytes, bytes]:
     """A stream of raw messages."""
     metadata = (("authorization", f"Bearer {token}"),)
-    return channel.stream_stream(METHOD)(requests, timeout=timeout_s, metadata=metadata)
+    return channel.stream_stream(METHOD, None, None)(requests, timeout=timeout_s, metadata=metadata)
 
 
 @dataclass(slots=True)
