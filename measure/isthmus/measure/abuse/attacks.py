@@ -27,7 +27,6 @@ from isthmus.measure.abuse.guests import Messages, channel_to, opening_of, strea
 from isthmus.measure.abuse.raw_http2 import unfinished
 
 TOKEN_VARIABLE = "ISTHMUS_TOKEN"
-SEED_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +286,8 @@ def main(words: list[str]) -> int:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ATTACKS[name](target), target.seconds + 5)
 
+    # A real attacker takes its time from another machine: this one has what cloud and victim leave.
+    os.nice(10)
     asyncio.run(run())
     return 0
 
