@@ -23,7 +23,7 @@ from isthmus.common.bits.varint import encode_varint
 from isthmus.common.image.side import Adaptation, Side
 from isthmus.common.video.heads import KeyHead
 from isthmus.common.zoo import codec_folders, find_codec
-from isthmus.measure.abuse.guests import Messages, channel_to, opening_of, stream_on
+from isthmus.measure.abuse.guests import FAILURES, Messages, channel_to, opening_of, stream_on
 from isthmus.measure.abuse.raw_http2 import unfinished
 
 TOKEN_VARIABLE = "ISTHMUS_TOKEN"
@@ -102,7 +102,7 @@ async def _drained(call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
 
 async def _tolerated(work: Awaitable[object]) -> None:
     """What a cloud does to defend itself ends an attack's stream, and that is well."""
-    with contextlib.suppress(grpc.RpcError, grpc.aio.UsageError, TimeoutError, OSError, asyncio.InvalidStateError):
+    with contextlib.suppress(*FAILURES, OSError):
         await work
 
 

@@ -116,6 +116,9 @@ class Visit:
         self.reason = f"{type(error).__name__}: {told}"[:200]
 
 
+FAILURES = (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, TimeoutError, ValueError)
+"""What a stream that is refused, or ends, is to its guest."""
+
 FRAMES_OF_STREAM = 40
 TIMEOUT_S = 10.0
 
@@ -129,7 +132,7 @@ async def visit(address: str, token: str, messages: Messages, seconds: float, pa
             call = stream_on(channel, token)
             try:
                 await talk(call, messages, seen, end_s, pause_s)
-            except (grpc.RpcError, TimeoutError, ValueError) as error:
+            except FAILURES as error:
                 seen.failed(error)
                 await asyncio.sleep(pause_s)
             finally:

@@ -21,7 +21,7 @@ import grpc
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
 from isthmus.common.zoo import find_codec
 from isthmus.measure.abuse.attacks import TOKEN_VARIABLE
-from isthmus.measure.abuse.guests import CODEC, Guests, Messages, Visit, asked, channel_to, opened, stream_on
+from isthmus.measure.abuse.guests import CODEC, FAILURES, Guests, Messages, Visit, asked, channel_to, opened, stream_on
 from isthmus.measure.abuse.options import LoadSettings
 from isthmus.measure.abuse.run import ATTACKER, VERSIONED
 from isthmus.measure.cloud_process import CloudProcess
@@ -33,6 +33,8 @@ PERIOD_S = 4.0
 WARM_SHARE, LEAST_WARM = 10, 100
 OPENING_AT_A_TIME, LIMIT_S = 16, 90.0
 SETTLE_S = 2.0
+FLOODING = 4
+"""Streams of the peer that floods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def measure_load(settings: LoadSettings, track: Track) -> Load:
     zoo = find_codec(CODEC, settings.zoo).parent
     messages = Messages.of(settings.zoo)
     names = [f"peer-{n}" for n in range(settings.peers - 1)]
-    each = settings.streams // settings.peers
+    each = -(-(settings.streams - FLOODING) // len(names))
     with tempfile.TemporaryDirectory() as folder:
         guests = Guests(Path(folder), (*names, ATTACKER))
         places = settings.streams + settings.peers
@@ -98,7 +100,7 @@ def measure_load(settings: LoadSettings, track: Track) -> Load:
             advance(settings.in_turn)
             grown_mb = (after[0] - before[0]) / (1 << 20)
             peak_mb = cloud.peak_bytes() / (1 << 20)
-    streams = each * len(names) + 4
+    streams = each * len(names) + FLOODING
     return Load(peers, streams, settings.in_turn, failures, grown_mb, after[1] - before[1], peak_mb)
 
 
@@ -110,12 +112,13 @@ async def _together(
     all_open, opening = asyncio.Barrier(each * len(tokens)), asyncio.Semaphore(OPENING_AT_A_TIME)
 
     async def one(channel: grpc.aio.Channel, token: str, peer: Visit, phase_s: float) -> None:
-        call = stream_on(channel, token, timeout_s=seconds + LIMIT_S)
-        try:
-            async with opening:
+        # A peer may have a few streams at a time that are not open yet.
+        async with opening:
+            call = stream_on(channel, token, timeout_s=seconds + LIMIT_S)
+            try:
                 await opened(call, messages.opening)
-        except (grpc.RpcError, TimeoutError, ValueError) as error:
-            peer.failed(error)
+            except FAILURES as error:
+                peer.failed(error)
         await all_open.wait()
         end_s = time.monotonic() + seconds
         await asyncio.sleep(phase_s)
@@ -123,7 +126,7 @@ async def _together(
             while not call.done() and time.monotonic() < end_s:
                 peer.latencies_ms.append(await asked(call, messages.frames[0]))
                 await asyncio.sleep(PERIOD_S)
-        except (grpc.RpcError, TimeoutError, ValueError) as error:
+        except FAILURES as error:
             peer.failed(error)
         finally:
             call.cancel()
@@ -152,7 +155,7 @@ async def _in_turn(address: str, token: str, messages: Messages, count: int) -> 
                 await call.done_writing()
                 if await call.code() is not grpc.StatusCode.OK:
                     failures += 1
-            except (grpc.RpcError, TimeoutError, ValueError):
+            except FAILURES:
                 failures += 1
             finally:
                 call.cancel()
