@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from typing import NoReturn
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
@@ -30,12 +31,8 @@ def header_block(fields: tuple[tuple[str, str], ...]) -> bytes:
 
 async def unfinished(
     address: str, method: str, token: str, declared_bytes: int, sent_bytes: int, seconds: float
-) -> int:
-    """Begin a message of a size, send a part of it, and hold the call for a while.
-
-    Returns:
-        Bytes of the message that the other side let be sent.
-    """
+) -> None:
+    """Begin a message of a size, send a part of it as the windows open, and hold the call until the time is over."""
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     fields = (
@@ -47,14 +44,14 @@ async def unfinished(
         writer.write(PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, header_block(fields)))
         writer.write(frame(DATA, 0, 1, body))
         await writer.drain()
-        return await asyncio.wait_for(_send(reader, writer, sent_bytes, len(body)), seconds)
+        await asyncio.wait_for(_send(reader, writer, sent_bytes, len(body)), seconds)
     except (TimeoutError, OSError, asyncio.IncompleteReadError):
-        return 0
+        return  # the other side has had enough, or we have
     finally:
         writer.close()
 
 
-async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int, sent: int) -> int:
+async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int, sent: int) -> NoReturn:
     """Send as the windows open; ends when the other side does."""
     windows = {0: FIRST_WINDOW - sent, 1: FIRST_WINDOW - sent}
     while True:
