@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.cloud.identity import Identity, Quotas
-from isthmus.cloud.pace import BYTE_S, LOOP_SHARE, MESSAGE_S, Pace, Paces
+from isthmus.cloud.pace import BYTE_S, LARGE_BYTE_S, LARGE_BYTES, LOOP_SHARE, MESSAGE_S, Pace, Paces
 from isthmus.common.errors import OverloadedError
 
 
@@ -64,7 +64,8 @@ def test_who_is_not_alone_has_a_part_of_the_event_loop() -> None:
     start_s = clock.now_s
     for _ in range(100):
         clock.now_s += pace.spend(1, 0, 16 << 20)
-    assert clock.now_s - start_s == pytest.approx(100 * (16 << 20) * BYTE_S / LOOP_SHARE, rel=0.1)
+    large_s = LARGE_BYTES * BYTE_S + 15 * LARGE_BYTES * LARGE_BYTE_S
+    assert clock.now_s - start_s == pytest.approx(100 * large_s / LOOP_SHARE, rel=0.1)
 
 
 def test_one_peer_after_another_is_known_to_have_company() -> None:
