@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from isthmus.cloud.identity import Identity
 from isthmus.common.errors import OverloadedError
 
-# Measured on a busy machine: to take in and answer a message, and each of its bytes. A message that is large holds up all
-# others by itself, so what it has above LARGE_BYTES counts as several times as much.
+# Measured on a busy machine: to take in and answer a message, and each of its bytes. A message that is large holds up
+# all others by itself, so what it has above LARGE_BYTES counts as several times as much.
 MESSAGE_S, BYTE_S, LARGE_BYTE_S = 250e-6, 8e-9, 40e-9
 LARGE_BYTES = 1 << 20
 
