@@ -193,6 +193,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         writes="split_edge",
         needs=("photos_a_256.npz", "imagenet500_256.npz"),
         steps=(LITE0,),
+        formerly="isthmus measure split-edge --photos photos_a_256.npz --images imagenet500_256.npz",
     ),
     _measure(
         "stills",
