@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tiny_codec, tiny_video_codec
-from support.faulty_proxy import faulty_proxy
+from isthmus.measure.drill.faulty_proxy import faulty_proxy
 from support.tiny_clips import panning
 
 from isthmus.common.errors import IsthmusError
