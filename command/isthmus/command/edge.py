@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -30,7 +32,17 @@ class CloudOptions:
     at_most_once: bool = option(
         False, "After a cloud that is gone, lose what it may have run rather than send it again."
     )
-    checked: bool = option(False, "End every message with its CRC-32, where there is no TLS: 5 bytes each.")
+    frame_timeout_s: float = option(
+        0.0, "A frame without an answer after so many seconds is lost.", least=0, automatic="no bound"
+    )
+    deadline_s: float = option(
+        0.0, "After so many seconds end; what has no answer then is lost.", least=0, automatic="no bound"
+    )
+    checked: bool = option(
+        False,
+        "End every message with its CRC-32, where there is no TLS, and have the cloud prove the latents of frames: 5 "
+        "bytes for each.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,11 @@ def edge(
     given: Given,
 ) -> None:
     """Encode point clouds, images or videos here; the cloud says what is to be seen, or reconstructs the images."""
+    # gRPC's C core writes its own lines about a connection that breaks; what becomes of it is told here.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.command.classes import class_note
     from isthmus.edge.job import Job
+    from isthmus.edge.sender import Deadlines
     from isthmus.edge.signal_choice import choose_codec
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
@@ -82,6 +97,7 @@ def edge(
         task=about.task,
         at_most_once=where.at_most_once,
         wants_crc32=where.checked,
+        deadlines=Deadlines(where.frame_timeout_s or math.inf, where.deadline_s or math.inf),
     )
     if not job.as_json and is_watched() and (note := class_note(choice.codec, about.zoo)):
         print_note(note)

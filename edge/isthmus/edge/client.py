@@ -57,6 +57,8 @@ class CloudClient(Generic[T]):
         wants_crc32: whether every message shall end with its CRC-32 (5 bytes each, `isthmus.common.sealing`).
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
+
+    Attributes:
         while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
     """
 
@@ -88,7 +90,7 @@ class CloudClient(Generic[T]):
         self._wants_crc32 = wants_crc32
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
-        self._while_waiting = while_waiting
+        self.while_waiting = while_waiting
         self._channel = self._open_channel()
         self._stream: InferenceStream[T] | None = None
         self._is_closed = False
@@ -142,7 +144,7 @@ class CloudClient(Generic[T]):
                 self._task,
                 self._manifest.classes,
                 self._result_timeout_s,
-                self._while_waiting,
+                lambda: self.while_waiting(),  # whoever waits by now
                 sent_before,
             )
             self._stream = None
@@ -191,6 +193,11 @@ class CloudClient(Generic[T]):
         goes_on = held is not None and held.is_resumed
         return opening.named if goes_on else replace(opening.named, began_epoch=opening.named.epoch)
 
+    @property
+    def opened(self) -> protocol.StreamOpened | None:
+        """What the cloud granted the stream that is open; None where none is."""
+        return None if self._stream is None else self._stream.opened
+
     def taken(self, count: int) -> None:
         """Of a named stream: the results of all frames below this index are taken for good."""
         if self._stream is not None:
@@ -202,12 +209,14 @@ class CloudClient(Generic[T]):
         return self._address
 
     def turn(self) -> None:
-        """To the next address, if there are several; the stream is ended, and frames in flight are abandoned."""
+        """To the next address, by a connection of its own; the stream is ended, and frames in flight are abandoned.
+
+        Behind one address may be several clouds: the connection that there is leads to the one that is to be left.
+        """
         self.end_stream()
-        if len(self._addresses) > 1:
-            self._channel.close()
-            self._address = self._addresses[(self._addresses.index(self._address) + 1) % len(self._addresses)]
-            self._channel = self._open_channel()
+        self._channel.close()
+        self._address = self._addresses[(self._addresses.index(self._address) + 1) % len(self._addresses)]
+        self._channel = self._open_channel()
 
     @property
     def pending_count(self) -> int:

@@ -19,14 +19,16 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
-from isthmus.edge.client import CloudClient, new_stream
+from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.report import Report, Row, Summary, open_report, task_columns
+from isthmus.edge.outcome import run_summary
+from isthmus.edge.report import Report, Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
+from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.terms import RunOverError
 from isthmus.runtime.engine import AUTO
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class Job:
         task: what the codec is asked for, in a word or verb; "" for its first.
         at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
         wants_crc32: whether every message ends with its CRC-32.
+        deadlines: for each frame, and for all.
     """
 
     inputs: tuple[str, ...]
@@ -63,6 +66,7 @@ class Job:
     task: str = ""
     at_most_once: bool = False
     wants_crc32: bool = False
+    deadlines: Deadlines = Deadlines()  # noqa: RUF009  frozen
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -81,23 +85,29 @@ def failure_row(
 def sending(
     client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption, job: Job
 ) -> Iterator[Sender]:
-    """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends."""
+    """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends.
+
+    Where the job's time is over, this ends, and what was under way is lost.
+    """
     with progress_bar(count) as progress:
         bar = progress.add_task(what, total=count)
         sender = Sender(
             client,
             report,
             at_most_once=job.at_most_once,
+            deadlines=job.deadlines,
             on_row=lambda _: progress.advance(bar),
             interruption=interruption,
         )
         try:
             yield sender
+        except RunOverError:
+            sender.cut_off(job.deadlines)
         except IsthmusError as error:
             sender.give_up(error)
             raise
         finally:
-            report.finish(Summary((*sender.doubt.lines(), *sender.lines())))
+            report.finish(run_summary(sender))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +134,10 @@ PACKET_BITS = Beside()
 def connected(
     job: Job, signal: Signal, manifest: Manifest, task: Task[T]
 ) -> Iterator[tuple[CloudClient[T], Interruption]]:
-    """An open stream to the job's cloud, and what holds back a Ctrl-C while a step of it is under way.
+    """A client of the job's cloud, and what holds back a Ctrl-C while a step of it is under way.
 
     Raises:
         InputError: an address that is none.
-        IsthmusError: what kept the stream from opening. No input was read until then.
     """
     wait_s = job.wait_s(signal)
     with (
@@ -142,9 +151,9 @@ def connected(
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
             wants_crc32=job.wants_crc32,
+            wants_state_crc32=job.wants_crc32 and "state_crc32" in task.wants,
         ) as client,
     ):
-        client.open(new_stream())
         yield client, interruption
 
 

@@ -24,7 +24,7 @@ from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.whole_file import write_whole
 from isthmus.data.image.files import image_paths, read_image
-from isthmus.edge.client import CloudClient, new_stream
+from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.image.family import find_family
@@ -62,7 +62,7 @@ def run(job: Job) -> int:
         Column("ms", is_number=True),
     )
     with Interruption() as interruption, closing(_Flow(job, options, coding, columns, interruption.check)) as flow:
-        client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
+        client = flow.client(coding.quality)
         inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
         with sending(
             client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
@@ -147,12 +147,11 @@ class _Flow:
         self._columns = columns
         self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
-        self._limits = IMAGE.allowance.limits.packet  # until a stream says its own
         self._while_waiting = while_waiting
         self._saved: set[str] = set()
 
-    def open(self, quality: int) -> CloudClient[FrameReconstruction]:
-        """The stream of a quality; that of another one is closed."""
+    def client(self, quality: int) -> CloudClient[FrameReconstruction]:
+        """The client of a quality's stream; that of another one is closed."""
         if self._client is None or quality != self._quality:
             self.close()
             wait_s = self._job.wait_s(IMAGE)
@@ -167,7 +166,6 @@ class _Flow:
                 wants_crc32=self._job.wants_crc32,
             )
             self._quality = quality
-            self._limits = self._client.open(new_stream()).limits.packet
         return self._client
 
     def close(self) -> None:
@@ -200,12 +198,13 @@ class _Flow:
             return
         if chosen != self._quality:
             sender.drain()
-        sender.client = self.open(chosen)
+        sender.client = self.client(chosen)
         told = _ImageTold(self, place, f"{self._coding.family.name}-q{chosen}", image, coded)
         sender.send(coded.packet, told, pixel_count)
 
     def _check_size(self, coded: Coded[CodedImage]) -> None:
-        limits = self._limits
+        opened = None if self._client is None else self._client.opened
+        limits = IMAGE.allowance.limits.packet if opened is None else opened.limits.packet
         size, count = coded.packet.size_bytes, coded.detail.symbols.count
         if size > limits.max_packet_size_bytes or count > limits.max_symbol_count:
             raise LimitExceededError(

@@ -14,22 +14,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from isthmus.common.bits.packet import Packet
 from isthmus.common.coded import Coded
-from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError
+from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError, SymbolMismatchError
 from isthmus.common.task import Task
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import tell_notes
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.report import Report, Row, error_fields
+from isthmus.edge.outcome import delivery_fields, delivery_lines
+from isthmus.edge.report import Report, Row, Summary, error_fields
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
+from isthmus.edge.sender import Deadlines, Sender
 from isthmus.edge.video.detail import FrameDetail
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import VideoOptions
@@ -57,6 +58,7 @@ class VideoFlow:
         client: of the stream.
         report: takes what becomes of the frames.
         at_most_once: whether what may have been run is lost rather than sent again.
+        deadlines: for each frame, and for all.
         max_in_flight: unanswered frames at most, 0 for the usual number.
         interruption: what holds Ctrl-C back.
         sleep: waits; another for tests.
@@ -73,6 +75,7 @@ class VideoFlow:
         sleep: Callable[[float], None] | None = None,
         *,
         at_most_once: bool = False,
+        deadlines: Deadlines = Deadlines(),  # noqa: B008  frozen
     ) -> None:
         self.counts = VideoCounts()
         self.report = report
@@ -85,6 +88,7 @@ class VideoFlow:
             report,
             recode=self._recode,
             at_most_once=at_most_once,
+            deadlines=deadlines,
             on_missing=self._on_missing,
             on_lost=encoder.force_key,
             interruption=self._interruption,
@@ -130,10 +134,16 @@ class VideoFlow:
     def finish(self) -> None:
         """Report what is left as lost, and the summary."""
         self._sender.give_up(CloudUnreachableError("expected an answer, the run was ended before it came"))
-        self.counts.reconnects = self._sender.reconnect_count
+        self.counts.reconnects = self._sender.counts.reconnects
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
-        summary = self.counts.summary()
-        self.report.finish(replace(summary, lines=summary.lines + self._sender.doubt.lines() + self._sender.lines()))
+        summary, delivered = self.counts.summary(), self._sender.counts
+        lines = summary.lines + self._sender.doubt.lines() + delivery_lines(delivered)
+        self.report.finish(Summary(lines, delivery_fields(delivered) | summary.fields))
+
+    def cut_off(self, deadlines: Deadlines) -> None:
+        """The run's time is over: report what is under way as lost."""
+        self._sender.cut_off(deadlines)
+        self.counts.lost = max(self.counts.lost, 1)
 
     def tell(self, row: Row) -> None:
         """Report what is no frame, in its place."""
@@ -190,6 +200,10 @@ class VideoFlow:
             self._key_number = told.number
         return told.coded.packet
 
+    def distrust(self) -> None:
+        """The cloud's latents are not the encoder's: nothing may refer to them."""
+        self._encoder.force_key()
+
     def _on_missing(self, told: _FrameTold) -> None:
         """The cloud does not hold this frame: what refers to it has no reference."""
         if self._key_number <= told.number:  # no key frame was encoded since
@@ -225,6 +239,9 @@ class _FrameTold:
         """One row."""
         if isinstance(result.outcome, IsthmusError):
             return self.missing("refused", result.outcome)
+        if (error := self._other_state(result.outcome)) is not None:
+            self.flow.distrust()
+            return self.missing("refused", error)
         self.flow.counts.add(self.coded)
         detail = self.coded.detail
         size = (self.frame.image.height, self.frame.image.width)
@@ -247,6 +264,13 @@ class _FrameTold:
             "round_trip_ms": round(round_trip_ms, 4),
         }
         return [Row(cells, fields)]
+
+    def _other_state(self, outcome: Any) -> SymbolMismatchError | None:
+        """What is wrong where the cloud has proven its latents, and they are not the encoder's."""
+        told, own = getattr(outcome, "state_crc32", -1), self.coded.detail.state.crc32()
+        if told in (-1, own):
+            return None
+        return SymbolMismatchError(f"expected latents of CRC-32 {own:08x}, as sent, the cloud has {told:08x}")
 
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         """One row."""

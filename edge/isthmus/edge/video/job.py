@@ -16,6 +16,7 @@ from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure
 from isthmus.edge.job import Job, Packed, connected
 from isthmus.edge.report import Row, open_report, task_columns
+from isthmus.edge.terms import RunOverError
 from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.flow import VideoFlow
 from isthmus.edge.video.options import VideoOptions
@@ -32,10 +33,21 @@ def run(job: Job) -> int:
     encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
     with connected(job, VIDEO, encoder.manifest, encoder.manifest.task) as (client, interruption):
         report = open_report(columns(encoder.manifest.task), as_json=job.as_json, is_live=True)
-        flow = VideoFlow(options, encoder, client, report, interruption=interruption, at_most_once=job.at_most_once)
+        flow = VideoFlow(
+            options,
+            encoder,
+            client,
+            report,
+            interruption=interruption,
+            at_most_once=job.at_most_once,
+            deadlines=job.deadlines,
+        )
         try:
             unread = sum(not _send_input(job, options, flow, name) for name in job.inputs)
             interruption.hold()
+        except RunOverError:
+            unread = 0
+            flow.cut_off(job.deadlines)
         except KeyboardInterrupt:
             if interruption.is_final:
                 raise

@@ -14,7 +14,7 @@ from isthmus.measure.drill.edge_run import EdgeRun, run_edge
 from isthmus.measure.drill.faulty_proxy import FaultyProxy, faulty_proxy
 from isthmus.measure.drill.nursery import Nursery
 from isthmus.measure.drill.options import DrillOptions
-from isthmus.measure.drill.strikes import CloudStrikes, Strike, WayStrikes, striking
+from isthmus.measure.drill.strikes import CloudStrikes, Progress, Strike, WayStrikes, striking
 from isthmus.measure.drill.tally import Tally
 
 MAX_RUNS = 60
@@ -65,9 +65,7 @@ def right_answers(ground: Ground, course: Course) -> tuple[Expected, EdgeRun]:
 
 
 def _hold_clouds(how: str) -> Callable[[Ground, Course, Expected, Tally, Callable[[int], None]], None]:
-    def hold(
-        ground: Ground, course: Course, expected: Expected, tally: Tally, advance: Callable[[int], None]
-    ) -> None:
+    def hold(ground: Ground, course: Course, expected: Expected, tally: Tally, advance: Callable[[int], None]) -> None:
         count = ground.options.kills if how == "kill" else ground.options.terminations
         with faulty_proxy("127.0.0.1:1") as proxy:
             strike = CloudStrikes(ground.nursery, proxy, how)
@@ -76,9 +74,7 @@ def _hold_clouds(how: str) -> Callable[[Ground, Course, Expected, Tally, Callabl
     return hold
 
 
-def _hold_way(
-    ground: Ground, course: Course, expected: Expected, tally: Tally, advance: Callable[[int], None]
-) -> None:
+def _hold_way(ground: Ground, course: Course, expected: Expected, tally: Tally, advance: Callable[[int], None]) -> None:
     cloud = ground.nursery.take()
     try:
         with faulty_proxy(cloud.address) as proxy:
@@ -88,7 +84,7 @@ def _hold_way(
         cloud.kill()
 
 
-def _run_through(  # noqa: PLR0913  what a drill is made of
+def _run_through(
     ground: Ground,
     course: Course,
     expected: Expected,
@@ -102,9 +98,10 @@ def _run_through(  # noqa: PLR0913  what a drill is made of
     start_s = time.monotonic()
     while tally.faults.total() < count and tally.runs < MAX_RUNS:
         left = count - tally.faults.total()
+        progress = Progress()
         try:
-            with striking(proxy, strike, left, ground.options.seed + tally.runs) as struck:
-                run = run_edge((*course.words, "--cloud", proxy.address))
+            with striking(proxy, strike, left, ground.options.seed + tally.runs, progress) as struck:
+                run = run_edge((*course.words, "--cloud", proxy.address), progress)
         except DeadlineError as error:
             run = EdgeRun(said=str(error), code=-1)
         tally.runs += 1

@@ -1,8 +1,8 @@
 """Clouds as processes of their own, ready before they are needed, to be killed in any way.
 
 Theory of operation. To start a cloud takes a second, most of it imports; a drill needs hundreds. So one process imports
-what a cloud needs and forks at each line that it is sent: a fork is safe there, for none of what it imported has begun a
-thread. It answers "PID ADDRESS" as that cloud takes connections. When its input ends, it ends what is left and itself.
+what a cloud needs and forks at each line that it is sent. A fork is safe there, for none of what it imported has begun
+a thread. It answers "PID ADDRESS" as that cloud takes connections. When its input ends, it ends what is left and itself.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None  # they are pipes
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None  # both are pipes
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
@@ -115,7 +116,6 @@ class Nursery:
 
 def main(words: list[str]) -> int:
     """Fork a cloud at each line of standard input, and kill those that are left at its end."""
-    import grpc_health.v1._async  # and what a cloud imports
     import isthmus.cloud.server  # noqa: F401
     from isthmus.common.catalog import SIGNALS
     from isthmus.common.codec import opened

@@ -1,8 +1,9 @@
 """Faults while an edge sends: who breaks what, and when.
 
-A striker is a thread beside an edge's run. It waits until a connection is live and its cloud has answered on it, waits a
-little, drawn at random, so that it comes anywhere in the stream, and strikes; until it has struck as often as it is to.
-What it has struck is counted only if there was something to strike.
+A striker is a thread beside an edge's run. It waits until a connection is live and its cloud has answered on it, mostly
+also until the edge has told another answer since the last strike, so that the run gets on; some strikes come before a
+stream is open. Then it waits a little, drawn at random, so that it comes anywhere, and strikes; until it has struck as
+often as it is to. What it has struck is counted only if there was something to strike.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from contextlib import contextmanager
 from isthmus.measure.drill.faulty_proxy import BREAKING, SLOWING, FaultyProxy
 from isthmus.measure.drill.nursery import Nursery, NurseryCloud
 
-LIVE_S = (0.01, 0.12)
-"""How long a connection lives at least, and at most, once its cloud has answered."""
+LIVE_S = (0.0, 0.12)
+"""How long a connection lives at least, and at most, from then on."""
+EARLY_SHARE = 0.1
+"""Of strikes that come as soon as the cloud has answered anything."""
 LOOK_S = 0.002
 BREAKING_SHARES = (4, 2, 2, 1)
 """Of the faults in `BREAKING`: most connections are cut, and what stalls takes the longest."""
@@ -27,8 +30,19 @@ Strike = Callable[[], str]
 """Break something; the kind of fault, "" where there was nothing to break."""
 
 
+class Progress:
+    """How many answers an edge has told."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def __call__(self, rows: int) -> None:
+        """It has told so many."""
+        self.rows = rows
+
+
 @contextmanager
-def striking(proxy: FaultyProxy, strike: Strike, left: int, seed: int) -> Iterator[Counter[str]]:
+def striking(proxy: FaultyProxy, strike: Strike, left: int, seed: int, progress: Progress) -> Iterator[Counter[str]]:
     """Strike so many times at most, until the end of this; counts what was struck.
 
     Raises:
@@ -37,7 +51,8 @@ def striking(proxy: FaultyProxy, strike: Strike, left: int, seed: int) -> Iterat
     struck: Counter[str] = Counter()
     over = threading.Event()
     failures: list[BaseException] = []
-    thread = threading.Thread(target=_strike_on, args=(proxy, strike, left, seed, struck, over, failures), daemon=True)
+    words = (proxy, strike, left, seed, progress, struck, over, failures)
+    thread = threading.Thread(target=_strike_on, args=words, daemon=True)
     thread.start()
     try:
         yield struck
@@ -53,14 +68,16 @@ def _strike_on(
     strike: Strike,
     left: int,
     seed: int,
+    progress: Progress,
     struck: Counter[str],
     over: threading.Event,
     failures: list[BaseException],
 ) -> None:
     drawn = random.Random(seed)
+    told, is_early = 0, False
     try:
         while struck.total() < left and not over.is_set():
-            if not proxy.is_answering:
+            if not proxy.is_answering or (progress.rows == told and not is_early):
                 time.sleep(LOOK_S)
                 continue
             over.wait(drawn.uniform(*LIVE_S))
@@ -68,6 +85,7 @@ def _strike_on(
                 continue
             if fault := strike():
                 struck[fault] += 1
+                told, is_early = progress.rows, drawn.random() < EARLY_SHARE
     except BaseException as error:  # it is told where the run is waited for
         failures.append(error)
 

@@ -1,0 +1,40 @@
+"""What a run over many inputs comes to: answered, lost and why, and what the connections did."""
+
+from __future__ import annotations
+
+from isthmus.edge.report import Summary
+from isthmus.edge.sender import Sender
+from isthmus.edge.terms import DeliveryCounts
+
+
+def run_summary(sender: Sender) -> Summary:
+    """For people, where anything came to nothing or broke; for programs always."""
+    counts = sender.counts
+    fields: dict[str, object] = {"answered": sender.answered_count, "failed": sender.failed_count}
+    lines = [f"{sender.answered_count} answered, {sender.failed_count} came to nothing"] * bool(sender.failed_count)
+    return Summary((*sender.doubt.lines(), *lines, *delivery_lines(counts)), fields | delivery_fields(counts))
+
+
+def delivery_lines(counts: DeliveryCounts) -> tuple[str, ...]:
+    """For people: what was lost, and what the connections that broke came to; none where nothing was."""
+    lines = []
+    if counts.lost:
+        reasons = ", ".join(f"{count} {name}" for name, count in sorted(counts.lost.items()))
+        lines.append(f"lost: {reasons}")
+    if counts.reconnects:
+        lines.append(
+            f"{counts.reconnects} connections opened anew, {counts.resumed} of them where the cloud held the stream; "
+            f"{counts.again} packets sent again"
+        )
+    return tuple(lines)
+
+
+def delivery_fields(counts: DeliveryCounts) -> dict[str, object]:
+    """For programs."""
+    return {
+        "lost": sum(counts.lost.values()),
+        "lost_by_reason": dict(sorted(counts.lost.items())),
+        "reconnects": counts.reconnects,
+        "resumed": counts.resumed,
+        "sent_again": counts.again,
+    }
