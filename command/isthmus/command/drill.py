@@ -11,9 +11,10 @@ from isthmus.measure.options import Outputs
 @command_frame
 @with_options(DrillOptions, Outputs)
 def drill(*, given: Given) -> None:
-    """Break everything between edge and cloud, on this machine, and count: every frame must be answered once and rightly.
+    """Break all there is between edge and cloud, on this machine: each frame must be answered once, and rightly.
 
-    Clouds are killed and told to end in mid-stream, connections cut, cut short, stalled, slowed and damaged, edges killed.
+    Clouds are killed and told to end in mid-stream; connections cut, cut short, stalled, slowed and damaged; edges
+    killed, and started again on what they had kept.
     A quarter of an hour for all; `--kills 5 --cuts 20 --terminations 2 --edge-kills 2` for a look.
     """
     from isthmus.measure.drill.run import drills_table, run_drills, write_drills

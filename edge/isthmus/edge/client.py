@@ -144,7 +144,7 @@ class CloudClient(Generic[T]):
                 self._task,
                 self._manifest.classes,
                 self._result_timeout_s,
-                lambda: self.while_waiting(),  # whoever waits by now
+                self._wait_on,
                 sent_before,
             )
             self._stream = None
@@ -271,6 +271,9 @@ class CloudClient(Generic[T]):
 
     def _open_channel(self) -> grpc.Channel:
         return open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if self._wants_pixels else 0)
+
+    def _wait_on(self) -> None:
+        self.while_waiting()
 
     def _live(self) -> InferenceStream[T]:
         if self._stream is None:

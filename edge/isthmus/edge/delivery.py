@@ -32,6 +32,7 @@ from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import (
     CloudUnreachableError,
     DeadlineError,
+    FrameOrderError,
     IsthmusError,
     LimitExceededError,
     OverloadedError,
@@ -82,6 +83,10 @@ class Delivery:
         patience: how long it may take.
         at_most_once: whether a packet that may have been run is lost rather than sent again.
         is_chained: whether packets from the last key packet on are kept for a cloud that holds nothing.
+
+    Attributes:
+        counts: what it came to so far.
+        is_begun: whether a cloud has ever opened the stream.
     """
 
     def __init__(
@@ -98,7 +103,7 @@ class Delivery:
         self._settling, self._patience = settling, patience
         self._at_most_once, self._is_chained = at_most_once, is_chained
         self._stream = new_stream()
-        self._is_begun = False
+        self.is_begun = False
         self._entries: deque[_Entry] = deque()
         self._past: deque[_Entry] = deque()  # settled, and what those under way refer to
         self._sent_count = 0  # of `_entries`, those that this connection was given
@@ -112,7 +117,7 @@ class Delivery:
     @client.setter
     def client(self, client: CloudClient[Any]) -> None:
         if client is not self._client:
-            self._client, self._stream, self._is_begun = client, new_stream(), False
+            self._client, self._stream, self.is_begun = client, new_stream(), False
             self._past.clear()
             client.while_waiting = self._look
 
@@ -189,7 +194,7 @@ class Delivery:
         while self._sent_count < len(self._entries):
             entry = self._entries[self._sent_count]
             try:
-                if not self._is_begun:
+                if not self.is_begun:
                     self._begin()
                 self._client.send(entry.packet)
             except _ExpiredError:
@@ -197,7 +202,7 @@ class Delivery:
             except LimitExceededError as error:  # nothing was sent
                 self._refuse(entry, error)
             except LOST_STREAM as error:
-                if not self._is_begun:
+                if not self.is_begun:
                     raise
                 self._reopen(error)
             else:
@@ -211,7 +216,7 @@ class Delivery:
         """Open the first connection. Raises what kept the last of a few tries from it."""
         longest_s = FIRST_WAIT_S
         left = FIRST_TRIES if math.isfinite(self._patience.tries) else math.inf
-        while not self._is_begun:
+        while not self.is_begun:
             try:
                 self._client.open(self._stream)
             except LOST_STREAM as error:
@@ -224,7 +229,7 @@ class Delivery:
                 self._stream = replace(self._stream, epoch=self._stream.epoch + 1)
             else:
                 self._stream = self._client.named
-                self._is_begun = True
+                self.is_begun = True
 
     def _refuse(self, entry: _Entry, error: LimitExceededError) -> None:
         """The cloud takes no such packet: it has no number, and those after it move up."""

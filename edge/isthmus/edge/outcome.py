@@ -8,11 +8,13 @@ from isthmus.edge.terms import DeliveryCounts
 
 
 def run_summary(sender: Sender) -> Summary:
-    """For people, where anything came to nothing or broke; for programs always."""
+    """Of inputs that each have their row: where the cloud or the way to it did something to them, else no more."""
     counts = sender.counts
+    if not counts.lost and not counts.reconnects:
+        return Summary(sender.doubt.lines())
     fields: dict[str, object] = {"answered": sender.answered_count, "failed": sender.failed_count}
-    lines = [f"{sender.answered_count} answered, {sender.failed_count} came to nothing"] * bool(sender.failed_count)
-    return Summary((*sender.doubt.lines(), *lines, *delivery_lines(counts)), fields | delivery_fields(counts))
+    line = f"{sender.answered_count} answered, {sender.failed_count} came to nothing"
+    return Summary((*sender.doubt.lines(), line, *delivery_lines(counts)), fields | delivery_fields(counts))
 
 
 def delivery_lines(counts: DeliveryCounts) -> tuple[str, ...]:

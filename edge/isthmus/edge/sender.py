@@ -2,8 +2,8 @@
 
 Theory of operation. What is not told yet stands in a queue, in the order in which it came: packets that wait for their
 answers, and rows that need none (a file that could not be read, a frame that was dropped). A row leaves the queue when
-nothing before it is open, and a packet when its answer, or why it has none, is told. How packets get their answers, over
-one connection or many, is a matter of `isthmus.edge.delivery`.
+nothing before it is open, and a packet when its answer, or why it has none, is told. How packets get their answers,
+over one connection or many, is a matter of `isthmus.edge.delivery`.
 
 Each step is done whole: a Ctrl-C is raised after it, or while it waits (`isthmus.edge.interruption`), so what stands in
 the queue is always what is still owed.
@@ -185,14 +185,14 @@ class Sender:
             self.take()
 
     def give_up(self, error: IsthmusError) -> None:
-        """Report all that is under way as lost."""
+        """Report all that is under way as lost; where no cloud was ever reached, nothing has been on its way."""
         with self._interruption.held():
-            self._flush()
-            self._delivery.give_up(error)
+            if self._delivery.is_begun:
+                self._delivery.give_up(error)
 
     def cut_off(self, deadlines: Deadlines) -> None:
         """The run's time is over: report what is under way as lost. What was not taken by now counts as one failure."""
-        self.give_up(DeadlineError(f"expected an answer within the {deadlines.run_s:g} s of this run, got none"))
+        self._delivery.give_up(DeadlineError(f"expected an answer within the run's {deadlines.run_s:g} s, got none"))
         self.failed_count = max(self.failed_count, 1)
 
     def _answered(self, owed: _Owed, result: FrameResult[Any]) -> None:

@@ -64,7 +64,7 @@ class VideoFlow:
         sleep: waits; another for tests.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by its name
         self,
         options: VideoOptions,
         encoder: VideoEncoder,

@@ -2,7 +2,8 @@
 
 Theory of operation. To start a cloud takes a second, most of it imports; a drill needs hundreds. So one process imports
 what a cloud needs and forks at each line that it is sent. A fork is safe there, for none of what it imported has begun
-a thread. It answers "PID ADDRESS" as that cloud takes connections. When its input ends, it ends what is left and itself.
+a thread. It answers "PID ADDRESS" as that cloud takes connections. When its input ends, it ends what is left, and
+itself.
 """
 
 from __future__ import annotations
