@@ -28,7 +28,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
-from isthmus.common.bits.packet import Packet
+from isthmus.common.bits.packet import Packet, PacketType
 from isthmus.common.errors import (
     CloudUnreachableError,
     DeadlineError,
@@ -62,7 +62,6 @@ class _Entry:
     Attributes:
         told: whatever the owner tells of it.
         due_s: when its time is over.
-        is_key: whether it refers to no other.
         was_sent: on any connection.
     """
 
@@ -70,7 +69,6 @@ class _Entry:
     told: Any
     weight: int
     due_s: float
-    is_key: bool
     was_sent: bool = False
 
 
@@ -135,7 +133,7 @@ class Delivery:
         """Of the packets under way, together, in whatever unit they were given."""
         return sum(entry.weight for entry in self._entries)
 
-    def send(self, packet: Packet, told: Any, weight: int = 0, *, is_key: bool = True) -> bool:
+    def send(self, packet: Packet, told: Any, weight: int = 0) -> bool:
         """Send one packet; whether it is under way now.
 
         Raises:
@@ -143,7 +141,7 @@ class Delivery:
             IsthmusError: what ended the stream, where no other could be opened.
         """
         self._look_at_end()
-        entry = _Entry(packet, told, weight, time.monotonic() + self._patience.frame_timeout_s, is_key)
+        entry = _Entry(packet, told, weight, time.monotonic() + self._patience.frame_timeout_s)
         self._entries.append(entry)
         try:
             self._send_all()
@@ -263,7 +261,7 @@ class Delivery:
     def _keep(self, entry: _Entry) -> None:
         """Those under way may refer to it."""
         if self._is_chained:
-            if entry.is_key:
+            if entry.packet.type is PacketType.INTRA:
                 self._past.clear()
             self._past.append(entry)
 
@@ -345,7 +343,7 @@ class Delivery:
         self._sent_count = 0
         if self._at_most_once and any(entry.was_sent for entry in self._entries):
             self._lose_run()
-        elif self._past and self._entries and not self._entries[0].is_key:
+        elif self._past and self._entries and self._entries[0].packet.type is not PacketType.INTRA:
             self._lead_in()
         self._recode_all()
 

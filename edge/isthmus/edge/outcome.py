@@ -13,6 +13,7 @@ def run_summary(sender: Sender) -> Summary:
     if not counts.lost and not counts.reconnects:
         return Summary(sender.doubt.lines())
     fields: dict[str, object] = {"answered": sender.answered_count, "failed": sender.failed_count}
+    fields["lost"] = sum(counts.lost.values())
     line = f"{sender.answered_count} answered, {sender.failed_count} came to nothing"
     return Summary((*sender.doubt.lines(), line, *delivery_lines(counts)), fields | delivery_fields(counts))
 
@@ -34,9 +35,8 @@ def delivery_lines(counts: DeliveryCounts) -> tuple[str, ...]:
 def delivery_fields(counts: DeliveryCounts) -> dict[str, object]:
     """For programs."""
     return {
-        "lost": sum(counts.lost.values()),
-        "lost_by_reason": dict(sorted(counts.lost.items())),
         "reconnects": counts.reconnects,
         "resumed": counts.resumed,
         "sent_again": counts.again,
+        "lost_by_reason": dict(sorted(counts.lost.items())),
     }

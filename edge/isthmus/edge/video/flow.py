@@ -138,7 +138,7 @@ class VideoFlow:
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
         summary, delivered = self.counts.summary(), self._sender.counts
         lines = summary.lines + self._sender.doubt.lines() + delivery_lines(delivered)
-        self.report.finish(Summary(lines, delivery_fields(delivered) | summary.fields))
+        self.report.finish(Summary(lines, summary.fields | delivery_fields(delivered)))
 
     def cut_off(self, deadlines: Deadlines) -> None:
         """The run's time is over: report what is under way as lost."""
