@@ -27,8 +27,8 @@ class Quotas:
 
     Attributes:
         streams: at a time.
-        frames_per_s, pixels_per_s, bytes_per_s: of packets, in the long run. Pixels are those that an image's or
-            frame's header declares; a cloud of points has none.
+        frames_per_s, pixels_per_s, bytes_per_s: in the long run. Pixels are work, as `isthmus.common.cost` counts
+            it from headers; bytes are those of messages.
     """
 
     streams: int = 0

@@ -18,26 +18,32 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 
+from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
 from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import Holding
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
-from isthmus.cloud.quota import Quota
+from isthmus.cloud.quota import Places, Quota
 from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
-from isthmus.cloud.service import SERVICE_NAME, InferenceService
-from isthmus.cloud.stream import Shared
+from isthmus.cloud.service import SERVICE_NAME, STUCK_AFTER_S, InferenceService
+from isthmus.cloud.shared import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import MissingDependencyError
 from isthmus.runtime.engine import AUTO
+
+if TYPE_CHECKING:
+    from grpc_health.v1._async import HealthServicer
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
@@ -59,13 +65,19 @@ class ServerConfig:
         zoo: folder of codecs, or several in their order.
         host, port: where it listens; port 0 takes a free one.
         max_stream_count: streams at a time, of all signals; one more is told to come back.
+        max_stream_count_of_peer: of one peer; 0 for as many as there are places until others want some.
+        max_connection_count: connections at a time; more are closed as they come.
+        stuck_after_s: health says NOT_SERVING while one step of work takes longer than that.
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
         max_saved_bytes: of that folder.
+        tls: its files; None for none.
+        peers: file of those that are let in (`isthmus.cloud.peers`); None for everybody.
+        is_insecure: whether other machines may come without TLS.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        has_reflection: whether tools such as grpcurl may ask for the service's description.
+        has_reflection: whether tools such as grpcurl may ask for the service's description; on loopback only.
         memory_limit_bytes: that the process may take.
         budgets: how much may be ordered and not yet answered.
         max_frame_work: most work that one packet may order, in pixels' worth.
@@ -75,9 +87,15 @@ class ServerConfig:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     max_stream_count: int = 64
+    max_stream_count_of_peer: int = 0
+    max_connection_count: int = 512
+    stuck_after_s: float = STUCK_AFTER_S
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
     max_saved_bytes: int = DEFAULT_MAX_BYTES
+    tls: Tls | None = None
+    peers: Path | None = None
+    is_insecure: bool = False
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
@@ -136,22 +154,26 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     limits = next(iter(quotas.values())).allowance.limits
     held = HeldStreams(Holding(), memory)
     shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
-    service = InferenceService(shared, config.max_stream_count)
-    server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
+    places = Places(config.max_stream_count, "streams", config.max_stream_count_of_peer)
+    service = InferenceService(shared, places, Gate(config.peers).identify, stuck_after_s=config.stuck_after_s)
+    served = [quotas[name].allowance for name in quotas if name in zoo.signals]
+    server = grpc.aio.server(options=_options(served, config.max_connection_count))
     server.add_generic_rpc_handlers((service.handler(),))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.has_reflection:
+    if config.has_reflection and is_loopback(config.host):
         _add_reflection(server)
     try:
-        port = _bind(server, config)
+        port = bind(server, config.host, config.port, config.tls, is_insecure=config.is_insecure)
         if stop is None:
             stop = asyncio.Event()
             _stop_on_signals(stop)
         await server.start()
         await health.set(SERVICE_NAME, _serving())
         ready(Ready(config.host, port, zoo.names))
+        watch = asyncio.create_task(_watch_work(service, health))
         await stop.wait()
+        watch.cancel()
         _log.info("shutting down: %d live streams have %g s", service.stream_count, config.grace_s)
         await health.enter_graceful_shutdown()
         if not await service.drain(config.grace_s):
@@ -164,7 +186,24 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         service.close()
 
 
-def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
+async def _watch_work(service: InferenceService, health: HealthServicer) -> None:
+    """Say by health whether work gets done. A step that does not end cannot be ended, only told of."""
+    from grpc_health.v1 import health_pb2
+
+    was_stuck = False
+    while True:
+        await asyncio.sleep(min(1.0, service.stuck_after_s / 4))
+        if service.is_stuck == was_stuck:
+            continue
+        was_stuck = service.is_stuck
+        if was_stuck:
+            _log.error("a step of work has not ended for %g s; health says NOT_SERVING", service.stuck_after_s)
+        states = health_pb2.HealthCheckResponse
+        for name in ("", SERVICE_NAME):
+            await health.set(name, states.NOT_SERVING if was_stuck else states.SERVING)
+
+
+def _options(allowances: Iterable[Allowance], max_connection_count: int) -> list[tuple[str, int]]:
     return [
         # Two servers on one port would share its connections without a word.
         ("grpc.so_reuseport", 0),
@@ -179,19 +218,12 @@ def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
         # Otherwise gRPC widens the window of every stream as it likes, and holds what nobody has asked for yet. A
         # message that is being read opens its own window, as wide as the message, whatever this says.
         ("grpc.http2.bdp_probe", 0),
+        # A connection on which nothing is said, or no HTTP/2, is closed after this time; of others a number is taken.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.max_allowed_incoming_connections", max_connection_count),
+        # One that had no stream for this long is closed; an edge opens another when it wants one.
+        ("grpc.max_connection_idle_ms", 300_000),
     ]
-
-
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
-    address = _address(config.host, config.port)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise InputError(
-            f"{address}: expected a free port of this machine, cannot listen there; is another cloud running? "
-            "Choose another port, or take any free one with: --port 0"
-        ) from error
-    return int(port)
 
 
 def _address(host: str, port: int) -> str:

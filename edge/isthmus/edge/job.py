@@ -19,6 +19,7 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
+from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
@@ -52,6 +53,7 @@ class Job:
         at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
         wants_crc32: whether every message ends with its CRC-32.
         deadlines: for each frame, and for all.
+        access: TLS and token.
     """
 
     inputs: tuple[str, ...]
@@ -67,6 +69,7 @@ class Job:
     at_most_once: bool = False
     wants_crc32: bool = False
     deadlines: Deadlines = Deadlines()  # noqa: RUF009  frozen
+    access: Access = NO_ACCESS
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -152,6 +155,7 @@ def connected(
             while_waiting=interruption.check,
             wants_crc32=job.wants_crc32,
             wants_state_crc32=job.wants_crc32 and "state_crc32" in task.wants,
+            access=job.access,
         ) as client,
     ):
         yield client, interruption

@@ -22,6 +22,7 @@ from isthmus.common.image.symbols import CodedImage
 from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
+from isthmus.common.unused_name import unused
 from isthmus.common.whole_file import write_whole
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
@@ -148,7 +149,7 @@ class _Flow:
         self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
         self._while_waiting = while_waiting
-        self._saved: set[str] = set()
+        self._saved: dict[str, set[str]] = {}  # names by codec
 
     def client(self, quality: int) -> CloudClient[FrameReconstruction]:
         """The client of a quality's stream; that of another one is closed."""
@@ -161,6 +162,7 @@ class _Flow:
                 RECONSTRUCTION,
                 wants_pixels=self._options.save is not None,
                 while_waiting=self._while_waiting,
+                access=self._job.access,
                 connect_timeout_s=wait_s,
                 result_timeout_s=wait_s,
                 wants_crc32=self._job.wants_crc32,
@@ -225,12 +227,8 @@ class _Flow:
         """
         if self._options.save is None:
             return ""
-        file, number = f"{stem}.{codec}", 1
-        while file in self._saved:
-            number += 1
-            file = f"{stem}-{number}.{codec}"
-        self._saved.add(file)
-        path = self._options.save / f"{file}.png"
+        name = unused(stem, self._saved.setdefault(codec, set()))
+        path = self._options.save / f"{name}.{codec}.png"
         write_whole(path, png)
         return str(path)
 

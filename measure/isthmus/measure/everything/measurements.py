@@ -203,6 +203,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         writes="motion",
         needs=("tinyimagenet50.npz", "imagenet500_256.npz", "nets/imagenet_squeezenet_v10_dc.npz"),
         steps=(TRAINED_MOTION,),
+        formerly="isthmus measure motion --checkpoints runs/motion; isthmus measure motion --network lite0 --merge",
     ),
     _measure(
         "open-question-1",
