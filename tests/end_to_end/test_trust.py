@@ -6,7 +6,9 @@ import asyncio
 import shutil
 import socket
 import ssl
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from support.command_line import isthmus
 from isthmus.cloud.binding import Tls
 from isthmus.cloud.development_authority import make_authority
 from isthmus.cloud.server import ServerConfig, serve
+from isthmus.codec import aconnect, connect, load
+from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import (
     CloudUnreachableError,
     ForbiddenError,
@@ -93,6 +97,18 @@ def test_a_strangers_cloud_is_not_spoken_to(files: Path, zoo: Path, encoder: Poi
         answered(encoder, live.address, Access(authority=files / "ca.pem"))
 
 
+def test_a_program_gets_in_as_well(files: Path, zoo: Path, peers: Path) -> None:
+    token = new_token(peers, "program")
+    codec = load(zoo / "tiny-q1")
+    with tiny_codec.live_cloud(zoo, tls=tls(files), peers=peers) as live:
+        with connect(live.address, codec, access=Access(authority=files / "ca.pem", token_file=token)) as cloud:
+            assert cloud.ask(tiny_codec.clouds(1)[0]).value.best
+        with pytest.raises(CloudUnreachableError), connect(live.address, codec):
+            pass
+    with pytest.raises(InputError, match="expected TLS to a cloud on another machine"):
+        aconnect("192.0.2.1:50051", codec)
+
+
 def served_certificate(address: str, authority: Path) -> bytes:
     context = ssl.create_default_context(cafile=str(authority))
     host, port = address.split(":")
@@ -151,6 +167,33 @@ def test_tokens_are_needed_checked_revoked_and_new_ones_taken(
     assert "pole-1" not in told
     for secret in (first.read_text().strip(), second.read_text().strip()):
         assert secret not in caplog.text + str(caught.value) + told + peers.read_text()
+
+
+def talk_on(client: CloudClient[Any], packet: Packet) -> None:
+    """Ten seconds of it."""
+    for _ in range(200):
+        client.send(packet)
+        client.receive()
+        time.sleep(0.05)
+
+
+def test_a_live_stream_ends_when_its_token_is_revoked(zoo: Path, encoder: PointCloudEncoder, peers: Path) -> None:
+    """That of another token goes on; a new token of the same name is another."""
+    first, second = new_token(peers, "pole-1"), new_token(peers, "pole-2")
+    packet = encoder.encode(tiny_codec.clouds(1)[0]).packet
+    with (
+        tiny_codec.live_cloud(zoo, peers=peers) as live,
+        CloudClient(live.address, encoder.manifest, access=Access(token_file=first)) as gone,
+        CloudClient(live.address, encoder.manifest, access=Access(token_file=second)) as stays,
+    ):
+        gone.open()
+        stays.open()
+        isthmus("token", "revoke", "pole-1", "--peers", peers)
+        new_token(peers, "pole-1")
+        with pytest.raises(UnauthenticatedError, match="one that was let go since"):
+            talk_on(gone, packet)
+        stays.send(packet)
+        assert len(stays.receive().value.signals) == 1
 
 
 def test_an_identity_has_its_codecs_and_streams(zoo: Path, encoder: PointCloudEncoder, peers: Path) -> None:

@@ -1,12 +1,14 @@
 """Who a call is of: by its bearer token, by its certificate, else by its address where nobody has to say.
 
 The file of peers is looked at for every call and read again when it has changed, so a token that is revoked opens no
-stream any more, and one that is new does, without a restart. A file that cannot be read leaves the last peers in force.
+stream any more, and one that is new does, without a restart; the server asks now and then whether the gate `knows`
+those whose streams are live. A file that cannot be read leaves the last peers in force.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,19 @@ class Gate:
             raise UnauthenticatedError(
                 f"expected a peer that this cloud knows, {known}; say a token with --token-file or ISTHMUS_TOKEN"
             )
-        return peer.identity
+        return replace(peer.identity, known_by=peer.known_by)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody is let in who can connect."""
+        return self._path is None
+
+    def knows(self, identity: Identity) -> bool:
+        """Whether a peer that was let in would be let in now, as the same one."""
+        if self._path is None:
+            return True
+        self._refresh(self._path)
+        return any(p.identity.name == identity.name and p.known_by == identity.known_by for p in self._peers)
 
     def _refresh(self, path: Path) -> None:
         try:

@@ -53,6 +53,11 @@ class Peer:
         if self.token_sha256 and not _SHA256.fullmatch(self.token_sha256):
             raise InputError(f"{name}: expected token_sha256 as 64 hex digits")
 
+    @property
+    def known_by(self) -> str:
+        """What it is let in with, in one word."""
+        return self.token_sha256 or f"certificate {self.certificate}"
+
 
 def new_token() -> tuple[str, str]:
     """(a token, what is kept of it)."""

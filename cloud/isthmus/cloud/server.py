@@ -51,6 +51,9 @@ DEFAULT_PORT = 50051
 # How long cancelled streams may take to notice before the process ends without them.
 STOP_TIMEOUT_S = 3.0
 
+# A live stream outlives its token by so long at most.
+REVOKED_S = 1.0
+
 # Bit 0 of gRPC's set of compressions: none at all.
 IDENTITY_ONLY = 1
 
@@ -155,7 +158,8 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     held = HeldStreams(Holding(), memory)
     shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
     places = Places(config.max_stream_count, "streams", config.max_stream_count_of_peer)
-    service = InferenceService(shared, places, Gate(config.peers).identify, stuck_after_s=config.stuck_after_s)
+    gate = Gate(config.peers)
+    service = InferenceService(shared, places, gate.identify, stuck_after_s=config.stuck_after_s)
     served = [quotas[name].allowance for name in quotas if name in zoo.signals]
     server = grpc.aio.server(options=_options(served, config.max_connection_count))
     server.add_generic_rpc_handlers((service.handler(),))
@@ -171,9 +175,12 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         await server.start()
         await health.set(SERVICE_NAME, _serving())
         ready(Ready(config.host, port, zoo.names))
-        watch = asyncio.create_task(_watch_work(service, health))
+        watches = [asyncio.create_task(_watch_work(service, health))]
+        if not gate.is_open:
+            watches.append(asyncio.create_task(_watch_peers(service, gate)))
         await stop.wait()
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         _log.info("shutting down: %d live streams have %g s", service.stream_count, config.grace_s)
         await health.enter_graceful_shutdown()
         if not await service.drain(config.grace_s):
@@ -184,6 +191,13 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         except TimeoutError:
             _log.warning("the server did not stop within %g s", STOP_TIMEOUT_S)
         service.close()
+
+
+async def _watch_peers(service: InferenceService, gate: Gate) -> None:
+    """End the streams of those whose token or certificate was revoked."""
+    while True:
+        await asyncio.sleep(REVOKED_S)
+        service.end_unknown(gate.knows)
 
 
 async def _watch_work(service: InferenceService, health: HealthServicer) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections.abc import Callable
 
 import grpc
 import grpc.aio
@@ -20,7 +21,7 @@ from isthmus.cloud.quota import Places
 from isthmus.cloud.shared import Shared
 from isthmus.cloud.stream import Context, Stream, reason
 from isthmus.common import protocol, status, wire
-from isthmus.common.errors import IsthmusError, OverloadedError
+from isthmus.common.errors import IsthmusError, OverloadedError, UnauthenticatedError
 
 SERVICE_NAME = "isthmus.v1.InferenceService"
 
@@ -112,6 +113,12 @@ class InferenceService:
         except TimeoutError:
             return False
         return True
+
+    def end_unknown(self, knows: Callable[[Identity], bool]) -> None:
+        """End the streams of those who would not be let in any more."""
+        for stream in self._streams:
+            if not knows(stream.identity):
+                stream.end(UnauthenticatedError("expected a peer that this cloud knows, got one that was let go since"))
 
     def close(self) -> None:
         """Leave what is under way; no stream may be live any more."""

@@ -96,12 +96,17 @@ class Stream:
         return self._identity.name
 
     @property
+    def identity(self) -> Identity:
+        """The same, with what it may have."""
+        return self._identity
+
+    @property
     def idle_s(self) -> float:
         """For how long nothing has moved on it; 0.0 while something of it is being done."""
         return 0.0 if self._is_computing or self._is_paced else time.monotonic() - self._last_progress_s
 
     def end(self, error: IsthmusError) -> None:
-        """End with this error: another connection has the stream, or another peer needs the place more."""
+        """End with this error: another connection has the stream, another peer needs the place, or this is none."""
         self._failure = error
         if self._task is not None:
             self._task.cancel()

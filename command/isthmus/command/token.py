@@ -69,7 +69,7 @@ def list_tokens(*, peers: Peers) -> None:
 
 @command_frame
 def revoke_token(name: Name, *, peers: Peers) -> None:
-    """Let a peer in no more: the cloud refuses its next stream, without a restart."""
+    """Let a peer in no more: the cloud ends its streams, without a restart."""
     from isthmus.cloud.peers import read_peers, write_peers
 
     known = read_peers(peers)

@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import grpc
+from typing import TYPE_CHECKING
 
 from isthmus.common.errors import InputError
+
+if TYPE_CHECKING:
+    import grpc
 
 TOKEN_VARIABLE = "ISTHMUS_TOKEN"
 MAX_FILE_BYTES = 1 << 20
@@ -71,6 +72,10 @@ class Access:
         Raises:
             InputError: a file cannot be read, or as of `check`.
         """
+        import grpc  # which whoever only says how to get in does not need
+
+        from isthmus.edge.bearer import Bearer
+
         self.check(address)
         if self.is_behind_tls:
             credentials = grpc.ssl_channel_credentials(
@@ -80,7 +85,7 @@ class Access:
         else:
             channel = grpc.insecure_channel(address, options)
         token = self._token_source()
-        return channel if token is None else grpc.intercept_channel(channel, _WithToken(token))
+        return channel if token is None else grpc.intercept_channel(channel, Bearer(token))
 
     def _token_source(self) -> Callable[[], str] | None:
         if (path := self.token_file) is not None:
@@ -120,42 +125,3 @@ def _checked(text: str, where: str) -> str:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise InputError(f"{where}: expected one token, got something else")
     return token
-
-
-class _Details(NamedTuple):
-    method: str
-    timeout: float | None
-    metadata: Any
-    credentials: Any
-    wait_for_ready: Any
-    compression: Any
-
-
-class _WithToken(
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc, type-arg, unused-ignore]
-    grpc.StreamStreamClientInterceptor,  # type: ignore[misc, type-arg, unused-ignore]
-):
-    """Says the token as a call begins; messages of a stream do not pass here."""
-
-    def __init__(self, token: Callable[[], str]) -> None:
-        token()  # one that is none is said before anything is called
-        self._token = token
-
-    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """As gRPC has it."""
-        return continuation(self._with(client_call_details), request)
-
-    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        """As gRPC has it."""
-        return continuation(self._with(client_call_details), request_iterator)
-
-    def _with(self, details: Any) -> _Details:
-        metadata = [*(details.metadata or ()), ("authorization", f"Bearer {self._token()}")]
-        return _Details(
-            details.method,
-            details.timeout,
-            metadata,
-            details.credentials,
-            details.wait_for_ready,
-            getattr(details, "compression", None),
-        )
