@@ -15,6 +15,7 @@ from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, options_of
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
+from isthmus.common.errors import InputError
 from isthmus.common.options import option
 from isthmus.common.video.signal import VIDEO
 
@@ -63,6 +64,23 @@ class AccessOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoolOptions:
+    """Where frames outlive the edge."""
+
+    panel: ClassVar[str] = "Spool"
+    spool: Path | None = option(
+        None, "Folder that keeps frames until they are told: they outlive this edge.", metavar="DIR"
+    )
+    spool_mb: int = option(1024, "MiB that it holds.", least=1)
+    spool_age_s: float = option(7 * 86400.0, "Seconds that a frame is kept.", least=1)
+    spool_drop: str = option(
+        "wait",
+        "Where there are more: the oldest go, the newest are not taken, or wait.",
+        choices=("wait", "oldest", "newest"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How results are told."""
 
@@ -72,7 +90,7 @@ class OutputOptions:
 
 
 @command_frame
-@with_options(CodecOptions, CloudOptions, AccessOptions, *SIGNAL_KINDS, OutputOptions)
+@with_options(CodecOptions, CloudOptions, SpoolOptions, AccessOptions, *SIGNAL_KINDS, OutputOptions)
 def edge(
     files: Annotated[
         list[str],
@@ -92,9 +110,14 @@ def edge(
     from isthmus.edge.job import Job
     from isthmus.edge.sender import Deadlines
     from isthmus.edge.signal_choice import choose_codec
+    from isthmus.edge.spool import SpoolBounds
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
-    output = given.of(OutputOptions)
+    output, kept = given.of(OutputOptions), given.of(SpoolOptions)
+    if kept.spool is not None and given.values.get("draw"):
+        raise InputError("--spool: expected no --draw, for pictures are not kept, got both")
+    if kept.spool is not None and (where.at_most_once or where.frame_timeout_s):
+        raise InputError("--spool: expected neither --at-most-once nor --frame-timeout-s, got one; say --spool-age-s")
     if output.list_topics:
         from isthmus.edge.topics import list_topics
 
@@ -114,6 +137,8 @@ def edge(
         task=about.task,
         at_most_once=where.at_most_once,
         wants_crc32=where.checked,
+        spool=kept.spool,
+        spool_bounds=SpoolBounds(kept.spool_mb << 20, kept.spool_age_s, kept.spool_drop),
         deadlines=Deadlines(where.frame_timeout_s or math.inf, where.deadline_s or math.inf),
         access=_access(given.of(AccessOptions)),
     )

@@ -7,6 +7,7 @@ one signal and one packet.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from isthmus.edge.interruption import Interruption
 from isthmus.edge.outcome import run_summary
 from isthmus.edge.report import Report, Row, open_report, task_columns
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.sender import Deadlines, Record, Sender
+from isthmus.edge.spool import Spool, SpoolBounds
+from isthmus.edge.spooled import SpoolSender
 from isthmus.edge.terms import RunOverError
 from isthmus.runtime.engine import AUTO
 
@@ -53,6 +56,8 @@ class Job:
         at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
         wants_crc32: whether every message ends with its CRC-32.
         deadlines: for each frame, and for all.
+        spool: folder in which frames outlive the edge; None to hold them in memory.
+        spool_bounds: how much is kept there.
         access: TLS and token.
     """
 
@@ -69,11 +74,27 @@ class Job:
     at_most_once: bool = False
     wants_crc32: bool = False
     deadlines: Deadlines = Deadlines()  # noqa: RUF009  frozen
+    spool: Path | None = None
+    spool_bounds: SpoolBounds = SpoolBounds()  # noqa: RUF009  frozen
     access: Access = NO_ACCESS
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
         return self.timeout_s or signal.answer_timeout_s
+
+    def open_spool(self, manifest: Manifest, task: Task[Any]) -> Spool | None:
+        """The spool of a codec's frames; None where none was asked for. Raises as `Spool`."""
+        if self.spool is None:
+            return None
+        about = (self.inputs, self.codec, self.format, self.task, self.options)
+        can_be_again = all(Path(name).exists() for name in self.inputs)
+        inputs = hashlib.sha256(repr(about).encode()).hexdigest() if can_be_again else ""
+        codec = f"{manifest.name} ({manifest.identity.hex()[:16]}) for {task.word}"
+        return Spool(self.spool, codec, self.spool_bounds, inputs)
+
+    def open_report(self, columns: Sequence[Column], *, is_live: bool = False) -> Report:
+        """Where rows go: over a spool at once, for what was told is not told again."""
+        return open_report(columns, as_json=self.as_json, is_live=is_live or self.spool is not None)
 
 
 def failure_row(
@@ -86,30 +107,45 @@ def failure_row(
 
 @contextmanager
 def sending(
-    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption, job: Job
-) -> Iterator[Sender]:
+    client: CloudClient[Any],
+    report: Report,
+    count: int,
+    what: str,
+    interruption: Interruption,
+    job: Job,
+    manifest: Manifest,
+    task: Task[Any],
+) -> Iterator[Sender | SpoolSender]:
     """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends.
 
-    Where the job's time is over, this ends, and what was under way is lost.
+    Where the job's time is over, this ends, and what was under way is lost, unless a spool keeps it.
     """
     with progress_bar(count) as progress:
         bar = progress.add_task(what, total=count)
-        sender = Sender(
-            client,
-            report,
-            at_most_once=job.at_most_once,
-            deadlines=job.deadlines,
-            on_row=lambda _: progress.advance(bar),
-            interruption=interruption,
-        )
+        sender: Sender | SpoolSender
+        if (spool := job.open_spool(manifest, task)) is not None:
+            sender = SpoolSender(
+                client, report, spool, manifest, task, job.deadlines, on_row=lambda _: progress.advance(bar)
+            )
+        else:
+            sender = Sender(
+                client,
+                report,
+                at_most_once=job.at_most_once,
+                deadlines=job.deadlines,
+                on_row=lambda _: progress.advance(bar),
+                interruption=interruption,
+            )
         try:
             yield sender
+            sender.complete()
         except RunOverError:
             sender.cut_off(job.deadlines)
         except IsthmusError as error:
             sender.give_up(error)
             raise
         finally:
+            sender.close()
             report.finish(run_summary(sender))
 
 
@@ -190,9 +226,9 @@ def run_files(
     with connected(job, signal, encoder.manifest, task) as (client, interruption):
         inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
         with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
+            client, job.open_report(columns), inputs.count, "sending", interruption, job, encoder.manifest, task
         ) as sender:
-            for item in inputs:
+            for item in sender.fresh(inputs):
                 if isinstance(item, Failure):
                     sender.place(failure_row(item.name, item.error, columns, item.where))
                     continue
@@ -282,3 +318,7 @@ class _FileTold:
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         del why
         return [failure_row(self.place.name, error, self.columns, self.place.fields)]
+
+    def record(self) -> Record:
+        place, beside = self.place, self.beside
+        return Record(place.name, place.fields, (place.name,), beside.cells, beside.fields, self.encode_ms)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from isthmus.edge.report import Summary
 from isthmus.edge.sender import Sender
+from isthmus.edge.spooled import SpoolSender
 from isthmus.edge.terms import DeliveryCounts
 
 
-def run_summary(sender: Sender) -> Summary:
+def run_summary(sender: Sender | SpoolSender) -> Summary:
     """Of inputs that each have their row: where the cloud or the way to it did something to them, else no more."""
     counts = sender.counts
-    if not counts.lost and not counts.reconnects:
+    if not counts.lost and not counts.reconnects and not sender.lines():
         return Summary(sender.doubt.lines())
     fields: dict[str, object] = {"answered": sender.answered_count, "failed": sender.failed_count}
     fields["lost"] = sum(counts.lost.values())
     line = f"{sender.answered_count} answered, {sender.failed_count} came to nothing"
-    return Summary((*sender.doubt.lines(), line, *delivery_lines(counts)), fields | delivery_fields(counts))
+    lines = (*sender.doubt.lines(), line, *delivery_lines(counts), *sender.lines())
+    return Summary(lines, fields | delivery_fields(counts))
 
 
 def delivery_lines(counts: DeliveryCounts) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from isthmus.common.bits.packet import Packet
 from isthmus.common.errors import DeadlineError, IsthmusError
@@ -27,6 +27,8 @@ from isthmus.edge.report import Doubt, Report, Row
 from isthmus.edge.result import FrameResult
 from isthmus.edge.terms import DeliveryCounts, Patience, Settling
 
+T = TypeVar("T")
+
 
 class Sendable(Protocol):
     """What is to be told of one packet."""
@@ -36,6 +38,31 @@ class Sendable(Protocol):
 
     def missing(self, why: str, error: IsthmusError) -> Iterable[Row]:
         """Its rows, where no answer comes: it was "lost" with a stream, or "refused" before it was sent."""
+
+    def record(self) -> Record:
+        """What is told of it beside its answer, by whoever finds it in a spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is told of a frame beside its answer, in plain values that JSON keeps.
+
+    Attributes:
+        name: for people.
+        place: fields of JSON in front of the answer's: where it is among the inputs.
+        head, tail: cells of the table in front of the answer's, and behind them but for the time, the last one.
+        fields: of JSON, behind the answer's.
+        encode_ms: that it took.
+        expected: attributes of an answer that is of this frame.
+    """
+
+    name: str
+    place: Mapping[str, object]
+    head: Sequence[str]
+    tail: Sequence[str]
+    fields: Mapping[str, object]
+    encode_ms: float
+    expected: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +103,8 @@ class Sender:
         on_row: called with each row as it is reported.
         on_missing: called with what was sent and has no answer, before it is told: the cloud does not hold it.
         on_lost: called where the cloud holds nothing of the stream any more, before anything is sent again.
+        patience: how long things may take; None for what the rest says.
+        is_chained: as of `Delivery`.
         interruption: what holds Ctrl-C back; one for the whole run.
         sleep: waits; another for tests.
 
@@ -95,6 +124,8 @@ class Sender:
         on_row: Callable[[Row], None] = _ignore,
         on_missing: Callable[[Any], None] = _ignore,
         on_lost: Callable[[], None] = lambda: None,
+        patience: Patience | None = None,
+        is_chained: bool = False,
         interruption: Interruption | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
@@ -112,13 +143,15 @@ class Sender:
                 on_lost,
                 None if recode is None else lambda owed: recode(owed.told),
             ),
-            Patience(
+            patience
+            or Patience(
                 self._interruption.check,
                 sleep or self._interruption.sleep,
                 deadlines.frame_s,
                 time.monotonic() + deadlines.run_s,
             ),
             at_most_once=at_most_once,
+            is_chained=is_chained,
         )
         self._waiting: deque[_Owed | Row] = deque()
 
@@ -145,6 +178,10 @@ class Sender:
     def weight(self) -> int:
         """Of the packets under way, together, in whatever unit they were given."""
         return self._delivery.weight
+
+    def fresh(self, items: Iterable[T]) -> Iterator[T]:
+        """All of them: none was taken before."""
+        return iter(items)
 
     def send(self, packet: Packet, told: Sendable, weight: int = 0) -> bool:
         """Send one packet; whether it is under way now. One that the cloud would refuse is told as refused.
@@ -194,6 +231,16 @@ class Sender:
         """The run's time is over: report what is under way as lost. What was not taken by now counts as one failure."""
         self._delivery.give_up(DeadlineError(f"expected an answer within the run's {deadlines.run_s:g} s, got none"))
         self.failed_count = max(self.failed_count, 1)
+
+    def lines(self) -> tuple[str, ...]:
+        """For people, once it is closed: nothing."""
+        return ()
+
+    def complete(self) -> None:
+        """All inputs were taken, and all answers told."""
+
+    def close(self) -> None:
+        """Nothing to let go."""
 
     def _answered(self, owed: _Owed, result: FrameResult[Any]) -> None:
         if isinstance(result.outcome, IsthmusError):

@@ -34,9 +34,10 @@ from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.job import Job, Packed, failure_row, sending
-from isthmus.edge.report import Row, open_report, task_columns
+from isthmus.edge.report import Row, task_columns
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
+from isthmus.edge.sender import Record, Sender
+from isthmus.edge.spooled import SpoolSender
 
 # The cloud and the edge at work at once, and one image in between.
 MAX_WAITING_COUNT = 3
@@ -51,6 +52,8 @@ def run(job: Job) -> int:
     """
     options: ImageOptions = job.options or ImageOptions()
     coding = _Coding(job, options)
+    if job.spool is not None and (options.save is not None or options.max_bytes):
+        raise InputError("--spool: expected neither --save nor --max-bytes, which are not kept, got one of them")
     if options.save is not None:
         make_folder(options.save)
     columns = (
@@ -65,10 +68,9 @@ def run(job: Job) -> int:
     with Interruption() as interruption, closing(_Flow(job, options, coding, columns, interruption.check)) as flow:
         client = flow.client(coding.quality)
         inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
-        with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
-        ) as sender:
-            for item in inputs:
+        report, manifest = job.open_report(columns), coding.family.encoder(coding.quality).manifest
+        with sending(client, report, inputs.count, "sending", interruption, job, manifest, RECONSTRUCTION) as sender:
+            for item in sender.fresh(inputs):
                 flow.send(sender, item)
             sender.drain()
         return sender.failed_count
@@ -176,7 +178,7 @@ class _Flow:
             self._client.close()
             self._client = None
 
-    def send(self, sender: Sender, item: Item | Failure) -> None:
+    def send(self, sender: Sender | SpoolSender, item: Item | Failure) -> None:
         """Send one image, or report that there is none."""
         if isinstance(item, Failure):
             sender.place(failure_row(item.name, item.error, self._columns, item.where))
@@ -255,26 +257,11 @@ class _ImageTold:
         del why
         return [self.flow.failed(self.place, error)]
 
-    def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
+    def record(self) -> Record:
+        """What is known of it without its answer."""
         image, coded = self.image, self.coded
-        if (found.height, found.width) != (image.height, image.width):
-            raise MessageError(
-                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
-            )
-        psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
-        saved = self.flow.keep(self.place.stem, self.codec, found.png)
-        told = RECONSTRUCTION.tell(found, ())
         bits_per_pixel = coded.packet_bits / (image.height * image.width)
-        encode_ms = coded.timing.total_s * 1e3
-        cells = (
-            *(self.place.name, self.codec, *told.cells),
-            str(coded.packet_bits // 8),
-            f"{bits_per_pixel:.3f}",
-            *((f"{psnr_db:.2f}",) if saved else ()),
-            f"{encode_ms + round_trip_ms:.1f}",
-        )
-        fields = {**self.place.fields, "codec": self.codec, **told.fields}
-        fields |= {
+        fields = {
             "notes": list(image.notes),
             "adaptation": str(coded.detail.symbols.adaptation),
             "estimated_bits": round(float(coded.estimated_bits.sum()), 3),
@@ -282,9 +269,34 @@ class _ImageTold:
             "payload_bits": coded.payload_bits,
             "packet_bits": coded.packet_bits,
             "bits_per_pixel": round(bits_per_pixel, 6),
-            "encode_ms": round(encode_ms, 3),
-            "round_trip_ms": round(round_trip_ms, 3),
         }
+        return Record(
+            self.place.name,
+            {**self.place.fields, "codec": self.codec},
+            (self.place.name, self.codec),
+            (str(coded.packet_bits // 8), f"{bits_per_pixel:.3f}"),
+            fields,
+            coded.timing.total_s * 1e3,
+            {"height": image.height, "width": image.width},
+        )
+
+    def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
+        image = self.image
+        if (found.height, found.width) != (image.height, image.width):
+            raise MessageError(
+                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
+            )
+        psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
+        saved = self.flow.keep(self.place.stem, self.codec, found.png)
+        told = RECONSTRUCTION.tell(found, ())
+        record = self.record()
+        cells = (
+            *(*record.head, *told.cells, *record.tail),
+            *((f"{psnr_db:.2f}",) if saved else ()),
+            f"{record.encode_ms + round_trip_ms:.1f}",
+        )
+        fields = {**record.place, **told.fields, **record.fields}
+        fields |= {"encode_ms": round(record.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
         if saved:
             fields |= {"saved": saved, "psnr_db": round(psnr_db, 4) if math.isfinite(psnr_db) else "inf"}
         return Row(cells, fields)

@@ -27,10 +27,12 @@ from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import tell_notes
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.outcome import delivery_fields, delivery_lines
+from isthmus.edge.outcome import delivery_fields, delivery_lines, run_summary
 from isthmus.edge.report import Report, Row, Summary, error_fields
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.sender import Deadlines, Record, Sender
+from isthmus.edge.spool import Spool
+from isthmus.edge.spooled import SpoolSender
 from isthmus.edge.video.detail import FrameDetail
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.options import VideoOptions
@@ -59,6 +61,7 @@ class VideoFlow:
         report: takes what becomes of the frames.
         at_most_once: whether what may have been run is lost rather than sent again.
         deadlines: for each frame, and for all.
+        spool: in which frames outlive the edge, None to hold them in memory.
         max_in_flight: unanswered frames at most, 0 for the usual number.
         interruption: what holds Ctrl-C back.
         sleep: waits; another for tests.
@@ -76,6 +79,7 @@ class VideoFlow:
         *,
         at_most_once: bool = False,
         deadlines: Deadlines = Deadlines(),  # noqa: B008  frozen
+        spool: Spool | None = None,
     ) -> None:
         self.counts = VideoCounts()
         self.report = report
@@ -83,20 +87,29 @@ class VideoFlow:
         self._max_in_flight = max_in_flight
         self._interruption = interruption or Interruption()
         self._sleep = sleep or self._interruption.sleep
-        self._sender = Sender(
+        self._is_spooled = spool is not None
+        if spool is not None:
+            self._sender: Sender | SpoolSender = SpoolSender(
+                client, report, spool, encoder.manifest, encoder.manifest.task, deadlines
+            )
+        else:
+            self._sender = self._held_in_memory(client, at_most_once=at_most_once, deadlines=deadlines)
+        self._number = 0
+        self._key_number = 0  # of the newest key frame
+        self._start_s = 0.0
+
+    def _held_in_memory(self, client: CloudClient[Any], *, at_most_once: bool, deadlines: Deadlines) -> Sender:
+        return Sender(
             client,
-            report,
+            self.report,
             recode=self._recode,
             at_most_once=at_most_once,
             deadlines=deadlines,
             on_missing=self._on_missing,
-            on_lost=encoder.force_key,
+            on_lost=self._encoder.force_key,
             interruption=self._interruption,
             sleep=self._sleep,
         )
-        self._number = 0
-        self._key_number = 0  # of the newest key frame
-        self._start_s = 0.0
 
     def send_all(self, video: VideoSource) -> None:
         """Send the frames of one video.
@@ -110,7 +123,8 @@ class VideoFlow:
         paces = self._options.realtime or video.is_live
         bound = self._max_in_flight or (REALTIME_MAX_IN_FLIGHT if paces else MAX_IN_FLIGHT)
         begin_s = -1.0
-        for frame in islice(video, self._options.limit or None):
+        frames = islice(video, self._options.limit or None)
+        for frame in frames if video.is_live else self._sender.fresh(frames):
             if begin_s < 0:
                 begin_s = time.perf_counter() - frame.time_s
             if frame.gap:
@@ -131,8 +145,21 @@ class VideoFlow:
         """Take all results that are still due."""
         self._sender.drain()
 
+    def complete(self) -> None:
+        """All inputs were taken, and all answers told."""
+        self._sender.complete()
+
+    @property
+    def failed_count(self) -> int:
+        """Frames that came to nothing."""
+        return self._sender.failed_count if self._is_spooled else self.counts.failed
+
     def finish(self) -> None:
-        """Report what is left as lost, and the summary."""
+        """Report what is left as lost, unless a spool keeps it, and the summary."""
+        if self._is_spooled:
+            self._sender.close()
+            self.report.finish(run_summary(self._sender))
+            return
         self._sender.give_up(CloudUnreachableError("expected an answer, the run was ended before it came"))
         self.counts.reconnects = self._sender.counts.reconnects
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
@@ -243,26 +270,17 @@ class _FrameTold:
             self.flow.distrust()
             return self.missing("refused", error)
         self.flow.counts.add(self.coded)
-        detail = self.coded.detail
         size = (self.frame.image.height, self.frame.image.width)
         told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *size), self.flow.class_names)
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
+        record = self.record()
         cells = (
-            *(str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),
+            *record.head,
             *(cell.split("\n", 1)[0] for cell in told.cells),
-            *(f"{encode_ms:.2f}", f"{encode_ms + round_trip_ms:.2f}"),
+            *(*record.tail, f"{encode_ms + round_trip_ms:.2f}"),
         )
-        fields = self.place.fields | {"type": detail.kind} | told.fields
-        fields |= {
-            "cause": detail.cause,
-            "motion_bits": detail.motion_bits,
-            "residual_bits": detail.residual_bits,
-            "packet_bits": self.coded.packet_bits,
-            "damage": round(detail.damage, 4),
-            "network_runs": detail.network_runs,
-            "encode_ms": round(encode_ms, 4),
-            "round_trip_ms": round(round_trip_ms, 4),
-        }
+        fields = {**record.place, **told.fields, **record.fields}
+        fields |= {"encode_ms": round(encode_ms, 4), "round_trip_ms": round(round_trip_ms, 4)}
         return [Row(cells, fields)]
 
     def _other_state(self, outcome: Any) -> SymbolMismatchError | None:
@@ -275,3 +293,25 @@ class _FrameTold:
     def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
         """One row."""
         return [self.flow.missing(self.place, why, error)]
+
+    def record(self) -> Record:
+        """What is known of it without its answer."""
+        detail, encode_ms = self.coded.detail, self.coded.timing.total_s * 1e3
+        head = str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)
+        fields = {
+            "cause": detail.cause,
+            "motion_bits": detail.motion_bits,
+            "residual_bits": detail.residual_bits,
+            "packet_bits": self.coded.packet_bits,
+            "damage": round(detail.damage, 4),
+            "network_runs": detail.network_runs,
+        }
+        return Record(
+            f"{self.place.source}: frame {self.place.index}",
+            self.place.fields | {"type": detail.kind},
+            head,
+            (f"{encode_ms:.2f}",),
+            fields,
+            encode_ms,
+            {"state_crc32": detail.state.crc32()},
+        )
