@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isthmus.common.errors import InputError
+from isthmus.common.errors import InputError, SpoolError
 
 FILE = "frames.sqlite3"
 LOCK = "lock"
@@ -181,7 +181,7 @@ class Spool:
             Whether it was kept; None where there is no room, and to wait was asked for: nothing is noted then.
 
         Raises:
-            InputError: it cannot be written.
+            SpoolError: it cannot be written.
         """
         text = json.dumps(record)
         size = len(text) + len(packet or b"")
@@ -302,7 +302,7 @@ class Spool:
         try:
             yield
         except sqlite3.Error as error:
-            raise InputError(
+            raise SpoolError(
                 f"{self._folder}: expected a spool that can be written: {error}; make room, or use another folder; "
                 "what was accepted is kept"
             ) from error

@@ -202,7 +202,7 @@ class SpoolSender:
 
         Raises:
             RunOverError: there is no time left.
-            InputError: the disk does not take it.
+            SpoolError: the disk does not take it.
             IsthmusError: what ended the delivery.
         """
         del weight

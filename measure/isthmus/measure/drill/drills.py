@@ -5,35 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from isthmus.common.errors import DeadlineError
 from isthmus.measure.drill.course import Course
 from isthmus.measure.drill.edge_run import EdgeRun, run_edge
+from isthmus.measure.drill.edge_strikes import hold_edge_kills, hold_full_disk
 from isthmus.measure.drill.faulty_proxy import FaultyProxy, faulty_proxy
-from isthmus.measure.drill.nursery import Nursery
+from isthmus.measure.drill.ground import Ground
 from isthmus.measure.drill.options import DrillOptions
 from isthmus.measure.drill.strikes import CloudStrikes, Progress, Strike, WayStrikes, striking
 from isthmus.measure.drill.tally import Tally
 
 MAX_RUNS = 60
 """Of an edge in one drill, whatever it has met by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """Where drills are held.
-
-    Attributes:
-        nursery: of clouds.
-        folder: for spools and outputs.
-        options: as asked for.
-    """
-
-    nursery: Nursery
-    folder: Path
-    options: DrillOptions
 
 
 Expected = Mapping[str, Any]
@@ -123,4 +108,6 @@ DRILLS: tuple[Drill, ...] = (
     Drill("cloud killed", lambda options: options.kills, _hold_clouds("kill")),
     Drill("cloud told to end", lambda options: options.terminations, _hold_clouds("terminate")),
     Drill("connection broken", lambda options: options.cuts * 5 // 4, _hold_way),
+    Drill("edge killed", lambda options: options.edge_kills, hold_edge_kills),
+    Drill("disk full", lambda options: options.rounds, hold_full_disk),
 )

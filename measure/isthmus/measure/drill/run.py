@@ -13,7 +13,8 @@ from isthmus.common.results import Provenance, Results, gather_summary, write_re
 from isthmus.common.zoo import find_zoo
 from isthmus.measure.command_line import command_line
 from isthmus.measure.drill.course import Course, make_course
-from isthmus.measure.drill.drills import DRILLS, Drill, Ground, right_answers
+from isthmus.measure.drill.drills import DRILLS, Drill, right_answers
+from isthmus.measure.drill.ground import Ground
 from isthmus.measure.drill.nursery import Nursery
 from isthmus.measure.drill.options import DrillOptions
 from isthmus.measure.drill.tally import Tally
