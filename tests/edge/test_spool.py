@@ -15,7 +15,8 @@ import pytest
 from support import tiny_codec
 
 from isthmus.common.errors import InputError, SpoolError
-from isthmus.edge.spool import FILE, NEWEST, OLDEST, WAIT, Spool, SpoolBounds
+from isthmus.edge.kept import NEWEST, OLDEST, WAIT, SpoolBounds
+from isthmus.edge.spool import FILE, Spool
 
 USUAL = SpoolBounds()
 CODEC = "tiny-q1 (00) for classification"
@@ -188,7 +189,8 @@ def writer(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Accepts frames without end, and says the number of each once it is accepted."""
     code = (
         "from pathlib import Path\n"
-        "from isthmus.edge.spool import Spool, SpoolBounds\n"
+        "from isthmus.edge.kept import SpoolBounds\n"
+        "from isthmus.edge.spool import Spool\n"
         f"spool = Spool(Path({str(folder)!r}), {CODEC!r}, SpoolBounds())\n"
         "for at in range(10 ** 6):\n"
         "    spool.accept(b'k' * 10, {'at': at}, is_key=True, given=0)\n"

@@ -108,9 +108,9 @@ def edge(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.command.classes import class_note
     from isthmus.edge.job import Job
+    from isthmus.edge.kept import SpoolBounds
     from isthmus.edge.sender import Deadlines
     from isthmus.edge.signal_choice import choose_codec
-    from isthmus.edge.spool import SpoolBounds
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
     output, kept = given.of(OutputOptions), given.of(SpoolOptions)

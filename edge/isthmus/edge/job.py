@@ -1,8 +1,8 @@
 """What an edge was asked to do, and the way that all jobs go: source -> encoder -> stream -> report.
 
-A signal's `run(job)` opens its encoder, and gives packets to a `Sender` as its source brings them; what becomes of them
-comes out as rows, in the order of the inputs. `run_files` is the whole way for a signal whose inputs are files, each
-one signal and one packet.
+A signal's `run(job)` opens its encoder, and gives packets to a `Sender` as its source brings them
+(`isthmus.edge.sending`); what becomes of them comes out as rows, in the order of the inputs. For a signal whose inputs
+are files, each one signal and one packet, `isthmus.edge.files` is the whole way.
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ from typing import Any, TypeVar
 
 from isthmus.common.codec import Signal
 from isthmus.common.coded import Coded, Encoder
-from isthmus.common.errors import InputError, IsthmusError
+from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.task import Task, Told
+from isthmus.common.task import Task
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
-from isthmus.edge.failures import Failure, progress_bar
-from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.failures import Failure
+from isthmus.edge.inputs import Item
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.outcome import run_summary
-from isthmus.edge.report import Report, Row, open_report, task_columns
-from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Deadlines, Record, Sender
-from isthmus.edge.spool import Spool, SpoolBounds
-from isthmus.edge.spooled import SpoolSender
-from isthmus.edge.terms import RunOverError
+from isthmus.edge.kept import SpoolBounds
+from isthmus.edge.report import Report, Row, open_report
+from isthmus.edge.sender import Deadlines
+from isthmus.edge.spool import Spool
 from isthmus.runtime.engine import AUTO
 
 T = TypeVar("T")
@@ -106,70 +103,6 @@ def failure_row(
 
 
 @contextmanager
-def sending(
-    client: CloudClient[Any],
-    report: Report,
-    count: int,
-    what: str,
-    interruption: Interruption,
-    job: Job,
-    manifest: Manifest,
-    task: Task[Any],
-) -> Iterator[Sender | SpoolSender]:
-    """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends.
-
-    Where the job's time is over, this ends, and what was under way is lost, unless a spool keeps it.
-    """
-    with progress_bar(count) as progress:
-        bar = progress.add_task(what, total=count)
-        sender: Sender | SpoolSender
-        if (spool := job.open_spool(manifest, task)) is not None:
-            sender = SpoolSender(
-                client, report, spool, manifest, task, job.deadlines, on_row=lambda _: progress.advance(bar)
-            )
-        else:
-            sender = Sender(
-                client,
-                report,
-                at_most_once=job.at_most_once,
-                deadlines=job.deadlines,
-                on_row=lambda _: progress.advance(bar),
-                interruption=interruption,
-            )
-        try:
-            yield sender
-            sender.complete()
-        except RunOverError:
-            sender.cut_off(job.deadlines)
-        except IsthmusError as error:
-            sender.give_up(error)
-            raise
-        finally:
-            sender.close()
-            report.finish(run_summary(sender))
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What a signal tells of each file beside the task's answer.
-
-    Attributes:
-        columns: of the table.
-        tell: a cell for each, and the fields of JSON: (item, signal, coded).
-        fit: of an item and its signal, what puts an outcome of the task onto it.
-    """
-
-    columns: tuple[Column, ...] = (Column("packet bits", is_number=True),)
-    tell: Callable[[Item, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
-        (f"{coded.packet_bits}",), {"packet_bits": coded.packet_bits}
-    )
-    fit: Callable[[Item, Any], Callable[[Any], Any]] = lambda _, __: lambda outcome: outcome
-
-
-PACKET_BITS = Beside()
-
-
-@contextmanager
 def connected(
     job: Job, signal: Signal, manifest: Manifest, task: Task[T]
 ) -> Iterator[tuple[CloudClient[T], Interruption]]:
@@ -195,58 +128,6 @@ def connected(
         ) as client,
     ):
         yield client, interruption
-
-
-def run_files(
-    job: Job,
-    signal: Signal,
-    encoder: Encoder[Any, Any],
-    paths_of: Callable[[Iterable[str | Path]], list[Path]],
-    read: Callable[[Item], Any],
-    beside: Beside = PACKET_BITS,
-) -> int:
-    """Send files, one packet each, and report what the codec's task makes of them.
-
-    Args:
-        job: as asked for.
-        signal: of the codec.
-        encoder: of the codec.
-        paths_of: the files of what was named. InputError where there is none.
-        read: the signal of an item.
-        beside: what is told of each beside the answer.
-
-    Returns:
-        How many came to nothing.
-
-    Raises:
-        IsthmusError: what kept the stream from opening, or ended it.
-    """
-    task = encoder.manifest.task_for(job.task)
-    columns = (Column("file"), *task_columns(task), *beside.columns, Column("ms", is_number=True))
-    with connected(job, signal, encoder.manifest, task) as (client, interruption):
-        inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
-        with sending(
-            client, job.open_report(columns), inputs.count, "sending", interruption, job, encoder.manifest, task
-        ) as sender:
-            for item in sender.fresh(inputs):
-                if isinstance(item, Failure):
-                    sender.place(failure_row(item.name, item.error, columns, item.where))
-                    continue
-                place = item.place
-                try:
-                    found = read(item)
-                    coded = encoder.encode(found)
-                    told, fit = beside.tell(item, found, coded), beside.fit(item, found)
-                except IsthmusError as error:
-                    sender.place(failure_row(place.name, error, columns, place.fields))
-                    continue
-                encode_ms = coded.timing.total_s * 1e3
-                sender.send(
-                    coded.packet, _FileTold(place, told, encode_ms, columns, encoder.manifest.classes, task, fit)
-                )
-                sender.take_ready()
-            sender.drain()
-        return sender.failed_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,37 +169,3 @@ def pack_files(
             yield Failure(place.name, error, place.fields)
             continue
         yield Packed(place.name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes", place.stem)
-
-
-@dataclass(frozen=True, slots=True)
-class _FileTold:
-    """How the result of one file is told."""
-
-    place: Place
-    beside: Told
-    encode_ms: float
-    columns: Sequence[Column]
-    class_names: tuple[str, ...]
-    task: Task[Any]
-    fit: Callable[[Any], Any]
-
-    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
-        if isinstance(result.outcome, IsthmusError):
-            return self.missing("refused", result.outcome)
-        try:
-            told = self.task.tell(self.fit(result.outcome), self.class_names)
-        except InputError as error:  # of what is kept of it, a full disk say
-            return self.missing("refused", error)
-        round_trip_ms = result.round_trip_s * 1e3
-        cells = (self.place.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
-        times = {"encode_ms": round(self.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
-        fields = {**self.place.fields, **told.fields, **self.beside.fields, **times}
-        return [Row(cells, fields)]
-
-    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
-        del why
-        return [failure_row(self.place.name, error, self.columns, self.place.fields)]
-
-    def record(self) -> Record:
-        place, beside = self.place, self.beside
-        return Record(place.name, place.fields, (place.name,), beside.cells, beside.fields, self.encode_ms)

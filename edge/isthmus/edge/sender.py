@@ -39,9 +39,6 @@ class Sendable(Protocol):
     def missing(self, why: str, error: IsthmusError) -> Iterable[Row]:
         """Its rows, where no answer comes: it was "lost" with a stream, or "refused" before it was sent."""
 
-    def record(self) -> Record:
-        """What is told of it beside its answer, by whoever finds it in a spool."""
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -63,6 +60,13 @@ class Record:
     fields: Mapping[str, object]
     encode_ms: float
     expected: Mapping[str, object] = field(default_factory=dict)
+
+
+class Keepable(Sendable, Protocol):
+    """What is to be told of one packet, by whoever finds it in a spool."""
+
+    def record(self) -> Record:
+        """What is told of it beside its answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,17 +27,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from isthmus.common.errors import InputError, SpoolError
+from isthmus.edge.kept import OLDEST, WAIT, Kept, SpoolBounds
 
 FILE = "frames.sqlite3"
 LOCK = "lock"
 FORMAT = "1"
-OLDEST, NEWEST, WAIT = "oldest", "newest", "wait"
-DROPS = (WAIT, OLDEST, NEWEST)
 BUSY_TIMEOUT_S = 10.0
 
 _SCHEMA = """
@@ -53,38 +51,6 @@ CREATE TABLE IF NOT EXISTS frames (
 """
 _NUMBERS = "SELECT coalesce((SELECT number FROM frames WHERE"
 _ABOVE = "SELECT number, {} FROM frames WHERE number > ? ORDER BY number"
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolBounds:
-    """How much is kept.
-
-    Attributes:
-        max_bytes: of packets and records.
-        age_s: of a frame.
-        drop: what goes where there is more: "oldest", "newest", or nothing, and whoever brings frames waits.
-    """
-
-    max_bytes: int = 1 << 30
-    age_s: float = 7 * 86400.0
-    drop: str = WAIT
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One frame.
-
-    Attributes:
-        number: of it.
-        packet: its bytes; None for a row that needs no answer.
-        record: what is told of it.
-        is_told: whether it is here only because others refer to it.
-    """
-
-    number: int
-    packet: bytes | None
-    record: Mapping[str, Any]
-    is_told: bool
 
 
 class Spool:

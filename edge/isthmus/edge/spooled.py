@@ -5,35 +5,29 @@ be dropped). A thread takes frames from the spool in their order, sends them ove
 tells their rows; what was told is noted when it was printed. An edge that is started again begins with what an earlier
 one has left: frames are told from their records alone, which say all but the answer.
 
-Rows have two fields more: `spool`, its name, and `number`, that of the frame. Where standard output is a file, its last
-row says what was told last, whatever the spool knows of it (`told_before`).
+How rows are told from records, and noted once they are, is a matter of `isthmus.edge.spool_rows`.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any, TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 from isthmus.common.bits.packet import Packet, PacketType
-from isthmus.common.errors import IsthmusError, MessageError, SymbolMismatchError
+from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task
 from isthmus.edge.client import CloudClient
-from isthmus.edge.failures import Failure
-from isthmus.edge.report import Doubt, Report, Row, Summary
-from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Deadlines, Record, Sendable, Sender
-from isthmus.edge.spool import Kept, Spool
+from isthmus.edge.kept import Kept
+from isthmus.edge.report import Doubt, Report, Row
+from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.spool import Spool
+from isthmus.edge.spool_rows import FromDisk, Printing
 from isthmus.edge.terms import DeliveryCounts, Patience, RunOverError
 
 T = TypeVar("T")
@@ -41,80 +35,11 @@ T = TypeVar("T")
 UNDER_WAY = 16
 """Frames that are sent and not told, at most."""
 LOOK_S = 0.05
-TAIL_BYTES = 1 << 20
-"""Of a file of rows, in which its last row is looked for."""
 STOP_TIMEOUT_S = 10.0
 
 
 class _StopError(Exception):
     """Nobody waits for the thread any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _FromDisk:
-    """How a frame is told, by its record; not at all where it is sent only because others refer to it."""
-
-    kept: Kept
-    numbered: dict[str, object]
-    task: Task[Any]
-    class_names: tuple[str, ...]
-
-    def answered(self, result: FrameResult[Any]) -> Iterable[Row]:
-        if self.kept.is_told:
-            return ()
-        if isinstance(result.outcome, IsthmusError):
-            return self.missing("refused", result.outcome)
-        record = self.record()
-        told = self.task.tell(result.outcome, self.class_names)
-        for name, value in record.expected.items():
-            found = getattr(result.outcome, name, value)
-            if found not in (value, -1):
-                error = SymbolMismatchError if name == "state_crc32" else MessageError
-                return self.missing("refused", error(f"answer: expected {name} {value}, as sent, got {found}"))
-        round_trip_ms = result.round_trip_s * 1e3
-        cells = (*record.head, *told.cells, *record.tail, f"{record.encode_ms + round_trip_ms:.2f}")
-        fields = {**record.place, **told.fields, **record.fields}
-        fields |= {"encode_ms": round(record.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
-        return [Row(tuple(cells), fields | self.numbered)]
-
-    def record(self) -> Record:
-        return Record(**self.kept.record)
-
-    def missing(self, why: str, error: IsthmusError) -> Iterable[Row]:
-        del why
-        if self.kept.is_told:
-            return ()
-        record = self.record()
-        failure = Failure(record.name, error, record.place)
-        cells = (*record.head, *["-"] * (len(self.task.columns) + len(record.tail) + 1))
-        return [Row(cells, failure.fields | self.numbered, failure.message, is_failure=True)]
-
-
-class _Printing:
-    """A report that notes in the spool what it has printed."""
-
-    def __init__(self, report: Report, spool: Spool, on_row: Callable[[Row], None]) -> None:
-        self._report, self._spool, self._on_row = report, spool, on_row
-        self._number = told_before(spool.id)
-        self.note()
-
-    def add(self, row: Row) -> None:
-        """Print it."""
-        self._report.add(row)
-        self._on_row(row)
-        self._number = int(str(row.fields["number"]))
-
-    def finish(self, summary: Summary) -> None:
-        """Not here: whoever made the report ends it."""
-
-    def note(self) -> None:
-        """What was printed is told for good."""
-        if not self._number:
-            return
-        if _is_file(sys.stdout):
-            os.fsync(sys.stdout.fileno())
-        self._spool.tell(self._number)
-        self._number = 0
 
 
 class SpoolSender:
@@ -148,7 +73,7 @@ class SpoolSender:
         self._is_whole = self._wants_key = self._was_cut = False
         self._failure: BaseException | None = None
         self._stopping = threading.Event()
-        self._printing = _Printing(report, spool, on_row)
+        self._printing = Printing(report, spool, on_row)
         self._sender = Sender(
             client,
             self._printing,
@@ -197,7 +122,7 @@ class SpoolSender:
             else:
                 yield item
 
-    def send(self, packet: Packet, told: Sendable, weight: int = 0) -> bool:
+    def send(self, packet: Packet, told: Keepable, weight: int = 0) -> bool:
         """Accept a frame; whether the next may refer to it.
 
         Raises:
@@ -320,36 +245,5 @@ class SpoolSender:
                 fields = row["fields"] | numbered
                 self._sender.place(Row(tuple(row["cells"]), fields, row["error"], is_failure=row["is_failure"]))
             return
-        told = _FromDisk(kept, numbered, self._task, self._manifest.classes)
+        told = FromDisk(kept, numbered, self._task, self._manifest.classes)
         self._sender.send(Packet.from_bytes(kept.packet), told)
-
-
-def told_before(spool_id: str) -> int:
-    """The number of a spool's last row in the file that standard output goes to; 0 where there is none.
-
-    A last line that was not finished counts as none, and is ended.
-    """
-    if not _is_file(sys.stdout):
-        return 0
-    try:
-        with Path(f"/proc/self/fd/{sys.stdout.fileno()}").open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            *lines, last = file.read().split(b"\n")
-    except OSError:
-        return 0
-    if last:
-        print(flush=True)
-    for line in reversed(lines):
-        with suppress(ValueError, TypeError, KeyError):
-            row = json.loads(line)
-            if row["spool"] == spool_id:
-                return int(row["number"])
-    return 0
-
-
-def _is_file(stream: IO[str]) -> bool:
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False

@@ -33,10 +33,11 @@ from isthmus.edge.image.options import ImageOptions
 from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.job import Job, Packed, failure_row, sending
+from isthmus.edge.job import Job, Packed, failure_row
 from isthmus.edge.report import Row, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Record, Sender
+from isthmus.edge.sending import sending
 from isthmus.edge.spooled import SpoolSender
 
 # The cloud and the edge at work at once, and one image in between.

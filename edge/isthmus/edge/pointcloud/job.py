@@ -21,7 +21,7 @@ from isthmus.common.zoo import find_codec
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Item, Place
-from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files, sending
+from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.inputs import CloudInputs
@@ -29,6 +29,7 @@ from isthmus.edge.pointcloud.options import PointCloudOptions
 from isthmus.edge.report import Row, task_columns
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Record
+from isthmus.edge.sending import sending
 
 
 @dataclass(frozen=True, slots=True)
