@@ -25,7 +25,7 @@ from isthmus.common.task import Task
 from isthmus.edge.client import CloudClient
 from isthmus.edge.kept import Kept
 from isthmus.edge.report import Doubt, Report, Row
-from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.sender import Deadlines, Keepable, Sender
 from isthmus.edge.spool import Spool
 from isthmus.edge.spool_rows import FromDisk, Printing
 from isthmus.edge.terms import DeliveryCounts, Patience, RunOverError

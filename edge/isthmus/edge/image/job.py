@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, MessageError
@@ -23,7 +22,7 @@ from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.unused_name import unused
-from isthmus.common.whole_file import write_whole
+from isthmus.common.whole_file import make_folder, write_whole
 from isthmus.data.image.files import image_paths, read_image
 from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
@@ -95,14 +94,6 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
         rate = coded.packet_bits / (image.width * image.height)
         words = f"{image.width} x {image.height}, {coded.packet.size_bytes} bytes, {rate:.3f} bits a pixel"
         yield Packed(place.name, coding.family.encoder(quality).manifest, coded, words, place.stem)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder to save in, and its parents. InputError if that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: expected a folder, or a place to make it: {error.strerror or error}") from error
 
 
 class _Coding:

@@ -13,14 +13,12 @@ so that nothing refers to it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.coded import Coded
-from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError, SymbolMismatchError
+from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError
 from isthmus.common.task import Task
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.data.video.source import SourceFrame, VideoSource
@@ -29,15 +27,13 @@ from isthmus.edge.failures import tell_notes
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.outcome import delivery_fields, delivery_lines, run_summary
 from isthmus.edge.report import Report, Row, Summary, error_fields
-from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Deadlines, Record, Sender
+from isthmus.edge.sender import Deadlines, Sender
 from isthmus.edge.spool import Spool
 from isthmus.edge.spooled import SpoolSender
-from isthmus.edge.video.detail import FrameDetail
 from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.frame_told import FrameTold
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.place import FramePlace
-from isthmus.edge.video.placing import placed
 from isthmus.edge.video.summary import VideoCounts
 
 # Unanswered frames: enough to hide the way to the cloud and back; in real time, few, as each is a frame's delay.
@@ -217,10 +213,10 @@ class VideoFlow:
         self._number += 1
         if coded.detail.is_key:
             self._key_number = self._number
-        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded, frame)):
+        if not self._sender.send(coded.packet, FrameTold(self, self._number, place, coded, frame)):
             self._encoder.force_key()
 
-    def _recode(self, told: _FrameTold) -> Packet:
+    def _recode(self, told: FrameTold) -> Packet:
         """The packet of a frame under way for a cloud that holds nothing, or only the frames before it."""
         told.coded = self._encoder.encode(told.frame)
         if told.coded.detail.is_key:
@@ -231,7 +227,7 @@ class VideoFlow:
         """The cloud's latents are not the encoder's: nothing may refer to them."""
         self._encoder.force_key()
 
-    def _on_missing(self, told: _FrameTold) -> None:
+    def _on_missing(self, told: FrameTold) -> None:
         """The cloud does not hold this frame: what refers to it has no reference."""
         if self._key_number <= told.number:  # no key frame was encoded since
             self._encoder.force_key()
@@ -250,68 +246,3 @@ class VideoFlow:
     def task(self) -> Task[Any]:
         """Of the codec."""
         return self._encoder.manifest.task
-
-
-@dataclass(slots=True, eq=False)
-class _FrameTold:
-    """How the result of one frame is told; it is kept till then, for a cloud that has to be given it anew."""
-
-    flow: VideoFlow
-    number: int
-    place: FramePlace
-    coded: Coded[FrameDetail]
-    frame: SourceFrame
-
-    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
-        """One row."""
-        if isinstance(result.outcome, IsthmusError):
-            return self.missing("refused", result.outcome)
-        if (error := self._other_state(result.outcome)) is not None:
-            self.flow.distrust()
-            return self.missing("refused", error)
-        self.flow.counts.add(self.coded)
-        size = (self.frame.image.height, self.frame.image.width)
-        told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *size), self.flow.class_names)
-        encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
-        record = self.record()
-        cells = (
-            *record.head,
-            *(cell.split("\n", 1)[0] for cell in told.cells),
-            *(*record.tail, f"{encode_ms + round_trip_ms:.2f}"),
-        )
-        fields = {**record.place, **told.fields, **record.fields}
-        fields |= {"encode_ms": round(encode_ms, 4), "round_trip_ms": round(round_trip_ms, 4)}
-        return [Row(cells, fields)]
-
-    def _other_state(self, outcome: Any) -> SymbolMismatchError | None:
-        """What is wrong where the cloud has proven its latents, and they are not the encoder's."""
-        told, own = getattr(outcome, "state_crc32", -1), self.coded.detail.state.crc32()
-        if told in (-1, own):
-            return None
-        return SymbolMismatchError(f"expected latents of CRC-32 {own:08x}, as sent, the cloud has {told:08x}")
-
-    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
-        """One row."""
-        return [self.flow.missing(self.place, why, error)]
-
-    def record(self) -> Record:
-        """What is known of it without its answer."""
-        detail, encode_ms = self.coded.detail, self.coded.timing.total_s * 1e3
-        head = str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)
-        fields = {
-            "cause": detail.cause,
-            "motion_bits": detail.motion_bits,
-            "residual_bits": detail.residual_bits,
-            "packet_bits": self.coded.packet_bits,
-            "damage": round(detail.damage, 4),
-            "network_runs": detail.network_runs,
-        }
-        return Record(
-            f"{self.place.source}: frame {self.place.index}",
-            self.place.fields | {"type": detail.kind},
-            head,
-            (f"{encode_ms:.2f}",),
-            fields,
-            encode_ms,
-            {"state_crc32": detail.state.crc32()},
-        )

@@ -13,6 +13,7 @@ from isthmus.measure.drill.edge_run import EdgeRun, run_edge
 from isthmus.measure.drill.edge_strikes import hold_edge_kills, hold_full_disk
 from isthmus.measure.drill.faulty_proxy import FaultyProxy, faulty_proxy
 from isthmus.measure.drill.ground import Ground
+from isthmus.measure.drill.odd_clients import hold_half_closer, hold_slow_reader
 from isthmus.measure.drill.options import DrillOptions
 from isthmus.measure.drill.strikes import CloudStrikes, Progress, Strike, WayStrikes, striking
 from isthmus.measure.drill.tally import Tally
@@ -110,4 +111,6 @@ DRILLS: tuple[Drill, ...] = (
     Drill("connection broken", lambda options: options.cuts * 5 // 4, _hold_way),
     Drill("edge killed", lambda options: options.edge_kills, hold_edge_kills),
     Drill("disk full", lambda options: options.rounds, hold_full_disk),
+    Drill("slow reader", lambda options: options.rounds, hold_slow_reader),
+    Drill("half-closer", lambda options: options.rounds, hold_half_closer),
 )

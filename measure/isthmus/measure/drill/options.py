@@ -35,7 +35,7 @@ class DrillOptions:
     terminations: int = option(20, "Clouds told to end (SIGTERM), likewise.", least=0, is_limit=True)
     cuts: int = option(200, "Connections broken, likewise.", least=0, is_limit=True)
     edge_kills: int = option(20, "Edges killed, each started again on its spool.", least=0, is_limit=True)
-    rounds: int = option(4, "Rounds of each other drill.", least=0, is_limit=True)
+    rounds: int = option(2, "Rounds of each other drill.", least=0, is_limit=True)
     only: str = option("", "Drills, comma apart.", automatic="all", is_limit=True)
     seed: int = option(53, "Of everything that is drawn.")
     zoo: Path | None = zoo_option()

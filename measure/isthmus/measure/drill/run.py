@@ -18,6 +18,7 @@ from isthmus.measure.drill.ground import Ground
 from isthmus.measure.drill.nursery import Nursery
 from isthmus.measure.drill.options import DrillOptions
 from isthmus.measure.drill.tally import Tally
+from isthmus.measure.key import slug
 from isthmus.measure.options import words
 from isthmus.measure.table import Table, number
 from isthmus.measure.track import Track, no_track
@@ -96,7 +97,7 @@ def summary_of(run: DrillRun) -> dict[str, float]:
     for signal in dict.fromkeys(tally.signal for tally in run.tallies):
         found |= {f"drill.{signal}.frames_{name}": run.total(name, signal) for name in COUNTED}
     for tally in run.tallies:
-        key = f"drill.faults_{tally.drill.replace(' ', '_')}"
+        key = f"drill.faults_{slug(tally.drill)}"
         if tally.faults:
             found[key] = found.get(key, 0) + tally.faults.total()
     found["drill.faults"] = sum(tally.faults.total() for tally in run.tallies)
