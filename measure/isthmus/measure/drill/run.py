@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def chosen_drills(names: Sequence[str]) -> tuple[Drill, ...]:
 
 
 def run_drills(options: DrillOptions, track: Track = no_track, counts: int = 0) -> DrillRun:
-    """Hold the drills over a course of each codec.
+    """Hold the drills over a course of each codec, the codecs side by side.
 
     Args:
         options: as asked for.
@@ -62,14 +63,18 @@ def run_drills(options: DrillOptions, track: Track = no_track, counts: int = 0) 
         CloudUnreachableError: no cloud comes up.
     """
     drills = [drill for drill in chosen_drills(words(options.only)) if drill.count(options)]
-    zoo = find_zoo(options.zoo)
-    tallies: list[Tally] = []
-    with tempfile.TemporaryDirectory(prefix="isthmus-drill-") as folder, Nursery(zoo) as nursery:
-        ground = Ground(nursery, Path(folder), options)
-        for codec in words(options.codecs):
+    zoo, codecs = find_zoo(options.zoo), words(options.codecs)
+    with (
+        tempfile.TemporaryDirectory(prefix="isthmus-drill-") as folder,
+        ThreadPoolExecutor(max(1, len(codecs))) as signals,  # mostly they wait, each for its own clouds
+    ):
+
+        def over(codec: str) -> list[Tally]:
             course = make_course(codec, options.zoo, Path(folder) / codec, options.seed, counts)
-            tallies += _over(ground, course, drills, track)
-    return DrillRun(tuple(tallies))
+            with Nursery(zoo) as nursery:
+                return _over(Ground(nursery, Path(folder), options), course, drills, track)
+
+        return DrillRun(tuple(tally for tallies in signals.map(over, codecs) for tally in tallies))
 
 
 def _over(ground: Ground, course: Course, drills: Sequence[Drill], track: Track) -> list[Tally]:
