@@ -9,10 +9,14 @@ himself.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from isthmus.cloud.memory import Memory
 from isthmus.common.errors import InputError
+
+SHARE = 8
+"""One of so many parts of a server's memory may be packets that wait."""
 
 # A core does so many pixels' worth of work a second, in the unit of `isthmus.common.cost`.
 WORK_PER_S = 2_500_000
@@ -67,8 +71,12 @@ class Budgets:
 class Ledger:
     """All that is ordered on one server. For one event loop."""
 
-    def __init__(self, budgets: Budgets) -> None:
-        self.budgets = budgets
+    def __init__(self, budgets: Budgets, memory: Memory) -> None:
+        """The bytes of what is ordered are taken from `memory`; of them, at most an eighth of it is read."""
+        total = budgets.total
+        most = Amount(total.work, min(total.size_bytes, memory.most_bytes // SHARE))
+        self.budgets = replace(budgets, total=most)
+        self._memory = memory
         self.total = NOTHING
         self._peers: dict[str, Amount] = {}
         self._waiting: set[asyncio.Event] = set()
@@ -76,11 +84,13 @@ class Ledger:
     def add(self, peer: str, ordered: Amount) -> None:
         """A peer has ordered something."""
         self.total = self.total.plus(ordered)
+        self._memory.take(ordered.size_bytes)
         self._peers[peer] = self._peers.get(peer, NOTHING).plus(ordered)
 
     def remove(self, peer: str, ordered: Amount) -> None:
         """What it had ordered is answered, or nobody waits for it any more."""
         self.total = self.total.minus(ordered)
+        self._memory.release(ordered.size_bytes)
         left = self._peers[peer].minus(ordered)
         if left == NOTHING:
             del self._peers[peer]

@@ -24,6 +24,7 @@ import grpc
 import grpc.aio
 
 from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.calls import Calls
 from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
 from isthmus.cloud.held import HeldStreams
@@ -43,7 +44,7 @@ from isthmus.common.errors import MissingDependencyError
 from isthmus.runtime.engine import AUTO
 
 if TYPE_CHECKING:
-    from grpc_health.v1._async import HealthServicer
+    from isthmus.cloud.health import Health
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
@@ -139,8 +140,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         MissingDependencyError: the packages of extra `cloud` are not installed.
     """
     try:
-        from grpc_health.v1 import health_pb2_grpc
-        from grpc_health.v1._async import HealthServicer
+        from isthmus.cloud.health import Health
     except ImportError as error:
         raise MissingDependencyError(
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
@@ -152,19 +152,19 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     benches = {
         name: Bench(quota.allowance, config.threads, config.engine, saves, budget) for name, quota in quotas.items()
     }
-    zoo = Zoo(config.zoo, benches)
+    zoo = Zoo(config.zoo, benches, memory)
     # What is said where the signal is not known yet: the first one's, which are those of point clouds.
     limits = next(iter(quotas.values())).allowance.limits
-    held = HeldStreams(Holding(), memory)
-    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
+    held, calls = HeldStreams(Holding(), memory), Calls()
+    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets, memory), budget, memory, held, calls)
     places = Places(config.max_stream_count, "streams", config.max_stream_count_of_peer)
     gate = Gate(config.peers)
     service = InferenceService(shared, places, gate.identify, stuck_after_s=config.stuck_after_s)
     served = [quotas[name].allowance for name in quotas if name in zoo.signals]
     server = grpc.aio.server(options=_options(served, config.max_connection_count))
     server.add_generic_rpc_handlers((service.handler(),))
-    health = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    health = Health(("", SERVICE_NAME), calls)
+    server.add_generic_rpc_handlers((health.handler(),))
     if config.has_reflection and is_loopback(config.host):
         _add_reflection(server)
     try:
@@ -173,7 +173,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
             stop = asyncio.Event()
             _stop_on_signals(stop)
         await server.start()
-        await health.set(SERVICE_NAME, _serving())
+        await health.set(serves=True)
         ready(Ready(config.host, port, zoo.names))
         watches = [asyncio.create_task(_watch_work(service, health))]
         if not gate.is_open:
@@ -182,7 +182,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         for watch in watches:
             watch.cancel()
         _log.info("shutting down: %d live streams have %g s", service.stream_count, config.grace_s)
-        await health.enter_graceful_shutdown()
+        await health.end()
         if not await service.drain(config.grace_s):
             _log.warning("%d streams were still live after %g s", service.stream_count, config.grace_s)
     finally:
@@ -200,10 +200,8 @@ async def _watch_peers(service: InferenceService, gate: Gate) -> None:
         service.end_unknown(gate.knows)
 
 
-async def _watch_work(service: InferenceService, health: HealthServicer) -> None:
+async def _watch_work(service: InferenceService, health: Health) -> None:
     """Say by health whether work gets done. A step that does not end cannot be ended, only told of."""
-    from grpc_health.v1 import health_pb2
-
     was_stuck = False
     while True:
         await asyncio.sleep(min(1.0, service.stuck_after_s / 4))
@@ -212,9 +210,7 @@ async def _watch_work(service: InferenceService, health: HealthServicer) -> None
         was_stuck = service.is_stuck
         if was_stuck:
             _log.error("a step of work has not ended for %g s; health says NOT_SERVING", service.stuck_after_s)
-        states = health_pb2.HealthCheckResponse
-        for name in ("", SERVICE_NAME):
-            await health.set(name, states.NOT_SERVING if was_stuck else states.SERVING)
+        await health.set(serves=not was_stuck)
 
 
 def _options(allowances: Iterable[Allowance], max_connection_count: int) -> list[tuple[str, int]]:
@@ -244,12 +240,6 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _serving() -> int:
-    from grpc_health.v1 import health_pb2
-
-    return int(health_pb2.HealthCheckResponse.SERVING)
-
-
 def _add_reflection(server: grpc.aio.Server) -> None:
     try:
         from grpc_reflection.v1alpha import reflection
@@ -257,7 +247,9 @@ def _add_reflection(server: grpc.aio.Server) -> None:
         raise MissingDependencyError(
             f'reflection needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
-    names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    from isthmus.cloud.health import HEALTH_SERVICE
+
+    names = (SERVICE_NAME, HEALTH_SERVICE, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
 
 

@@ -19,7 +19,8 @@ from isthmus.cloud.identity import Identify, Identity, by_address
 from isthmus.cloud.pace import Paces
 from isthmus.cloud.quota import Places
 from isthmus.cloud.shared import Shared
-from isthmus.cloud.stream import Context, Stream, reason
+from isthmus.cloud.stream import Stream, reason
+from isthmus.cloud.told import Context, tell_end
 from isthmus.common import protocol, status, wire
 from isthmus.common.errors import IsthmusError, OverloadedError, UnauthenticatedError
 
@@ -27,7 +28,6 @@ SERVICE_NAME = "isthmus.v1.InferenceService"
 
 STUCK_AFTER_S = 60.0
 
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _log = logging.getLogger("isthmus.cloud")
 
 
@@ -72,11 +72,11 @@ class InferenceService:
         """The codecs that the peer may open, and the limits."""
         try:
             identity = self._identify(context)
+            with self._shared.calls.entered(identity.name):
+                offers = tuple(offer for offer in self._shared.zoo.offers() if identity.may_open(offer.codec_id.name))
+                await context.write(wire.capabilities_response(protocol.Capabilities(offers, self._shared.limits)))
         except IsthmusError as error:
             self._end("of capabilities", context, error)
-            return
-        offers = tuple(offer for offer in self._shared.zoo.offers() if identity.may_open(offer.codec_id.name))
-        await context.write(wire.capabilities_response(protocol.Capabilities(offers, self._shared.limits)))
 
     @property
     def is_stuck(self) -> bool:
@@ -155,7 +155,4 @@ class InferenceService:
         """Set the status that the stream ends with when its handler returns."""
         if not status.is_explained(error):
             _log.error("stream %s failed", stream_id, exc_info=error)
-        told = status.to_status(error)
-        context.set_code(_CODES[told.code])
-        context.set_details(told.message)
-        context.set_trailing_metadata(((status.DETAILS_KEY, told.SerializeToString()),))
+        tell_end(context, error)

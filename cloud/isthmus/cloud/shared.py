@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isthmus.cloud.calls import Calls
 from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.ledger import Ledger
 from isthmus.cloud.memory import Memory
@@ -28,6 +29,7 @@ class Shared:
         budget: of one packet.
         memory: that may be taken.
         held: what is held of named streams.
+        calls: those that have opened nothing yet.
     """
 
     zoo: Zoo
@@ -38,3 +40,4 @@ class Shared:
     budget: FrameBudget
     memory: Memory
     held: HeldStreams
+    calls: Calls

@@ -25,9 +25,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import grpc
-import grpc.aio
-
 from isthmus.cloud.counted import CountedAnswerer
 from isthmus.cloud.half import CloudCodec, Outcomes
 from isthmus.cloud.held_stream import HeldStream
@@ -37,6 +34,7 @@ from isthmus.cloud.opening import check_request, check_size, read_opening
 from isthmus.cloud.pace import Pace
 from isthmus.cloud.quota import Quota
 from isthmus.cloud.shared import Shared
+from isthmus.cloud.told import Context
 from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
@@ -51,12 +49,13 @@ from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
+# What a first message takes on the slowest link, and a client that means to send one.
+OPEN_TIMEOUT_S = 10.0
+
 # Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
 HEARTBEAT_S = 12.0
 
 _log = logging.getLogger("isthmus.cloud")
-
-Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class Stream:
@@ -183,7 +182,8 @@ class Stream:
         )
 
     async def _open(self) -> tuple[CloudCodec, protocol.OpenStream]:
-        request = read_opening(await self._context.read(), self._identity)
+        with self._shared.calls.entered(self.peer):
+            request = read_opening(await self._context.read(), self._identity)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)
@@ -353,8 +353,10 @@ class Stream:
 
     async def _watch_idleness(self) -> None:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
-        timeout_s = self._limits.idle_timeout_s
         while True:
+            timeout_s = (
+                self._limits.idle_timeout_s if self._is_open else min(OPEN_TIMEOUT_S, self._limits.idle_timeout_s)
+            )
             idle_s = self.idle_s
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(

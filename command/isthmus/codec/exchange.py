@@ -223,7 +223,10 @@ class Exchange:
             if slot.number >= self._restarted_at:  # what refers to it is refused as well, until a key frame comes
                 self._restart()
         else:
-            outcome = value_of(outcome, self.codec.classes)
+            try:
+                outcome = value_of(outcome, self.codec.classes)
+            except IsthmusError as error:  # of pixels that are not what the cloud says of them
+                outcome = error
         slot.result = Result(slot.given, slot.coded, outcome, found.round_trip_s, found.timing)
 
     def _restart(self) -> None:

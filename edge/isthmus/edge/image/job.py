@@ -23,7 +23,8 @@ from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.unused_name import unused
 from isthmus.common.whole_file import make_folder, write_whole
-from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.files import image_paths
+from isthmus.data.image.received import pixels_of
 from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
@@ -278,7 +279,7 @@ class _ImageTold:
             raise MessageError(
                 f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
             )
-        psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
+        psnr_db = psnr_rgb_db(image.pixels, pixels_of(found).pixels) if found.png else math.nan
         saved = self.flow.keep(self.place.stem, self.codec, found.png)
         told = RECONSTRUCTION.tell(found, ())
         record = self.record()
