@@ -55,7 +55,10 @@ def _hold_clouds(how: str) -> Callable[[Ground, Course, Expected, Tally, Callabl
         count = ground.options.kills if how == "kill" else ground.options.terminations
         with faulty_proxy("127.0.0.1:1") as proxy:
             strike = CloudStrikes(ground.nursery, proxy, how)
-            _run_through(ground, course, expected, tally, advance, proxy, strike, count)
+            try:
+                _run_through(ground, course, expected, tally, advance, proxy, strike, count)
+            finally:
+                strike.close()
 
     return hold
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from isthmus.measure.drill.drills import DRILLS, Drill, right_answers
 from isthmus.measure.drill.ground import Ground
 from isthmus.measure.drill.nursery import Nursery
 from isthmus.measure.drill.options import DrillOptions
+from isthmus.measure.drill.side_by_side import side_by_side
 from isthmus.measure.drill.tally import Tally
 from isthmus.measure.key import slug
 from isthmus.measure.options import words
@@ -64,17 +64,14 @@ def run_drills(options: DrillOptions, track: Track = no_track, counts: int = 0) 
     """
     drills = [drill for drill in chosen_drills(words(options.only)) if drill.count(options)]
     zoo, codecs = find_zoo(options.zoo), words(options.codecs)
-    with (
-        tempfile.TemporaryDirectory(prefix="isthmus-drill-") as folder,
-        ThreadPoolExecutor(max(1, len(codecs))) as signals,  # mostly they wait, each for its own clouds
-    ):
+    with tempfile.TemporaryDirectory(prefix="isthmus-drill-", ignore_cleanup_errors=True) as folder:
 
         def over(codec: str) -> list[Tally]:
             course = make_course(codec, options.zoo, Path(folder) / codec, options.seed, counts)
             with Nursery(zoo) as nursery:
                 return _over(Ground(nursery, Path(folder), options), course, drills, track)
 
-        return DrillRun(tuple(tally for tallies in signals.map(over, codecs) for tally in tallies))
+        return DrillRun(tuple(tally for tallies in side_by_side(over, codecs) for tally in tallies))
 
 
 def _over(ground: Ground, course: Course, drills: Sequence[Drill], track: Track) -> list[Tally]:

@@ -104,6 +104,10 @@ class CloudStrikes:
         self._cloud: NurseryCloud = nursery.take()
         proxy.aim(self._cloud.address)
 
+    def close(self) -> None:
+        """Nobody needs the last one any more."""
+        self._cloud.kill()
+
     def __call__(self) -> str:
         """End it."""
         cloud, self._cloud = self._cloud, self._nursery.take()
