@@ -11,7 +11,7 @@ stay until the next one, also when their own answers are told, and a cloud that 
 (`isthmus.edge.delivery`). That is exactly as good as encoding the frame anew, and needs no pixels.
 
 What was told is one number, since frames are told in order. It is committed after the rows were printed. Where these
-go to a file, the file says itself what was printed last (`isthmus.edge.told_before`), so that a row is there once even
+go to a file, the file says itself what was printed last (`isthmus.edge.spool_rows`), so that a row is there once even
 if the edge is killed between the two; who reads a pipe may see the last rows again, with numbers that it knows.
 
 A spool is bounded in bytes and age: the oldest frames go, or the newest are not accepted, or whoever brings them waits.
