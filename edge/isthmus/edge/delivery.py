@@ -105,6 +105,7 @@ class Delivery:
         self._entries: deque[_Entry] = deque()
         self._past: deque[_Entry] = deque()  # settled, and what those under way refer to
         self._sent_count = 0  # of `_entries`, those that this connection was given
+        self._fruitless_count = 0  # connections in a row on which nothing was answered
         client.while_waiting = self._look
 
     @property
@@ -123,6 +124,11 @@ class Delivery:
     def unanswered_count(self) -> int:
         """Packets under way."""
         return len(self._entries)
+
+    def open(self) -> None:
+        """Open the stream by now, for whoever wants to know whether there is a cloud. Raises as `send`."""
+        if not self.is_begun:
+            self._begin()
 
     def owes(self, told: Any) -> bool:
         """Whether what was given so is under way."""
@@ -246,6 +252,7 @@ class Delivery:
         if result.frame_index != due or not self._sent_count:
             raise FrameOrderError(f"expected the result of frame {due}, got that of {result.frame_index}")
         self.counts.answered += 1
+        self._fruitless_count = 0
         self._settling.on_answer(self._first().told, result)
         self._client.taken(self._stream.first_unanswered_index)
 
@@ -293,7 +300,8 @@ class Delivery:
             IsthmusError: none could be opened.
         """
         self._take_due()
-        longest_s, tries = FIRST_WAIT_S, 0
+        longest_s, tries = FIRST_WAIT_S, self._fruitless_count
+        self._fruitless_count += 1
         while tries < self._patience.tries:
             tries += 1
             self._client.turn()

@@ -114,8 +114,9 @@ class FaultyProxy:
                 continue
             with self._lock:
                 self._live.append(carried)
-            for one, other, is_answer in ((client, server, False), (server, client, True)):
+            for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for one, other, is_answer in ((client, server, False), (server, client, True)):
                 carry = partial(self._carry, one, other, carried, is_answer=is_answer)
                 threading.Thread(target=carry, daemon=True).start()
 
