@@ -20,6 +20,7 @@ from isthmus.measure.drill.tally import Tally
 READS_BETWEEN, READ_WAIT_S = 150, 1.0
 """A slow reader reads so many rows, then none for so long: longer than the cloud lets a stream be silent."""
 HALF_CLOSED_COUNT = 16
+"""Frames at most: as many as may be under way."""
 CALL_TIMEOUT_S = 60.0
 
 
@@ -55,8 +56,8 @@ def hold_half_closer(
     del expected
     start_s = time.monotonic()
     codec = load(course.codec, zoo=ground.options.zoo)
-    inputs = Path(course.words[0])
-    paths = sorted(inputs.iterdir())[:HALF_CLOSED_COUNT]
+    count = min(HALF_CLOSED_COUNT, codec.signal.allowance.limits.max_in_flight_frame_count)
+    paths = sorted(Path(course.words[0]).iterdir())[:count]
     packets = [codec.encode(path).packet.to_bytes() for path in paths]
     cloud = ground.nursery.take()
     opening = protocol.OpenStream(
