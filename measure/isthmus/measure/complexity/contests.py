@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from isthmus.common.errors import InputError
 from isthmus.common.image.manifest import ImageManifest
 from isthmus.common.manifest.folder import load_codec_folder
@@ -85,11 +87,14 @@ def contests(options: ComplexityOptions, folder: Path) -> tuple[Contest, ...]:
 def _light_macs(latents: int) -> float:
     """Of both light transforms, a pixel."""
     shape = PatchShape(latent_channels=latents)
-    return macs_per_pixel(PatchAnalysis(shape), 3, 1) + macs_per_pixel(PatchSynthesis(shape), latents, STRIDE**2)
+    with torch.device("meta"):  # shapes alone: nothing is computed
+        g_a, g_s = PatchAnalysis(shape), PatchSynthesis(shape)
+        return macs_per_pixel(g_a, 3, 1) + macs_per_pixel(g_s, latents, STRIDE**2)
 
 
 def _reference_macs(widths: HyperWidths) -> float:
     """Of both transforms of bmshj2018, a pixel."""
     shape = ReferenceShape(widths.hidden_channels, widths.latent_channels)
-    g_a, g_s = ReferenceAnalysis(shape), ReferenceSynthesis(shape)
-    return macs_per_pixel(g_a, 3, 1) + macs_per_pixel(g_s, widths.latent_channels, STRIDE**2)
+    with torch.device("meta"):
+        g_a, g_s = ReferenceAnalysis(shape), ReferenceSynthesis(shape)
+        return macs_per_pixel(g_a, 3, 1) + macs_per_pixel(g_s, widths.latent_channels, STRIDE**2)
