@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -104,7 +105,10 @@ class FactorMeasurement:
 
     def detail(self) -> dict[str, Any]:
         """Everything, for a results file; None for nan."""
-        rows = [{k: v if v == v else None for k, v in asdict(row).items()} for row in self.rows]
+        rows = [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
+            for row in self.rows
+        ]
         own = {"data": self.data, "pictures": self.pictures, "maps": self.maps, "shifts": self.shifts}
         return own | {"rows": rows}
 
@@ -112,9 +116,10 @@ class FactorMeasurement:
     def from_detail(cls, detail: Mapping[str, Any]) -> FactorMeasurement:
         """Back from a results file. InputError if it is not that."""
         try:
-            rows = tuple(
-                FactorRow(**{k: float("nan") if v is None else v for k, v in row.items()}) for row in detail["rows"]
-            )
+            known: list[dict[str, Any]] = [
+                {k: math.nan if v is None else v for k, v in row.items()} for row in detail["rows"]
+            ]
+            rows = tuple(FactorRow(**row) for row in known)
             return cls(detail["data"], detail["pictures"], detail["maps"], detail["shifts"], rows)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(f"expected the details of a measurement of pooling factors: {error!r}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from isthmus.measure.motion_factors.measurement import FactorMeasurement, Spread
 from isthmus.measure.table import Table, number
 
@@ -30,6 +32,6 @@ def factors_table(measurement: FactorMeasurement) -> Table:
 
 
 def _said(spread: Spread, digits: int) -> str:
-    if spread.mean != spread.mean:
+    if math.isnan(spread.mean):
         return "–"
     return f"{number(spread.mean, digits)} ± {number(spread.deviation, digits)}"

@@ -116,8 +116,9 @@ def train_motion_factors(images: LabelledImages, runs: Path, effort: FactorEffor
     for name in effort.names:
         if name not in known:
             raise InputError(f"networks: expected some of {list(known)}, got {name!r}")
-    if len(images) and images.pixels(0).shape[:2] != (SIDE, SIDE):
-        raise InputError(f"{images.name}: expected images of 64 x 64 pixels, got {list(images.pixels(0).shape[:2])}")
+    size = list(images.pixels(0).shape[:2]) if len(images) else "no image"
+    if size != [SIDE, SIDE]:
+        raise InputError(f"{images.name}: expected images of 64 x 64 pixels, got {size}")
     train, held = split_train_validation(images)
     pictures = _pictures(train), _pictures(held)
     return [_train_one(known[name], images, pictures, runs / f"{name}.pt", effort) for name in effort.names]
