@@ -42,7 +42,7 @@ QUANTITIES = ("gain", "left_percent", "nrmse", "relative")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of one quantity over seeds: mean, deviation (0 of one seed), and how many."""
+    """Of one quantity over seeds: mean, deviation (nan of one seed), and how many."""
 
     mean: float
     deviation: float
@@ -71,10 +71,10 @@ class FactorMeasurement:
         return tuple(sorted({(row.pooling, row.factor, row.count) for row in self.rows}))
 
     def spread(self, cell: tuple[str, int, int], quantity: str) -> Spread:
-        """Over the seeds of a cell. nan where the tensor is too small to have one."""
+        """Over the seeds of a cell; nan where the tensor is too small to have one."""
         rows = [row for row in self.rows if (row.pooling, row.factor, row.count) == cell]
         values = np.array([getattr(row, quantity) for row in rows], np.float64)
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
         return Spread(float(values.mean()), deviation, len(values))
 
     def top1(self, pooling: str, factor: int) -> Spread:

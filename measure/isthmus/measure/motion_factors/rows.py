@@ -34,4 +34,5 @@ def factors_table(measurement: FactorMeasurement) -> Table:
 def _said(spread: Spread, digits: int) -> str:
     if math.isnan(spread.mean):
         return "–"
-    return f"{number(spread.mean, digits)} ± {number(spread.deviation, digits)}"
+    deviation = "" if math.isnan(spread.deviation) else f" ± {number(spread.deviation, digits)}"
+    return number(spread.mean, digits) + deviation
