@@ -73,13 +73,12 @@ class FactorMeasurement:
     def spread(self, cell: tuple[str, int, int], quantity: str) -> Spread:
         """Over the seeds of a cell; nan where the tensor is too small to have one."""
         rows = [row for row in self.rows if (row.pooling, row.factor, row.count) == cell]
-        values = np.array([getattr(row, quantity) for row in rows], np.float64)
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-        return Spread(float(values.mean()), deviation, len(values))
+        return _over([getattr(row, quantity) for row in rows])
 
     def top1(self, pooling: str, factor: int) -> Spread:
         """Of the networks of a pooling and a factor."""
-        return self.spread((pooling, factor, 1), "top1_percent")
+        rows = [row for row in self.rows if (row.pooling, row.factor) == (pooling, factor)]
+        return _over(list({row.seed: row.top1_percent for row in rows}.values()))
 
     def summary(self) -> dict[str, float]:
         """The numbers that may be quoted."""
@@ -123,3 +122,9 @@ class FactorMeasurement:
             return cls(detail["data"], detail["pictures"], detail["maps"], detail["shifts"], rows)
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(f"expected the details of a measurement of pooling factors: {error!r}") from error
+
+
+def _over(values: list[float]) -> Spread:
+    known = np.array(values, np.float64)
+    deviation = float(known.std(ddof=1)) if len(known) > 1 else math.nan
+    return Spread(float(known.mean()), deviation, len(known))
