@@ -87,7 +87,11 @@ def test_stages_survive_their_file_and_run(tmp_path: Path) -> None:
     save_stages(stages, tmp_path / "stages.json")
     assert load_stages(tmp_path / "stages.json") == stages
     in_numpy = Stage("c", THESIS, NUMPY_HISTOGRAM, 0.0, Work.NUMPY_HISTOGRAM, (4, 8, 8), bins=32)
-    np.testing.assert_array_equal(prepared(SMALL)(), prepared(in_numpy)())
+    np.testing.assert_array_equal(prepared(SMALL).whole(), prepared(in_numpy).whole())
+    assert [len(found) for found in (prepared(SMALL).small(), prepared(SMALL).whole())] == [4, 4]
+    (z,) = prepared(stages[1]).whole()
+    (little,) = prepared(stages[1]).small()
+    assert (z.shape, little.shape) == ((1, 8, 2, 2), (1, 8, 1, 1))
     assert all(took > 0 for took in milliseconds(stages, 2))
 
 

@@ -1,4 +1,5 @@
-"""What runs under `valgrind --tool=callgrind --dump-before=getppid`: every stage once to warm up, once to be counted.
+"""What runs under `valgrind --tool=callgrind --dump-before=getppid`: every stage on little to warm up, then
+on all of it to be counted.
 
 `os.getppid()` is nothing here but a mark that callgrind sees: at each it writes what was executed since the last.
 
@@ -17,10 +18,10 @@ from isthmus.measure.complexity.stages import load_stages, prepared
 def main(path: Path) -> None:
     """Two marks a stage, before and after what is counted."""
     for stage in load_stages(path):
-        run = prepared(stage)
-        run()
+        runs = prepared(stage)
+        runs.small()
         os.getppid()
-        run()
+        runs.whole()
         os.getppid()
 
 

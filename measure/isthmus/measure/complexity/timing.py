@@ -14,7 +14,7 @@ def milliseconds(
     stages: Sequence[Stage], rounds: int, advance: Callable[[int], None] = lambda _: None
 ) -> tuple[float, ...]:
     """Of each stage the median over the rounds, in the processor's time, of one thread."""
-    runs = [prepared(stage) for stage in stages]
+    runs = [prepared(stage).whole for stage in stages]
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(rounds):
         for run, found in zip(runs, times, strict=True):
