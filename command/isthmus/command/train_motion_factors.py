@@ -44,7 +44,7 @@ def train_motion_factors_command(
 ) -> None:
     """Train the small networks of `isthmus measure motion-factors`: poolings by 2, 3 and 4, each from three seeds.
 
-    Two to four minutes each on one core. The measurement takes those that are there.
+    Seven to fifteen minutes each on one core, less where it has bfloat16. The measurement takes those that are there.
     """
     import torch
 
