@@ -52,7 +52,7 @@ class Connection:
     owner: str = ""
     ended: list[IsthmusError] = field(default_factory=list)
 
-    def fence(self, error: IsthmusError) -> None:
+    def end(self, error: IsthmusError) -> None:
         self.ended.append(error)
         asyncio.get_running_loop().call_soon(self.leave)
 

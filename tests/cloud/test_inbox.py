@@ -9,9 +9,11 @@ import pytest
 
 from isthmus.cloud.inbox import MAX_BATCH_WORK, Inbox
 from isthmus.cloud.ledger import Amount, Budgets, Ledger
+from isthmus.cloud.memory import Memory
 from isthmus.common.cost import REFUSAL, Cost, FrameBudget
 from isthmus.common.errors import InputError, LimitExceededError
 
+MEMORY = Memory(1 << 30)
 BUDGETS = Budgets(stream=Amount(1000, 100), peer=Amount(1500, 150), total=Amount(2000, 200))
 
 
@@ -43,7 +45,7 @@ def waits() -> Iterator[Waits]:
 
 
 def test_a_stream_is_read_until_it_has_ordered_its_budget(waits: Waits) -> None:
-    ledger = Ledger(BUDGETS)
+    ledger = Ledger(BUDGETS, MEMORY)
     box = inbox(ledger)
     box.add([b"\x05", b"\x04"])
     assert not waits(box)
@@ -56,13 +58,13 @@ def test_a_stream_is_read_until_it_has_ordered_its_budget(waits: Waits) -> None:
 
 
 def test_bytes_count_as_well(waits: Waits) -> None:
-    box = inbox(Ledger(BUDGETS))
+    box = inbox(Ledger(BUDGETS, MEMORY))
     box.add([b"\x00" + bytes(99)])
     assert waits(box)
 
 
 def test_streams_of_a_peer_share_its_budget_and_others_have_their_own(waits: Waits) -> None:
-    ledger = Ledger(BUDGETS)
+    ledger = Ledger(BUDGETS, MEMORY)
     one, two, other = inbox(ledger), inbox(ledger), inbox(ledger, "b")
     one.add([b"\x08"])
     two.add([b"\x07"])
@@ -73,7 +75,7 @@ def test_streams_of_a_peer_share_its_budget_and_others_have_their_own(waits: Wai
 
 
 def test_whoever_fills_the_cloud_waits_and_nobody_else(waits: Waits) -> None:
-    ledger = Ledger(BUDGETS)
+    ledger = Ledger(BUDGETS, MEMORY)
     hog, modest = inbox(ledger, "a"), inbox(ledger, "b")
     hog.add([b"\x0e"])
     modest.add([b"\x07"])
@@ -83,7 +85,7 @@ def test_whoever_fills_the_cloud_waits_and_nobody_else(waits: Waits) -> None:
 
 
 def test_nothing_is_left_when_streams_end() -> None:
-    ledger = Ledger(BUDGETS)
+    ledger = Ledger(BUDGETS, MEMORY)
     box = inbox(ledger)
     box.add([b"\x05", b"\x09"])
     box.take(1)
@@ -92,18 +94,18 @@ def test_nothing_is_left_when_streams_end() -> None:
 
 
 def test_a_batch_is_a_step_of_work_at_most() -> None:
-    box = Inbox("a", Ledger(Budgets()), lambda _: Cost(MAX_BATCH_WORK // 3, 7), FrameBudget())
+    box = Inbox("a", Ledger(Budgets(), MEMORY), lambda _: Cost(MAX_BATCH_WORK // 3, 7), FrameBudget())
     box.add([b"x"] * 10)
     packets, cost = box.take(128)
     assert (len(packets), cost) == (3, Cost(3 * (MAX_BATCH_WORK // 3), 21))
     assert len(box.take(2)[0]) == 2
-    large = Inbox("a", Ledger(Budgets()), lambda _: Cost(5 * MAX_BATCH_WORK, 7), FrameBudget())
+    large = Inbox("a", Ledger(Budgets(), MEMORY), lambda _: Cost(5 * MAX_BATCH_WORK, 7), FrameBudget())
     large.add([b"x"] * 2)
     assert len(large.take(128)[0]) == 1
 
 
 def test_what_will_be_refused_orders_nothing() -> None:
-    ledger = Ledger(BUDGETS)
+    ledger = Ledger(BUDGETS, MEMORY)
     box = Inbox("a", ledger, lambda _: Cost(1 << 40, 1 << 50), FrameBudget())
     box.add([b"x"])
     assert ledger.total.work == REFUSAL.work

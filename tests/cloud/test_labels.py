@@ -15,6 +15,7 @@ from support.benches import bench, benches
 
 from isthmus.cloud.half import done
 from isthmus.cloud.labels import probabilities
+from isthmus.cloud.memory import Memory
 from isthmus.cloud.pointcloud.classifier import Classifier
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
 from isthmus.cloud.served import Zoo
@@ -124,17 +125,17 @@ def test_zoo_leaves_damaged_codecs_out(tmp_path: Path, caplog: pytest.LogCapture
     tiny_codec.write_codec(tmp_path, "tiny-q1")
     (tiny_codec.write_codec(tmp_path, "tiny-q2") / "manifest.json").write_text("{}")
     with caplog.at_level(logging.WARNING):
-        zoo = Zoo(tmp_path, benches())
+        zoo = Zoo(tmp_path, benches(), Memory(1 << 30))
     assert zoo.names == ("tiny-q1",)
     assert "tiny-q2" in caplog.text
     with pytest.raises(InputError, match="at least one codec"):
-        Zoo(tmp_path / "tiny-q1", benches())
+        Zoo(tmp_path / "tiny-q1", benches(), Memory(1 << 30))
 
 
 def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
     first, second = (tiny_codec.write_codec(tmp_path, f"tiny-q{n}") for n in (1, 2))
     identity = PointCloudEncoder(first).manifest.identity
-    zoo = Zoo(tmp_path, benches())
+    zoo = Zoo(tmp_path, benches(), Memory(1 << 30))
     (second / "cloud.onnx").unlink()
 
     async def check() -> None:
@@ -156,7 +157,7 @@ def test_zoo_loads_once_and_only_what_is_asked(tmp_path: Path) -> None:
 
 def test_zoo_notices_a_codec_that_changed_under_it(tmp_path: Path) -> None:
     folder = tiny_codec.write_codec(tmp_path)
-    zoo = Zoo(tmp_path, benches())
+    zoo = Zoo(tmp_path, benches(), Memory(1 << 30))
     (folder / "edge.onnx").write_bytes(b"other")
     tiny_codec.rewrite_manifest(folder)
     with pytest.raises(CodecError, match="changed since the start"):

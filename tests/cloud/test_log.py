@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from support import tiny_codec
-from support.talk import Talk
+from support.talk import METHOD, TIMEOUT_S, Talk
 
 from isthmus.common import protocol, wire
 from isthmus.edge.client import open_channel
@@ -82,12 +83,22 @@ def test_every_refusal_says_why(zoo: Path, encoder: PointCloudEncoder, caplog: p
 
 
 def test_one_stream_too_many_is_logged(zoo: Path, encoder: PointCloudEncoder, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), tiny_codec.live_cloud(zoo, max_stream_count=0) as live:
+    """One peer has the only place; its next stream has none to give up but that one, and is refused."""
+    with caplog.at_level(logging.INFO), tiny_codec.live_cloud(zoo, max_stream_count=1) as live:
         channel = open_channel(live.address)
+        may_end = threading.Event()
+
+        def silent() -> Iterator[bytes]:
+            yield opening(encoder)
+            may_end.wait(TIMEOUT_S)
+
+        call = channel.stream_stream(METHOD, None, None)(silent(), timeout=TIMEOUT_S)
+        next(iter(call))
         Talk(channel, [opening(encoder)])
+        may_end.set()
         channel.close()
     assert re.search(
-        r"^stream \S+ of ipv4:\S+ refused: OverloadedError: expected at most 0", "\n".join(lines(caplog)), re.M
+        r"^stream \S+ of ipv4:\S+ refused: OverloadedError: expected at most 1 streams", "\n".join(lines(caplog)), re.M
     )
 
 

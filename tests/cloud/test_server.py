@@ -192,7 +192,7 @@ def test_a_server_inside_another_program_leaves_signals_alone(zoo: Path) -> None
 
 
 def test_an_address_that_is_not_ours(zoo: Path) -> None:
-    config = ServerConfig(zoo, host="203.0.113.1", port=50051)
+    config = ServerConfig(zoo, host="203.0.113.1", port=50051, is_insecure=True)
     with pytest.raises(InputError, match="cannot listen there"):
         asyncio.run(serve(config, lambda _: None, asyncio.Event()))
 

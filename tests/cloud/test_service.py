@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +12,9 @@ from queue import SimpleQueue
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support import tiny_codec
-from support.talk import TIMEOUT_S, Talk
+from support.talk import METHOD, TIMEOUT_S, Talk
 
 from isthmus.cloud.half import Answer, Steps
 from isthmus.cloud.pointcloud.codec import PointCloudCodec
@@ -270,9 +273,7 @@ def held_stream(
 ) -> tuple[grpc.CallIterator[bytes], SimpleQueue[bytes | None]]:
     """A stream that is open and stays so until None is put."""
     outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-    call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
-        iter(outgoing.get, None), timeout=TIMEOUT_S
-    )
+    call = channel.stream_stream(METHOD, None, None)(iter(outgoing.get, None), timeout=TIMEOUT_S)
     outgoing.put(opening(encoder))
     next(iter(call))
     return call, outgoing
@@ -298,9 +299,7 @@ def test_a_silent_stream_is_ended(zoo: Path, encoder: PointCloudEncoder, opens: 
     with tiny_codec.live_cloud(zoo, limits) as live:
         channel = open_channel(live.address)
         outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
-            iter(outgoing.get, None), timeout=TIMEOUT_S
-        )
+        call = channel.stream_stream(METHOD, None, None)(iter(outgoing.get, None), timeout=TIMEOUT_S)
         if opens:
             outgoing.put(opening(encoder))
         with pytest.raises(grpc.RpcError) as caught:
@@ -341,9 +340,7 @@ def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncode
             sent.set()
             time.sleep(0.1)
 
-        call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
-            messages(), timeout=TIMEOUT_S
-        )
+        call = channel.stream_stream(METHOD, None, None)(messages(), timeout=TIMEOUT_S)
         other = open_channel(live.address)
         end_s = time.monotonic() + 60
         while (talk := Talk(other, [opening(encoder)])).code is not grpc.StatusCode.OK:
@@ -352,3 +349,53 @@ def test_a_client_that_never_reads_is_ended(zoo: Path, encoder: PointCloudEncode
         call.cancel()  # type: ignore[no-untyped-call]
         other.close()
         channel.close()
+
+
+def test_work_that_does_not_end_is_told_of(
+    zoo: Path, encoder: PointCloudEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network that loops: health says so, new streams go elsewhere, and all is well again once it has ended."""
+    good = encoder.encode(tiny_codec.clouds(1)[0]).packet.to_bytes()
+    infer, may_end = PointCloudCodec.infer, threading.Event()
+
+    def loops(self: PointCloudCodec, packets: list[bytes], top_k: int) -> Steps[Answer]:
+        yield 1
+        may_end.wait(TIMEOUT_S)
+        return (yield from infer(self, packets, top_k))
+
+    def wait_for(status: int) -> None:
+        end_s = time.monotonic() + 30
+        while health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S).status != status:
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
+
+    monkeypatch.setattr(PointCloudCodec, "infer", loops)
+    with tiny_codec.live_cloud(zoo, stuck_after_s=0.2) as live:
+        channel = open_channel(live.address)
+        health = health_pb2_grpc.HealthStub(channel)
+        other = threading.Thread(target=Talk, args=(channel, [opening(encoder), wire.frames_request([good])]))
+        other.start()
+        wait_for(health_pb2.HealthCheckResponse.NOT_SERVING)
+        assert "has not ended for 0.2 s" in caplog.text
+        talk = Talk(channel, [opening(encoder)])
+        assert (talk.code.name, talk.reason) == ("UNAVAILABLE", "OVERLOADED")
+        may_end.set()
+        wait_for(health_pb2.HealthCheckResponse.SERVING)
+        other.join(TIMEOUT_S)
+        channel.close()
+
+
+def test_more_connections_than_may_be_are_closed_as_they_come(zoo: Path) -> None:
+    """Silent ones: those that are there keep their places, one more is closed at once."""
+    with tiny_codec.live_cloud(zoo, max_connection_count=4) as live:
+        host, _, port = live.address.rpartition(":")
+        held = [socket.create_connection((host, int(port)), timeout=TIMEOUT_S) for _ in range(4)]
+        for one in held:
+            assert one.recv(1)  # the server's settings: it has taken the connection
+        with (
+            contextlib.suppress(ConnectionResetError),  # it may be closed before it was looked at
+            socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as late,
+        ):
+            assert late.recv(1) == b""
+        for one in held:
+            one.close()

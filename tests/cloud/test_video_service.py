@@ -19,6 +19,7 @@ from support.false_cloud import false_cloud
 from support.talk import Talk
 from support.tiny_zoo import open_video_coder
 
+from isthmus.cloud.memory import Memory
 from isthmus.cloud.served import Zoo
 from isthmus.cloud.video.codec import VideoCodec
 from isthmus.common import protocol, tasks, wire
@@ -239,11 +240,11 @@ def test_capabilities_and_stream_errors(address: str, zoo: Path, coder: VideoCod
 
 
 def test_a_zoo_tells_what_is_in_it(zoo: Path, tmp_path: Path) -> None:
-    found = Zoo(zoo, benches())
+    found = Zoo(zoo, benches(), Memory(1 << 30))
     assert found.names == ("tiny-q1", NAME)
     assert found.signals == {"point-cloud", "video"}
     tiny_codec.write_codec(tmp_path)
-    assert Zoo(tmp_path, benches()).signals == {"point-cloud"}
+    assert Zoo(tmp_path, benches(), Memory(1 << 30)).signals == {"point-cloud"}
 
 
 def test_packets_and_messages_are_bounded(zoo: Path, coder: VideoCoder) -> None:

@@ -18,7 +18,7 @@ from isthmus.common.results import read_results
 from isthmus.models.image import transforms as shapes
 from isthmus.models.image.hyperprior import HyperShape
 from isthmus.models.image.transforms import PatchShape
-from isthmus.training.image import adaptive, hyperprior, transforms
+from isthmus.training.image import adaptive, effort, hyperprior, transforms
 from isthmus.training.studies import joint
 from isthmus.training.studies.joint_rate import VARIANTS
 
@@ -39,8 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def checkpoints(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the command that README and errors name leaves, its networks small and trained for two steps."""
     monkeypatch.setattr(shapes, "PatchShape", lambda: CODEC)
-    monkeypatch.setattr(transforms, "ImageEffort", partial(transforms.ImageEffort, 2, 2))
-    monkeypatch.setattr(transforms, "CROP", 64)
+    monkeypatch.setattr(effort, "ImageEffort", partial(effort.ImageEffort, 2, 2, crop=64))
     monkeypatch.setattr(transforms, "START_PATCHES", 256)
     monkeypatch.setattr(adaptive, "AdaptiveEffort", partial(adaptive.AdaptiveEffort, 2, batch=4))
     monkeypatch.setattr(hyperprior, "HyperEffort", partial(hyperprior.HyperEffort, 2))

@@ -33,6 +33,8 @@ OUTLINE = {
     "SymbolMismatchError": ("DATA_LOSS", "SYMBOL_CHECKSUM_MISMATCH", "frame"),
     "ReferenceMissingError": ("FAILED_PRECONDITION", "REFERENCE_MISSING", "frame"),
     "OverloadedError": ("UNAVAILABLE", "OVERLOADED", "stream"),
+    "UnauthenticatedError": ("UNAUTHENTICATED", "UNAUTHENTICATED", "stream"),
+    "ForbiddenError": ("PERMISSION_DENIED", "FORBIDDEN", "stream"),
     "MessageError": ("INVALID_ARGUMENT", "MESSAGE_MALFORMED", "stream"),
     "FencedError": ("ABORTED", "STREAM_FENCED", "stream"),
     "DeadlineError": ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", "stream"),

@@ -19,8 +19,8 @@ from support.tiny_image_codec import photo
 from isthmus.data.image.files import write_image
 
 ON_FILES = frozenset({"edge", "encode", "decode", "inspect"})
-NOT_HERE = ("camera:", "h264")
-"""A camera, and a stream of bytes that only FFmpeg writes: these are parsed alone."""
+NOT_HERE = ("camera:", "h264", "tls/ca.pem")
+"""A camera, a stream of bytes that only FFmpeg writes: these are parsed alone. TLS: `test_five_commands` runs it."""
 ADDRESS = re.compile(r"\b(?:host:port|(?:localhost|127\.0\.0\.1):50051)\b")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.benches import bench
+from support.constant_detector import detector
 from support.soft_pictures import soft_pictures
 
 pytest.importorskip("cv2", reason="motion needs OpenCV, of the extra `video`")
@@ -148,31 +149,6 @@ def test_embeddings_and_tensors_cross(tmp_path: Path) -> None:
         assert float(expected @ array.ravel()) > 0.99
 
 
-def detector(outputs: dict[str, Any], size: tuple[int, int] = SIZE, kind: str = "f4") -> Any:
-    """A graph that answers any frame with constants: of the forms of detectors, whose boxes are then known."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights = [numpy_helper.from_array(np.zeros((1, 3, 2, 2), np.float32), "w")]
-    nodes = [
-        helper.make_node("Conv", ["frame", "w"], ["cut"], strides=[2, 2]),
-        helper.make_node("ReduceMax", ["cut"], ["most"], keepdims=0),
-    ]
-    ends = []
-    for name, given_array in outputs.items():
-        array = given_array.astype(kind) if given_array.dtype.kind == "f" else given_array
-        weights.append(numpy_helper.from_array(array, f"{name}/constant"))
-        number = helper.np_dtype_to_tensor_dtype(array.dtype)
-        nodes.append(helper.make_node("Cast", ["most"], [f"{name}/zero"], to=number))
-        nodes.append(helper.make_node("Add", [f"{name}/constant", f"{name}/zero"], [name]))
-        ends.append(helper.make_tensor_value_info(name, number, list(array.shape)))
-    given = helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, *size])
-    graph = helper.make_graph(nodes, "g", [given], ends, weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    return model
-
-
 CENTRES = np.array([[20, 30, 16, 12], [21, 30, 16, 12], [60, 30, 20, 20], [80, 10, 8, 8]], np.float32)
 SIDES = np.array([[12, 24, 28, 36], [13, 24, 29, 36], [50, 20, 70, 40], [76, 6, 84, 14]], np.float32)
 SCORES = np.array([[0.9, 0.1], [0.8, 0.05], [0.3, 0.7], [0.2, 0.1]], np.float32)  # the second is the first once more
@@ -208,7 +184,7 @@ def test_boxes_of_every_form_come_to_the_same(tmp_path: Path, form: str) -> None
         name: np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else None)
         for name, array in FORMS[form].items()
     }
-    network = read_network(detector(outputs), "net", task="detect")
+    network = read_network(detector(outputs, SIZE), "net", task="detect")
     folder = tmp_path / "video-boxes"
     options = SplitOptions("cut", preprocessing=PIXELS, class_names=("cat", "dog"))
     write_plane_codec(network, pictures(3), options, folder, EDGE_ENCODER)

@@ -102,7 +102,7 @@ def _commands(line: str, place: str) -> list[Example]:
             words.append(word)
             continue
         if words:
-            found.append(Example(place, tuple(words), source))
+            found.append(Example(place, tuple(words[: words.index(">")] if ">" in words else words), source))
         source = tuple(words) if word == "|" else ()
         words = []
     return found

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from isthmus.split.cuts import COUNTED, node_macs
+from isthmus.split.branches import COUNTED
+from isthmus.split.cuts import node_macs
 
 
 @dataclass(frozen=True, slots=True)

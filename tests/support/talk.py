@@ -9,15 +9,14 @@ from isthmus.common import protocol, wire
 from isthmus.common.status import DETAILS_KEY
 
 TIMEOUT_S = 15.0
+METHOD = "/isthmus.v1.InferenceService/StreamInference"
 
 
 class Talk:
     """One stream of raw messages: what came back, and how it ended."""
 
     def __init__(self, channel: grpc.Channel, messages: list[bytes]) -> None:
-        call = channel.stream_stream("/isthmus.v1.InferenceService/StreamInference", None, None)(
-            iter(messages), timeout=TIMEOUT_S
-        )
+        call = channel.stream_stream(METHOD, None, None)(iter(messages), timeout=TIMEOUT_S)
         self.responses: list[bytes] = []
         self.code, self.reason, self.message, self.expected, self.actual = grpc.StatusCode.OK, "", "", "", ""
         self.retry_s = 0.0

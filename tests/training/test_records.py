@@ -36,8 +36,9 @@ from isthmus.split.options import CutOptions, FrameOptions
 from isthmus.split.pictures import load_pictures
 from isthmus.split.video_zoo import FAMILY, FIRST_ROUND, SECOND_ROUND, STEPS
 from isthmus.training.image import transforms
+from isthmus.training.image.effort import PARENTS, REFERENCE_PARENTS, ImageEffort
 from isthmus.training.image.table_networks import TableEffort
-from isthmus.training.image.transforms import ROUND_STEPS, ImageEffort
+from isthmus.training.image.transforms import ROUND_STEPS
 from isthmus.training.origin import HISTORY_FILE, data_digest
 from isthmus.training.pointcloud import classifiers
 from isthmus.training.pointcloud.curve import point_schedule
@@ -251,8 +252,9 @@ def test_an_image_codec_is_what_its_command_trains(folder: Path) -> None:
     assert command.name == "isthmus train image"
     assert record["seed"] == command.of(RunOptions).seed
     is_light = options.transforms == LIGHT
-    parents = transforms.PARENTS if is_light else transforms.REFERENCE_PARENTS
-    assert record["steps"] == ImageEffort().of(quality, parents)[0]
+    parents = PARENTS if is_light else REFERENCE_PARENTS
+    effort = ImageEffort() if is_light else ImageEffort.of_reference()
+    assert record["steps"] == effort.of(quality, parents)[0]
     assert record["lambda"] == transforms.LAMBDAS[quality - 1]
     assert [row[0] for row in record["curve"]] == list(range(ROUND_STEPS, record["steps"] + 1, ROUND_STEPS))
     is_hyper = folder.name == f"{options.name}-hyper-q{quality}"

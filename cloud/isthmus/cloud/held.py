@@ -11,7 +11,7 @@ forgotten: the client has them, and is told from which one on to send.
 
 What is answered as the connection breaks is answered to its end, since an answerer cannot be left between two states.
 Whoever opens the stream again waits for that, and so sees one state alone. An opening of no higher epoch is an old one
-that was late, and refused; a connection of an older epoch is ended (`Holder.fence`).
+that was late, and refused; a connection of an older epoch is ended (`Holder.end`).
 
 `is_resumed` is said only where going on is right: held results reach back to what the client has not taken, and the
 state began when the client says it began. Had another cloud answered frames in between, video frames here would refer
@@ -93,7 +93,7 @@ class HeldStreams:
                 held.answerer.forget()
                 break
             if held.holder is not None:
-                held.holder.fence(FencedError(f"stream: opened again with epoch {named.epoch}; this is an older one"))
+                held.holder.end(FencedError(f"stream: opened again with epoch {named.epoch}; this is an older one"))
             await held.settled()
         if held is not None and held.asked == asked and held.reaches(named):
             held.take_over(holder, named.epoch)

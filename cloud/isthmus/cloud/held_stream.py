@@ -49,7 +49,7 @@ class Holding:
 class Holder(Protocol):
     """The connection that has a named stream."""
 
-    def fence(self, error: IsthmusError) -> None:
+    def end(self, error: IsthmusError) -> None:
         """Another one has it from now on: end."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
@@ -27,8 +27,8 @@ class Quotas:
 
     Attributes:
         streams: at a time.
-        frames_per_s, pixels_per_s, bytes_per_s: of packets, in the long run. Pixels are those that an image's or
-            frame's header declares; a cloud of points has none.
+        frames_per_s, pixels_per_s, bytes_per_s: in the long run. Pixels are work, as `isthmus.common.cost` counts
+            it from headers; bytes are those of messages.
     """
 
     streams: int = 0
@@ -51,11 +51,13 @@ class Identity:
         name: of the token or certificate, or the address. Peers of one name share queues and quotas.
         quotas: what it may have.
         codecs: patterns of the names of codecs that it may open (`image-*`); () for all.
+        known_by: token, hashed, or certificate that it was let in with; "" where nobody asked for one.
     """
 
     name: str
     quotas: Quotas = Quotas()
     codecs: tuple[str, ...] = ()
+    known_by: str = field(default="", repr=False)
 
     def may_open(self, codec: str) -> bool:
         """Whether a codec of that name is for this peer."""

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from isthmus.cloud.ledger import Amount, Ledger
+from isthmus.cloud.ledger import NOTHING, Amount, Ledger
 from isthmus.common.cost import REFUSAL, Cost, FrameBudget
 
 MAX_BATCH_WORK = 1 << 14
@@ -26,15 +26,15 @@ class Inbox:
     def __init__(self, peer: str, ledger: Ledger, cost: Callable[[bytes], Cost], budget: FrameBudget) -> None:
         self._peer, self._ledger, self._cost, self._budget = peer, ledger, cost, budget
         self._queue: deque[tuple[bytes, Cost]] = deque()
-        self._ordered = Amount()  # in the queue, and taken and not yet answered
-        self._taken = Amount()
+        self._ordered = NOTHING  # in the queue, and taken and not yet answered
+        self._taken = NOTHING
         self._has_room = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def add(self, packets: Sequence[bytes]) -> None:
-        """Packets that came."""
+    def add(self, packets: Sequence[bytes]) -> int:
+        """Packets that came; the work that they order."""
         work = size_bytes = 0
         for packet in packets:
             cost = self._cost(packet)
@@ -44,8 +44,9 @@ class Inbox:
             work += cost.work
             size_bytes += len(packet)
         ordered = Amount(work, size_bytes)
-        self._ordered += ordered
+        self._ordered = self._ordered.plus(ordered)
         self._ledger.add(self._peer, ordered)
+        return work
 
     def take(self, most: int) -> tuple[list[bytes], Cost]:
         """Packets that are answered together next, at least one and at most `most`, and what they cost together."""
@@ -66,7 +67,7 @@ class Inbox:
     def answered(self) -> None:
         """What was taken last is answered."""
         self._leave(self._taken)
-        self._taken = Amount()
+        self._taken = NOTHING
 
     def close(self) -> None:
         """Nobody waits for the rest."""
@@ -82,8 +83,8 @@ class Inbox:
             await self._ledger.room(self._peer)
 
     def _leave(self, ordered: Amount) -> None:
-        if ordered == Amount():
+        if ordered == NOTHING:
             return
-        self._ordered -= ordered
+        self._ordered = self._ordered.minus(ordered)
         self._ledger.remove(self._peer, ordered)
         self._has_room.set()

@@ -9,17 +9,21 @@ himself.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from isthmus.cloud.memory import Memory
 from isthmus.common.errors import InputError
+
+SHARE = 8
+"""One of so many parts of a server's memory may be packets that wait."""
 
 # A core does so many pixels' worth of work a second, in the unit of `isthmus.common.cost`.
 WORK_PER_S = 2_500_000
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Of what was ordered.
+class Amount(NamedTuple):
+    """Of what was ordered. A tuple, since several are made for each message.
 
     Attributes:
         work: in pixels' worth.
@@ -29,15 +33,20 @@ class Amount:
     work: int = 0
     size_bytes: int = 0
 
-    def __add__(self, other: Amount) -> Amount:
+    def plus(self, other: Amount) -> Amount:
+        """Both together."""
         return Amount(self.work + other.work, self.size_bytes + other.size_bytes)
 
-    def __sub__(self, other: Amount) -> Amount:
+    def minus(self, other: Amount) -> Amount:
+        """What is left without the other."""
         return Amount(self.work - other.work, self.size_bytes - other.size_bytes)
 
     def is_under(self, bound: Amount, parts: int = 1) -> bool:
         """Whether there is less of each than an equal part of a bound."""
         return self.work * parts < bound.work and self.size_bytes * parts < bound.size_bytes
+
+
+NOTHING = Amount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,9 @@ class Budgets:
         stream, peer, total: of one stream, of all streams of a peer, of all.
     """
 
-    stream: Amount = Amount(1 << 27, 16 << 20)
-    peer: Amount = Amount(1 << 28, 64 << 20)
-    total: Amount = Amount(1 << 30, 256 << 20)
+    stream: Amount = field(default_factory=lambda: Amount(1 << 27, 16 << 20))
+    peer: Amount = field(default_factory=lambda: Amount(1 << 28, 64 << 20))
+    total: Amount = field(default_factory=lambda: Amount(1 << 30, 256 << 20))
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -62,22 +71,28 @@ class Budgets:
 class Ledger:
     """All that is ordered on one server. For one event loop."""
 
-    def __init__(self, budgets: Budgets) -> None:
-        self.budgets = budgets
-        self.total = Amount()
+    def __init__(self, budgets: Budgets, memory: Memory) -> None:
+        """The bytes of what is ordered are taken from `memory`; of them, at most an eighth of it is read."""
+        total = budgets.total
+        most = Amount(total.work, min(total.size_bytes, memory.most_bytes // SHARE))
+        self.budgets = replace(budgets, total=most)
+        self._memory = memory
+        self.total = NOTHING
         self._peers: dict[str, Amount] = {}
         self._waiting: set[asyncio.Event] = set()
 
     def add(self, peer: str, ordered: Amount) -> None:
         """A peer has ordered something."""
-        self.total += ordered
-        self._peers[peer] = self._peers.get(peer, Amount()) + ordered
+        self.total = self.total.plus(ordered)
+        self._memory.take(ordered.size_bytes)
+        self._peers[peer] = self._peers.get(peer, NOTHING).plus(ordered)
 
     def remove(self, peer: str, ordered: Amount) -> None:
         """What it had ordered is answered, or nobody waits for it any more."""
-        self.total -= ordered
-        left = self._peers[peer] - ordered
-        if left == Amount():
+        self.total = self.total.minus(ordered)
+        self._memory.release(ordered.size_bytes)
+        left = self._peers[peer].minus(ordered)
+        if left == NOTHING:
             del self._peers[peer]
         else:
             self._peers[peer] = left
@@ -86,7 +101,7 @@ class Ledger:
 
     def ordered_by(self, peer: str) -> Amount:
         """What a peer has ordered."""
-        return self._peers.get(peer, Amount())
+        return self._peers.get(peer, NOTHING)
 
     def has_room(self, peer: str) -> bool:
         """Whether a peer may order more."""

@@ -1,9 +1,95 @@
-"""What all streams of one signal share on a server: their limits, and how many they may be."""
+"""Places for streams, and who gives one up: all of a server's, and those of each signal.
+
+Theory of operation. Where every place is taken, a newcomer is not simply refused, or whoever came first with silent
+streams would keep everybody out. The peer that has most streams gives one up, if it has at least two more than the
+newcomer's: the one on which nothing has moved for the longest, while nothing of it is being done. So peers tend towards
+equal numbers, and a lone peer may have all places until others come.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Protocol
+
 from isthmus.common.codec import Allowance
-from isthmus.common.errors import OverloadedError
+from isthmus.common.errors import IsthmusError, OverloadedError
+
+
+class Seated(Protocol):
+    """What has a place: a stream."""
+
+    @property
+    def peer(self) -> str:
+        """Whose it is."""
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has moved on it; 0.0 while something of it is being done."""
+
+    def end(self, error: IsthmusError) -> None:
+        """End it, with this error."""
+
+
+class Places:
+    """A number of places.
+
+    Args:
+        most: how many; 0 for any number.
+        what: stands in them, for messages: "image streams".
+        most_of_peer: of one peer; 0 for any number.
+    """
+
+    def __init__(self, most: int, what: str, most_of_peer: int = 0) -> None:
+        self._most, self._what, self._most_of_peer = most, what, most_of_peer
+        self._seated: dict[Seated, None] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._seated)
+
+    def enter(self, stream: Seated) -> None:
+        """Give a stream a place; another's stream may have to go for it.
+
+        Raises:
+            OverloadedError: there is none for it.
+        """
+        own = self._counts[stream.peer]
+        if self._most_of_peer and own >= self._most_of_peer:
+            raise OverloadedError(
+                f"expected at most {self._most_of_peer} {self._what} of one peer at a time, got one more; "
+                "try again later"
+            )
+        if self._most and len(self._seated) >= self._most:
+            leaving = self._leaving(own)
+            if leaving is None:
+                raise OverloadedError(
+                    f"expected at most {self._most} {self._what} at a time, got one more; try again later"
+                )
+            self.leave(leaving)
+            leaving.end(
+                OverloadedError(
+                    f"expected room for a peer with fewer streams: of all {self._most} places for {self._what} "
+                    f"{leaving.peer} had most, and this stream was silent for the longest; try again later"
+                )
+            )
+        self._seated[stream] = None
+        self._counts[stream.peer] += 1
+
+    def leave(self, stream: Seated) -> None:
+        """The stream has ended; nothing if it had to go before."""
+        if stream in self._seated:
+            del self._seated[stream]
+            self._counts[stream.peer] -= 1
+            if not self._counts[stream.peer]:
+                del self._counts[stream.peer]
+
+    def _leaving(self, own: int) -> Seated | None:
+        """The stream that gives way to a peer that has `own`; None if none has to."""
+        most = max(self._counts.values(), default=0)
+        if most < own + 2:
+            return None
+        idle = [seated for seated in self._seated if self._counts[seated.peer] == most and seated.idle_s > 0]
+        return max(idle, key=lambda seated: seated.idle_s, default=None)
 
 
 class Quota:
@@ -15,22 +101,9 @@ class Quota:
 
     Attributes:
         allowance: as given.
+        places: for its streams.
     """
 
     def __init__(self, signal: str, allowance: Allowance) -> None:
         self.allowance = allowance
-        self._signal = signal
-        self._stream_count = 0
-
-    def enter(self) -> None:
-        """Count one stream in. OverloadedError if there are as many as there may be."""
-        most = self.allowance.max_stream_count
-        if most and self._stream_count >= most:
-            raise OverloadedError(
-                f"expected at most {most} {self._signal} streams at a time, got one more; try again later"
-            )
-        self._stream_count += 1
-
-    def leave(self) -> None:
-        """Count one stream out."""
-        self._stream_count -= 1
+        self.places = Places(allowance.max_stream_count, f"{signal} streams")

@@ -1,4 +1,4 @@
-"""The codecs a cloud serves: all manifests read at the start, each network loaded when a stream first asks for it."""
+"""The codecs a cloud serves: all manifests read at the start, each network loaded when a stream asks for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isthmus.cloud.half import Bench, CloudCodec
+from isthmus.cloud.loaded import Loaded
+from isthmus.cloud.memory import Memory
 from isthmus.common import protocol
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
@@ -28,16 +30,17 @@ class Zoo:
     Args:
         folder: one folder a codec; of a name that several have, the first one's.
         benches: what the codecs of each signal work with, by the signal's name; those of other signals are left out.
+        memory: in which those that are loaded are counted.
 
     Raises:
         InputError: no codec in the folder can be served.
     """
 
-    def __init__(self, folder: Path | tuple[Path, ...], benches: Mapping[str, Bench]) -> None:
+    def __init__(self, folder: Path | tuple[Path, ...], benches: Mapping[str, Bench], memory: Memory) -> None:
         self._benches = benches
         self._folders: dict[str, Path] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._loaded: dict[str, CloudCodec] = {}
+        self._loaded = Loaded(memory)
         self._locks: dict[str, asyncio.Lock] = {}
         for path in codec_folders(folder):
             try:
@@ -100,21 +103,23 @@ class Zoo:
                 "use the same codec folder on both sides",
             )
         async with self._locks.setdefault(manifest.name, asyncio.Lock()):
-            if manifest.name not in self._loaded:
-                # Not the service's worker thread: loading takes long, and live streams must not wait for it.
-                self._loaded[manifest.name] = await asyncio.to_thread(self._load, manifest)
-                _log.info("loaded %s", manifest.name)
-        return self._loaded[manifest.name]
+            if (found := self._loaded.find(manifest.name)) is not None:
+                return found
+            # Not the service's worker thread: loading takes long, and live streams must not wait for it.
+            codec, file_bytes = await asyncio.to_thread(self._load, manifest)
+            self._loaded.add(manifest.name, codec, file_bytes)
+            _log.info("loaded %s", manifest.name)
+            return codec
 
     def close(self) -> None:
         """Let what is under way go: the process is to end."""
-        for codec in self._loaded.values():
-            codec.stop()
+        self._loaded.stop()
 
-    def _load(self, manifest: Manifest) -> CloudCodec:
+    def _load(self, manifest: Manifest) -> tuple[CloudCodec, int]:
         folder = self._folders[manifest.name]
         open_half = opened(SIGNALS[manifest.signal].cloud_half)
         codec: CloudCodec = open_half(folder, self._benches[manifest.signal])
         if codec.manifest != manifest:
             raise CodecError(f"{folder}: the manifest has changed since the start; start again")
-        return codec
+        sizes = [(folder / name).stat().st_size for name, _ in manifest.weights if (folder / name).exists()]
+        return codec, sum(sizes)

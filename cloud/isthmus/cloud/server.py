@@ -18,32 +18,42 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 
+from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.calls import Calls
+from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
 from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import Holding
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
-from isthmus.cloud.quota import Quota
+from isthmus.cloud.quota import Places, Quota
 from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.schedule import Scheduler
 from isthmus.cloud.served import Zoo
-from isthmus.cloud.service import SERVICE_NAME, InferenceService
-from isthmus.cloud.stream import Shared
+from isthmus.cloud.service import SERVICE_NAME, STUCK_AFTER_S, InferenceService
+from isthmus.cloud.shared import Shared
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
-from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.errors import MissingDependencyError
 from isthmus.runtime.engine import AUTO
+
+if TYPE_CHECKING:
+    from isthmus.cloud.health import Health
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
 
 # How long cancelled streams may take to notice before the process ends without them.
 STOP_TIMEOUT_S = 3.0
+
+# A live stream outlives its token by so long at most.
+REVOKED_S = 1.0
 
 # Bit 0 of gRPC's set of compressions: none at all.
 IDENTITY_ONLY = 1
@@ -59,13 +69,19 @@ class ServerConfig:
         zoo: folder of codecs, or several in their order.
         host, port: where it listens; port 0 takes a free one.
         max_stream_count: streams at a time, of all signals; one more is told to come back.
+        max_stream_count_of_peer: of one peer; 0 for as many as there are places until others want some.
+        max_connection_count: connections at a time; more are closed as they come.
+        stuck_after_s: health says NOT_SERVING while one step of work takes longer than that.
         allowances: what is taken of each signal, by its name; those of the catalog where one is not named.
         save: folder (which must exist) for a PNG of every reconstruction; None keeps none.
         max_saved_bytes: of that folder.
+        tls: its files; None for none.
+        peers: file of those that are let in (`isthmus.cloud.peers`); None for everybody.
+        is_insecure: whether other machines may come without TLS.
         grace_s: what live streams get at the end.
         threads: of each network.
         engine: what runs the networks (`isthmus.runtime.engine`).
-        has_reflection: whether tools such as grpcurl may ask for the service's description.
+        has_reflection: whether tools such as grpcurl may ask for the service's description; on loopback only.
         memory_limit_bytes: that the process may take.
         budgets: how much may be ordered and not yet answered.
         max_frame_work: most work that one packet may order, in pixels' worth.
@@ -75,9 +91,15 @@ class ServerConfig:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     max_stream_count: int = 64
+    max_stream_count_of_peer: int = 0
+    max_connection_count: int = 512
+    stuck_after_s: float = STUCK_AFTER_S
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     save: Path | None = None
     max_saved_bytes: int = DEFAULT_MAX_BYTES
+    tls: Tls | None = None
+    peers: Path | None = None
+    is_insecure: bool = False
     grace_s: float = 10.0
     threads: int = 1
     engine: str = AUTO
@@ -118,8 +140,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         MissingDependencyError: the packages of extra `cloud` are not installed.
     """
     try:
-        from grpc_health.v1 import health_pb2_grpc
-        from grpc_health.v1._async import HealthServicer
+        from isthmus.cloud.health import Health
     except ImportError as error:
         raise MissingDependencyError(
             f'the cloud needs {error.name}; install it with: pip install "isthmus[cloud]"'
@@ -131,29 +152,37 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     benches = {
         name: Bench(quota.allowance, config.threads, config.engine, saves, budget) for name, quota in quotas.items()
     }
-    zoo = Zoo(config.zoo, benches)
+    zoo = Zoo(config.zoo, benches, memory)
     # What is said where the signal is not known yet: the first one's, which are those of point clouds.
     limits = next(iter(quotas.values())).allowance.limits
-    held = HeldStreams(Holding(), memory)
-    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets), budget, memory, held)
-    service = InferenceService(shared, config.max_stream_count)
-    server = grpc.aio.server(options=_options(quotas[name].allowance for name in quotas if name in zoo.signals))
+    held, calls = HeldStreams(Holding(), memory), Calls()
+    shared = Shared(zoo, quotas, limits, Scheduler(memory), Ledger(config.budgets, memory), budget, memory, held, calls)
+    places = Places(config.max_stream_count, "streams", config.max_stream_count_of_peer)
+    gate = Gate(config.peers)
+    service = InferenceService(shared, places, gate.identify, stuck_after_s=config.stuck_after_s)
+    served = [quotas[name].allowance for name in quotas if name in zoo.signals]
+    server = grpc.aio.server(options=_options(served, config.max_connection_count))
     server.add_generic_rpc_handlers((service.handler(),))
-    health = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.has_reflection:
+    health = Health(("", SERVICE_NAME), calls)
+    server.add_generic_rpc_handlers((health.handler(),))
+    if config.has_reflection and is_loopback(config.host):
         _add_reflection(server)
     try:
-        port = _bind(server, config)
+        port = bind(server, config.host, config.port, config.tls, is_insecure=config.is_insecure)
         if stop is None:
             stop = asyncio.Event()
             _stop_on_signals(stop)
         await server.start()
-        await health.set(SERVICE_NAME, _serving())
+        await health.set(serves=True)
         ready(Ready(config.host, port, zoo.names))
+        watches = [asyncio.create_task(_watch_work(service, health))]
+        if not gate.is_open:
+            watches.append(asyncio.create_task(_watch_peers(service, gate)))
         await stop.wait()
+        for watch in watches:
+            watch.cancel()
         _log.info("shutting down: %d live streams have %g s", service.stream_count, config.grace_s)
-        await health.enter_graceful_shutdown()
+        await health.end()
         if not await service.drain(config.grace_s):
             _log.warning("%d streams were still live after %g s", service.stream_count, config.grace_s)
     finally:
@@ -164,7 +193,27 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
         service.close()
 
 
-def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
+async def _watch_peers(service: InferenceService, gate: Gate) -> None:
+    """End the streams of those whose token or certificate was revoked."""
+    while True:
+        await asyncio.sleep(REVOKED_S)
+        service.end_unknown(gate.knows)
+
+
+async def _watch_work(service: InferenceService, health: Health) -> None:
+    """Say by health whether work gets done. A step that does not end cannot be ended, only told of."""
+    was_stuck = False
+    while True:
+        await asyncio.sleep(min(1.0, service.stuck_after_s / 4))
+        if service.is_stuck == was_stuck:
+            continue
+        was_stuck = service.is_stuck
+        if was_stuck:
+            _log.error("a step of work has not ended for %g s; health says NOT_SERVING", service.stuck_after_s)
+        await health.set(serves=not was_stuck)
+
+
+def _options(allowances: Iterable[Allowance], max_connection_count: int) -> list[tuple[str, int]]:
     return [
         # Two servers on one port would share its connections without a word.
         ("grpc.so_reuseport", 0),
@@ -179,29 +228,16 @@ def _options(allowances: Iterable[Allowance]) -> list[tuple[str, int]]:
         # Otherwise gRPC widens the window of every stream as it likes, and holds what nobody has asked for yet. A
         # message that is being read opens its own window, as wide as the message, whatever this says.
         ("grpc.http2.bdp_probe", 0),
+        # A connection on which nothing is said, or no HTTP/2, is closed after this time; of others a number is taken.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.max_allowed_incoming_connections", max_connection_count),
+        # One that had no stream for this long is closed; an edge opens another when it wants one.
+        ("grpc.max_connection_idle_ms", 300_000),
     ]
-
-
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
-    address = _address(config.host, config.port)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise InputError(
-            f"{address}: expected a free port of this machine, cannot listen there; is another cloud running? "
-            "Choose another port, or take any free one with: --port 0"
-        ) from error
-    return int(port)
 
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _serving() -> int:
-    from grpc_health.v1 import health_pb2
-
-    return int(health_pb2.HealthCheckResponse.SERVING)
 
 
 def _add_reflection(server: grpc.aio.Server) -> None:
@@ -211,7 +247,9 @@ def _add_reflection(server: grpc.aio.Server) -> None:
         raise MissingDependencyError(
             f'reflection needs {error.name}; install it with: pip install "isthmus[cloud]"'
         ) from error
-    names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    from isthmus.cloud.health import HEALTH_SERVICE
+
+    names = (SERVICE_NAME, HEALTH_SERVICE, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
 
 

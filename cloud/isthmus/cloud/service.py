@@ -10,28 +10,42 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections.abc import Callable
 
 import grpc
 import grpc.aio
 
-from isthmus.cloud.identity import Identify, by_address
-from isthmus.cloud.stream import Context, Shared, Stream, reason
+from isthmus.cloud.identity import Identify, Identity, by_address
+from isthmus.cloud.pace import Paces
+from isthmus.cloud.quota import Places
+from isthmus.cloud.shared import Shared
+from isthmus.cloud.stream import Stream, reason
+from isthmus.cloud.told import Context, tell_end
 from isthmus.common import protocol, status, wire
-from isthmus.common.errors import OverloadedError
+from isthmus.common.errors import IsthmusError, OverloadedError, UnauthenticatedError
 
 SERVICE_NAME = "isthmus.v1.InferenceService"
 
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
+STUCK_AFTER_S = 60.0
+
 _log = logging.getLogger("isthmus.cloud")
 
 
 class InferenceService:
-    """Streams of one server: at most `max_stream_count` at a time, each within the quota of its signal."""
+    """Streams of one server, each in one of its `places`, within the quota of its signal.
 
-    def __init__(self, shared: Shared, max_stream_count: int, identify: Identify = by_address) -> None:
+    Attributes:
+        stuck_after_s: no new stream is taken while one step of work takes longer than that.
+    """
+
+    def __init__(
+        self, shared: Shared, places: Places, identify: Identify = by_address, stuck_after_s: float = STUCK_AFTER_S
+    ) -> None:
+        self._paces = Paces()
         self._shared = shared
         self._identify = identify
-        self._max_stream_count = max_stream_count
+        self._places = places
+        self.stuck_after_s = stuck_after_s
         self._streams: set[Stream] = set()
         self._is_draining = False
         self._all_done = asyncio.Event()
@@ -48,29 +62,44 @@ class InferenceService:
         return grpc.method_handlers_generic_handler(
             SERVICE_NAME,
             {
-                "GetCapabilities": grpc.unary_unary_rpc_method_handler(self.get_capabilities),
+                # The request has no fields, so it is not even read: gRPC would hold what comes of it until it is whole.
+                "GetCapabilities": grpc.stream_stream_rpc_method_handler(self.get_capabilities),
                 "StreamInference": grpc.stream_stream_rpc_method_handler(self.stream_inference),
             },
         )
 
-    async def get_capabilities(self, _request: bytes, _context: Context) -> bytes:
-        """The codecs served and the limits; the request has no fields."""
-        return wire.capabilities_response(protocol.Capabilities(self._shared.zoo.offers(), self._shared.limits))
+    async def get_capabilities(self, _requests: object, context: Context) -> None:
+        """The codecs that the peer may open, and the limits."""
+        try:
+            identity = self._identify(context)
+            with self._shared.calls.entered(identity.name):
+                offers = tuple(offer for offer in self._shared.zoo.offers() if identity.may_open(offer.codec_id.name))
+                await context.write(wire.capabilities_response(protocol.Capabilities(offers, self._shared.limits)))
+        except IsthmusError as error:
+            self._end("of capabilities", context, error)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a step of work does not end: a network that loops, or a machine that has stopped."""
+        return self._shared.scheduler.longest_s() > self.stuck_after_s
 
     async def stream_inference(self, _requests: object, context: Context) -> None:
         """One stream, from its first message to its status."""
         stream_id = next(self._names)
         try:
-            self._admit(stream_id, context)
-            stream = Stream(stream_id, context, self._identify(context).name, self._shared)
-            self._streams.add(stream)
-            self._all_done.clear()
-            try:
-                await stream.run()
-            finally:
-                self._streams.discard(stream)
-                if not self._streams:
-                    self._all_done.set()
+            identity = self._identified(stream_id, context)
+            with self._paces.entered(identity) as pace:
+                stream = Stream(stream_id, context, identity, pace, self._shared)
+                self._admit(stream_id, stream, context)
+                self._streams.add(stream)
+                self._all_done.clear()
+                try:
+                    await stream.run()
+                finally:
+                    self._streams.discard(stream)
+                    self._places.leave(stream)
+                    if not self._streams:
+                        self._all_done.set()
         except Exception as error:
             self._end(stream_id, context, error)
 
@@ -85,29 +114,45 @@ class InferenceService:
             return False
         return True
 
+    def end_unknown(self, knows: Callable[[Identity], bool]) -> None:
+        """End the streams of those who would not be let in any more."""
+        for stream in self._streams:
+            if not knows(stream.identity):
+                stream.end(UnauthenticatedError("expected a peer that this cloud knows, got one that was let go since"))
+
     def close(self) -> None:
         """Leave what is under way; no stream may be live any more."""
         self._shared.zoo.close()
         self._shared.scheduler.close()
 
-    def _admit(self, stream_id: str, context: Context) -> None:
-        if self._is_draining:
-            error = OverloadedError("the cloud is shutting down and takes no new streams; try again later")
-        elif len(self._streams) >= self._max_stream_count:
-            error = OverloadedError(
-                f"expected at most {self._max_stream_count} streams at a time, got one more; try again later"
-            )
-        else:
-            return
-        _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
-        raise error
+    def _admit(self, stream_id: str, stream: Stream, context: Context) -> None:
+        """Give a stream a place. OverloadedError says when to come again if there is none, or nothing gets done."""
+        ledger = self._shared.ledger
+        try:
+            if self._is_draining:
+                raise OverloadedError("the cloud is shutting down and takes no new streams; try again later")
+            if self.is_stuck:
+                raise OverloadedError(
+                    f"expected a step of work to end within {self.stuck_after_s:g} s, one does not; try another cloud"
+                )
+            if not ledger.has_room(stream.peer):
+                raise OverloadedError("expected fewer frames that wait for answers, got a new stream; try again later")
+            self._places.enter(stream)
+        except OverloadedError as error:
+            error.retry_delay_s = ledger.retry_delay_s(stream.peer)
+            _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
+            raise
+
+    def _identified(self, stream_id: str, context: Context) -> Identity:
+        try:
+            return self._identify(context)
+        except IsthmusError as error:
+            _log.info("stream %s of %s refused: %s", stream_id, context.peer(), reason(error))
+            raise
 
     @staticmethod
     def _end(stream_id: str, context: Context, error: Exception) -> None:
         """Set the status that the stream ends with when its handler returns."""
         if not status.is_explained(error):
             _log.error("stream %s failed", stream_id, exc_info=error)
-        told = status.to_status(error)
-        context.set_code(_CODES[told.code])
-        context.set_details(told.message)
-        context.set_trailing_metadata(((status.DETAILS_KEY, told.SerializeToString()),))
+        tell_end(context, error)

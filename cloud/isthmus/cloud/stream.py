@@ -22,91 +22,57 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import grpc
-import grpc.aio
+from collections.abc import Sequence
+from dataclasses import replace
 
 from isthmus.cloud.counted import CountedAnswerer
 from isthmus.cloud.half import CloudCodec, Outcomes
-from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import HeldStream
+from isthmus.cloud.identity import Identity
 from isthmus.cloud.inbox import Inbox
-from isthmus.cloud.ledger import Ledger
-from isthmus.cloud.memory import Memory
+from isthmus.cloud.opening import check_request, check_size, read_opening
+from isthmus.cloud.pace import Pace
 from isthmus.cloud.quota import Quota
-from isthmus.cloud.schedule import Scheduler
-from isthmus.cloud.served import Zoo
+from isthmus.cloud.shared import Shared
+from isthmus.cloud.told import Context
 from isthmus.cloud.turns import Turns
 from isthmus.common import protocol, wire
 from isthmus.common.conversation import Conversation, Event, Role, State
-from isthmus.common.cost import FrameBudget
 from isthmus.common.errors import (
     DeadlineError,
     FrameOrderError,
     IsthmusError,
-    LimitExceededError,
-    StreamNotOpenError,
-    UnsupportedVersionError,
 )
 from isthmus.common.field_count import check_field_count
-from isthmus.common.limits import StreamLimits
-from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.sealing import sealed, unsealed
 from isthmus.common.shown import shown
 from isthmus.common.status import mismatch
 from isthmus.common.tasks import task_numbered
 
-MAX_OPEN_BYTES = 2048
-"""Of a stream's first message, which names a codec and a few wishes in about a hundred."""
+# What a first message takes on the slowest link, and a client that means to send one.
+OPEN_TIMEOUT_S = 10.0
 
 # Proxies cut streams that say nothing for 15 to 300 s, and do not count the pings of HTTP/2.
 HEARTBEAT_S = 12.0
 
 _log = logging.getLogger("isthmus.cloud")
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all streams of a server share.
-
-    Attributes:
-        zoo: the codecs.
-        quotas: by signal.
-        limits: of a stream until it says by its codec which signal's are its own.
-        scheduler: whose turn it is.
-        ledger: what is ordered.
-        budget: of one packet.
-        memory: that may be taken.
-        held: what is held of named streams.
-    """
-
-    zoo: Zoo
-    quotas: Mapping[str, Quota]
-    limits: StreamLimits
-    scheduler: Scheduler
-    ledger: Ledger
-    budget: FrameBudget
-    memory: Memory
-    held: HeldStreams
-
 
 class Stream:
     """One stream from its first message to its status. `run` once; `drain` any time."""
 
-    def __init__(self, stream_id: str, context: Context, peer: str, shared: Shared) -> None:
-        """`peer` is whose stream it is: what is shared out among peers goes by that name."""
+    def __init__(self, stream_id: str, context: Context, identity: Identity, pace: Pace, shared: Shared) -> None:
+        """`identity` is whose stream it is: what is shared out among peers goes by its name; `pace` is that of all
+        its streams."""
         self._id = stream_id
         self._context = context
-        self._peer = peer
+        self._identity = identity
+        self._pace = pace
         self._shared = shared
         self._limits = shared.limits
         self._quota: Quota | None = None  # where this stream is counted
         self._conversation = Conversation(Role.SERVER, shared.limits.max_in_flight_frame_count)
-        self._turns = Turns(shared.scheduler, peer)
+        self._turns = Turns(shared.scheduler, identity.name)
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
         self._says_goodbye = False
@@ -114,16 +80,32 @@ class Stream:
         self._start_s = 0.0
         self._refused_count = 0
         self._packet_bytes = 0
-        self._last_progress_s = 0.0
+        self._last_progress_s = time.monotonic()
         self._is_computing = False
+        self._is_paced = False
         self._task: asyncio.Task[None] | None = None
         self._held: HeldStream | None = None
         self._opening: protocol.OpenStream | None = None
         self._writing = asyncio.Lock()
         self._last_write_s = 0.0
 
-    def fence(self, error: IsthmusError) -> None:
-        """Another connection has the stream from now on: end with this error."""
+    @property
+    def peer(self) -> str:
+        """Whose it is."""
+        return self._identity.name
+
+    @property
+    def identity(self) -> Identity:
+        """The same, with what it may have."""
+        return self._identity
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has moved on it; 0.0 while something of it is being done."""
+        return 0.0 if self._is_computing or self._is_paced else time.monotonic() - self._last_progress_s
+
+    def end(self, error: IsthmusError) -> None:
+        """End with this error: another connection has the stream, another peer needs the place, or this is none."""
         self._failure = error
         if self._task is not None:
             self._task.cancel()
@@ -156,7 +138,7 @@ class Stream:
             else:
                 answerer = await self._open_named(codec, opening, opening.named)
                 heart = asyncio.create_task(self._beat())
-            inbox = Inbox(self._peer, self._shared.ledger, answerer.cost, self._shared.budget)
+            inbox = Inbox(self.peer, self._shared.ledger, answerer.cost, self._shared.budget)
             reader = asyncio.create_task(self._read(inbox))
             await self._answer(answerer, inbox, opening)
             self._conversation.sent(Event.END)
@@ -176,13 +158,13 @@ class Stream:
                     task.cancel()
             if self._opening is not None and self._opening.named is not None:
                 is_over = self._conversation.state is State.CLOSED
-                self._shared.held.leave(self._peer, self._opening.named, self, is_over=is_over)
+                self._shared.held.leave(self.peer, self._opening.named, self, is_over=is_over)
             if inbox is not None:
                 inbox.close()
             if unnamed is not None:
                 unnamed.close()
             if self._quota is not None:
-                self._quota.leave()
+                self._quota.places.leave(self)
             self._log_end(why)
 
     def _log_end(self, why: str) -> None:
@@ -200,23 +182,16 @@ class Stream:
         )
 
     async def _open(self) -> tuple[CloudCodec, protocol.OpenStream]:
-        data = await self._context.read()
-        if not isinstance(data, bytes):
-            raise StreamNotOpenError("expected open as the first message of the stream, got its end")
-        _check_size(data, MAX_OPEN_BYTES, "first message")
-        request = wire.read_request(data)
-        if not isinstance(request, protocol.OpenStream):
-            raise StreamNotOpenError("expected open as the first message of the stream, got packets")
-        if request.wants_crc32:
-            unsealed(data)
+        with self._shared.calls.entered(self.peer):
+            request = read_opening(await self._context.read(), self._identity)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)
         self._is_computing = False
-        _check_request(codec.manifest, request)
+        check_request(codec.manifest, request)
         top_k = min(request.top_k, len(codec.manifest.classes) or 1)
         quota = self._shared.quotas[codec.manifest.signal]
-        quota.enter()
+        quota.places.enter(self)
         self._quota = quota
         self._limits = replace(quota.allowance.limits, packet=codec.limits)
         self._conversation.bound_in_flight(self._limits.max_in_flight_frame_count)
@@ -245,7 +220,7 @@ class Stream:
     ) -> CountedAnswerer:
         """Go on with a named stream: say where it stands, and give again what may not have come."""
         held, is_resumed = await self._shared.held.open(
-            self._peer, replace(opening, named=None), named, self, lambda: self._answerer(codec)
+            self.peer, replace(opening, named=None), named, self, lambda: self._answerer(codec)
         )
         self._held = held
         first = named.first_unanswered_index
@@ -291,7 +266,7 @@ class Stream:
                 if not isinstance(data, bytes):
                     self._conversation.received(Event.HALF_CLOSE)
                     return
-                _check_size(data, self._limits.max_message_size_bytes, "message")
+                check_size(data, self._limits.max_message_size_bytes, "message")
                 check_field_count(data, self._limits.max_in_flight_frame_count)
                 if self._opening is not None and self._opening.wants_crc32:
                     data = unsealed(data)
@@ -307,12 +282,21 @@ class Stream:
                 if not packets:
                     continue
                 self._conversation.received(Event.FRAMES, len(packets))
-                inbox.add(packets)
+                work = inbox.add(packets)
                 self._wake.set()
+                await self._keep_pace(self._pace.spend(len(packets), work, len(data)))
         except Exception as error:
             self._failure = error
         finally:
             self._wake.set()
+
+    async def _keep_pace(self, wait_s: float) -> None:
+        """Read no more for so long, which is not the client's idleness."""
+        if wait_s > 0:
+            self._is_paced = True
+            await asyncio.sleep(wait_s)
+            self._is_paced = False
+            self._last_progress_s = time.monotonic()
 
     def _take_heartbeat(self, request: protocol.Taken) -> None:
         self._conversation.received(Event.HEARTBEAT)
@@ -369,11 +353,11 @@ class Stream:
 
     async def _watch_idleness(self) -> None:
         """End the stream when nothing has moved for the idle timeout: no message in, none taken out."""
-        timeout_s = self._limits.idle_timeout_s
         while True:
-            idle_s = time.monotonic() - self._last_progress_s
-            if self._is_computing:
-                idle_s = 0.0
+            timeout_s = (
+                self._limits.idle_timeout_s if self._is_open else min(OPEN_TIMEOUT_S, self._limits.idle_timeout_s)
+            )
+            idle_s = self.idle_s
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(
                     f"stream: expected a message within {timeout_s:g} s, got none; open a new stream when there is more"
@@ -387,24 +371,3 @@ class Stream:
 def reason(error: BaseException) -> str:
     """An error in one line of a log: what a client wrote into it makes no lines of its own."""
     return f"{type(error).__name__}: {shown(error)}"
-
-
-def _check_size(data: bytes, most: int, what: str) -> None:
-    """Before a message is parsed: gRPC's own bound is that of the largest message of all signals."""
-    if len(data) > most:
-        raise LimitExceededError(f"{what}: expected at most {most} bytes, got {len(data)}")
-
-
-def _check_request(manifest: Manifest, request: protocol.OpenStream) -> None:
-    """Raises UnsupportedVersionError if the codec cannot do what a stream asks of it."""
-    if request.bitstream_version != manifest.bitstream_version:
-        raise mismatch(
-            UnsupportedVersionError,
-            f"bitstream version of codec {manifest.name}",
-            str(manifest.bitstream_version),
-            str(request.bitstream_version),
-            "install the same release of isthmus on both sides",
-        )
-    word = task_numbered(request.task)
-    if word not in manifest.tasks:
-        raise mismatch(UnsupportedVersionError, f"task of codec {manifest.name}", " or ".join(manifest.tasks), word)

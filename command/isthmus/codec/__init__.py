@@ -20,8 +20,10 @@ from isthmus.codec.exchange import Result
 from isthmus.codec.inspection import CodecInspection, PacketInspection
 from isthmus.codec.listing import CodecRow, codecs
 from isthmus.codec.values import NamedLabel, NamedLabels
+from isthmus.edge.access import Access
 
 __all__ = [
+    "Access",
     "AsyncConnection",
     "Codec",
     "CodecInspection",

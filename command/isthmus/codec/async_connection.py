@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from isthmus.codec.codec import Codec, each
 from isthmus.codec.exchange import Asking, Drawn, Exchange, Result, only
 from isthmus.common.errors import StreamMisuseError
+from isthmus.edge.access import NO_ACCESS, Access
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ def aconnect(
     wants_pixels: bool = True,
     wants_timing: bool = False,
     timeout_s: float = 0.0,
+    access: Access = NO_ACCESS,
 ) -> AsyncConnection:
     """`connect` for programs of asyncio: encoding and waiting are done in a thread, and the event loop goes on.
 
@@ -35,7 +37,7 @@ def aconnect(
     Args:
         address: as of `connect`, and so are the others.
     """
-    return AsyncConnection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s)))
+    return AsyncConnection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access)))
 
 
 class AsyncConnection:

@@ -9,6 +9,7 @@ from typing import Any
 
 from isthmus.codec.codec import Codec, each
 from isthmus.codec.exchange import Asking, Exchange, Result, only
+from isthmus.edge.access import NO_ACCESS, Access
 
 
 def connect(
@@ -19,6 +20,7 @@ def connect(
     wants_pixels: bool = True,
     wants_timing: bool = False,
     timeout_s: float = 0.0,
+    access: Access = NO_ACCESS,
 ) -> Connection:
     """A connection to a cloud, to be used in a `with`; the stream is opened when that begins.
 
@@ -34,11 +36,12 @@ def connect(
         wants_pixels: whether reconstructions come back as images, or only their size and checksum.
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.
+        access: TLS and token; another machine is spoken to over TLS only, unless it says otherwise.
 
     Raises:
-        InputError: no such task, or an address that is none.
+        InputError: no such task, an address that is none, or no access to it.
     """
-    return Connection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s)))
+    return Connection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access)))
 
 
 class Connection:

@@ -20,6 +20,7 @@ from isthmus.codec.values import value_of
 from isthmus.common import protocol
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, StreamMisuseError
+from isthmus.edge.access import NO_ACCESS, Access
 
 if TYPE_CHECKING:
     from isthmus.edge.client import CloudClient
@@ -68,12 +69,14 @@ class Asking:
         wants_pixels: whether reconstructions come back as images, or only their size and checksum.
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.
+        access: TLS and token.
     """
 
     task: str = ""
     wants_pixels: bool = True
     wants_timing: bool = False
     timeout_s: float = 0.0
+    access: Access = NO_ACCESS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +106,7 @@ class Exchange:
         asking: what of the cloud.
 
     Raises:
-        InputError: no such task, or an address that is none.
+        InputError: no such task, an address that is none, or no access to it.
     """
 
     def __init__(self, address: str, codec: Codec, asking: Asking) -> None:
@@ -121,6 +124,7 @@ class Exchange:
             wants_pixels=asking.wants_pixels and "pixels" in task.wants,
             connect_timeout_s=wait_s,
             result_timeout_s=wait_s,
+            access=asking.access,
         )
         self._stream = codec.stream()
         self._stream_id = ""
@@ -219,7 +223,10 @@ class Exchange:
             if slot.number >= self._restarted_at:  # what refers to it is refused as well, until a key frame comes
                 self._restart()
         else:
-            outcome = value_of(outcome, self.codec.classes)
+            try:
+                outcome = value_of(outcome, self.codec.classes)
+            except IsthmusError as error:  # of pixels that are not what the cloud says of them
+                outcome = error
         slot.result = Result(slot.given, slot.coded, outcome, found.round_trip_s, found.timing)
 
     def _restart(self) -> None:

@@ -10,7 +10,7 @@ from isthmus.common.image.side import Side
 from isthmus.common.image.signal import IMAGE_LIMITS
 from isthmus.common.image.symbols import ImageSymbols
 from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
-from isthmus.runtime.integer_half import coder_files, open_coder
+from isthmus.runtime.integer_half import open_coder
 
 
 def packet_summary(packet: Packet) -> str:
@@ -42,7 +42,7 @@ def codec_rows(folder: CodecFolder[ImageManifest]) -> Rows:
 
 def packet_rows(folder: CodecFolder[ImageManifest], packet: Packet) -> Rows:
     """The decoded symbols of a packet. Raises as `ImageCoder.decode`."""
-    loaded = load_codec_folder(folder.path, needed=coder_files(folder.manifest), kind=ImageManifest)
+    loaded = load_codec_folder(folder.path, needed=(), kind=ImageManifest)
     return symbol_rows(open_coder(loaded).decode(packet.to_bytes(), IMAGE_LIMITS))
 
 

@@ -70,10 +70,10 @@ def _named(labels: Labels, class_names: tuple[str, ...]) -> NamedLabels:
 
 def _image(found: protocol.FrameReconstruction, class_names: tuple[str, ...]) -> Image | protocol.FrameReconstruction:
     """The image; where its pixels were not asked for, what is known of it."""
-    from isthmus.data.image.files import read_image
+    from isthmus.data.image.received import pixels_of
 
     del class_names
-    return read_image(found.png, format="png") if found.png else found
+    return pixels_of(found) if found.png else found
 
 
 # By the type of a task's outcome.

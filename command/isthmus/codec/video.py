@@ -31,7 +31,7 @@ def codec_rows(folder: CodecFolder[VideoManifest]) -> Rows:
     size = f"{manifest.frame_width} x {manifest.frame_height} pixels, others are resized" if is_fixed else "any size"
     grid = f", {manifest.latent_width} x {manifest.latent_height} of them" if is_fixed else ""
     side, units = manifest.block_latents, 1 << manifest.motion_fraction_bits
-    tables = open_tables(folder.file(ENTROPY_FILE), manifest)
+    tables = open_tables(folder.read(ENTROPY_FILE), manifest)
     parts = tables.planes if isinstance(tables, PlaneTables) else (tables,)
     models: list[tuple[str, ContextModel | ExpectationModel]] = [("motion", tables.motion)]
     for k, part in enumerate(parts):
@@ -113,8 +113,8 @@ def packet_rows(folder: CodecFolder[VideoManifest], packet: Packet) -> Rows:
 
 
 def _coder(folder: CodecFolder[VideoManifest]) -> VideoCoder:
-    loaded = load_codec_folder(folder.path, needed=(ENTROPY_FILE,), kind=VideoManifest)
-    return VideoCoder(loaded.manifest, open_tables(loaded.file(ENTROPY_FILE), loaded.manifest))
+    loaded = load_codec_folder(folder.path, needed=(), kind=VideoManifest)
+    return VideoCoder(loaded.manifest, open_tables(loaded.read(ENTROPY_FILE), loaded.manifest))
 
 
 def _side(packet: Packet, *, names_step: bool) -> str:

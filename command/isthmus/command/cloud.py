@@ -16,11 +16,16 @@ from isthmus.common.options import option
 from isthmus.common.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from isthmus.cloud.binding import Tls
     from isthmus.cloud.server import Ready
     from isthmus.common.admission import Admission
 
 # More names than these only get in the way.
 MAX_NAMES = 8
+
+MEGA = 1_000_000
+# What whole latents add to an image of so many megapixels.
+SPARE_WORK = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,19 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """Who gets in, and what others on the way can see."""
+
+    panel: ClassVar[str] = "Trust"
+    tls_cert: Path | None = option(None, "Certificate of the cloud, PEM; read again when it changes.", metavar="FILE")
+    tls_key: Path | None = option(None, "Of that certificate.", metavar="FILE")
+    client_ca: Path | None = option(None, "Let in only edges with a certificate of this authority.", metavar="FILE")
+    peers: Path | None = option(None, "Let in only those that it names (`isthmus token new`).", metavar="FILE")
+    insecure: bool = option(False, "Let other machines come without TLS.")
+    init_tls: Path | None = option(None, "Make an authority and certificates to try TLS out.", metavar="DIR")
+
+
+@dataclass(frozen=True, slots=True)
 class StreamOptions:
     """What one client may ask for."""
 
@@ -45,6 +63,21 @@ class StreamOptions:
     max_streams: int = option(64, "Streams at a time; one more is told to come back.", least=1)
     max_in_flight: int = option(256, "Frames a client may have sent and not yet had answered.", least=1)
     idle_timeout_s: float = option(60.0, "A stream that is silent for so many seconds is ended.", least=0.1)
+    max_streams_per_peer: int = option(0, "Streams of one peer; 0: all, until other peers want some.", least=0)
+    max_connections: int = option(512, "Connections at a time; more are closed as they come.", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOptions:
+    """What may be ordered. Work is counted in megapixels' worth: what an image of so many takes."""
+
+    panel: ClassVar[str] = "Budgets"
+    memory_limit_mb: int = option(0, "MiB that work may bring the process to; 0: half of what there is.", least=0)
+    max_frame_work: int = option(67, "Most work of one packet, as its header says.", least=1)
+    max_stream_work: int = option(134, "Work that one stream may have waiting.", least=1)
+    max_peer_work: int = option(268, "Work that all streams of a peer may have waiting.", least=1)
+    max_work: int = option(1074, "Work that may be waiting in all.", least=1)
+    stuck_after_s: float = option(60.0, "Health says NOT_SERVING once a step of work takes longer.", least=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +98,7 @@ ADMISSIONS: dict[str, type[Admission]] = {
 
 
 @command_frame
-@with_options(ServerOptions, StreamOptions, *ADMISSIONS.values(), LogOptions)
+@with_options(ServerOptions, TrustOptions, StreamOptions, BudgetOptions, *ADMISSIONS.values(), LogOptions)
 def cloud(*, given: Given) -> None:
     """Serve the cloud halves of codecs: decode what edges send, classify clouds and frames, reconstruct images."""
     import asyncio
@@ -74,14 +107,21 @@ def cloud(*, given: Given) -> None:
 
     # gRPC's C core writes its own lines about a taken port; our error says it, with the next step.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from isthmus.cloud.ledger import Amount, Budgets
+    from isthmus.cloud.memory import usual_limit_bytes
     from isthmus.cloud.server import ServerConfig, serve
     from isthmus.common.shown import ShownFormatter
     from isthmus.common.zoo import find_zoos
 
+    budgets, usual = given.of(BudgetOptions), Budgets()
     server, streams, log = given.of(ServerOptions), given.of(StreamOptions), given.of(LogOptions)
     handler = logging.StreamHandler()
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if log.verbose else logging.WARNING, handlers=[handler])
+    trust = given.of(TrustOptions)
+    if trust.init_tls is not None:
+        _init_tls(trust.init_tls, server.host)
+        return
     if log.save is not None:
         _make_folder(log.save)
     config = ServerConfig(
@@ -91,13 +131,51 @@ def cloud(*, given: Given) -> None:
         max_stream_count=streams.max_streams,
         allowances=_allowances(given),
         save=log.save,
+        tls=_tls(trust),
+        peers=trust.peers,
+        is_insecure=trust.insecure,
         max_saved_bytes=log.save_limit_mb << 20,
         grace_s=server.grace_s,
         threads=server.threads,
         engine=server.engine,
         has_reflection=server.reflection,
+        max_stream_count_of_peer=streams.max_streams_per_peer,
+        max_connection_count=streams.max_connections,
+        memory_limit_bytes=budgets.memory_limit_mb << 20 or usual_limit_bytes(),
+        budgets=Budgets(
+            stream=Amount(budgets.max_stream_work * MEGA, usual.stream.size_bytes),
+            peer=Amount(budgets.max_peer_work * MEGA, usual.peer.size_bytes),
+            total=Amount(budgets.max_work * MEGA, usual.total.size_bytes),
+        ),
+        max_frame_work=budgets.max_frame_work * MEGA + SPARE_WORK,
+        stuck_after_s=budgets.stuck_after_s,
     )
     asyncio.run(serve(config, lambda ready: _announce(ready, log.ready_file)))
+
+
+def _tls(trust: TrustOptions) -> Tls | None:
+    from isthmus.cloud.binding import Tls
+
+    if trust.tls_cert is None or trust.tls_key is None:
+        if trust.tls_cert is not None or trust.tls_key is not None or trust.client_ca is not None:
+            raise InputError("expected --tls-cert and --tls-key, both of them, got one or neither")
+        return None
+    return Tls(trust.tls_cert, trust.tls_key, trust.client_ca)
+
+
+def _init_tls(folder: Path, host: str) -> None:
+    """Make the files, and print the two commands that use them."""
+    import shlex
+    import socket
+
+    from isthmus.cloud import development_authority as made
+
+    names = [name for name in (socket.gethostname(), host) if name not in ("", "0.0.0.0", "::")]
+    made.make_authority(folder, names)
+    files = {name: str(folder / name) for name in (made.SERVER_FILE, made.SERVER_KEY_FILE, made.AUTHORITY_FILE)}
+    server = ["--tls-cert", files[made.SERVER_FILE], "--tls-key", files[made.SERVER_KEY_FILE]]
+    print(shlex.join(["isthmus", "cloud", *server]))
+    print(shlex.join(["isthmus", "edge", "FILES", "--cloud", "localhost:50051", "--ca", files[made.AUTHORITY_FILE]]))
 
 
 def _allowances(given: Given) -> dict[str, Allowance]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -14,6 +15,9 @@ from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
 from isthmus.common.options import option
 from isthmus.common.video.signal import VIDEO
+
+if TYPE_CHECKING:
+    from isthmus.edge.access import Access
 
 WAITS = ", ".join(f"{signal.answer_timeout_s:g} for {signal.plural}" for signal in SIGNALS.values())
 
@@ -34,6 +38,19 @@ class CloudOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessOptions:
+    """How this edge gets in. ISTHMUS_TOKEN may hold the token."""
+
+    panel: ClassVar[str] = "Access"
+    tls: bool = option(False, "Over TLS, to a certificate of this system's authorities.")
+    ca: Path | None = option(None, "Over TLS, to a certificate of this authority.", metavar="FILE")
+    tls_cert: Path | None = option(None, "This edge's own certificate, with its --tls-key.", metavar="FILE")
+    tls_key: Path | None = option(None, "Of that certificate.", metavar="FILE")
+    token_file: Path | None = option(None, "Holds this edge's token.", metavar="FILE", automatic="ISTHMUS_TOKEN")
+    insecure: bool = option(False, "To a cloud on another machine without TLS.")
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How results are told."""
 
@@ -43,7 +60,7 @@ class OutputOptions:
 
 
 @command_frame
-@with_options(CodecOptions, CloudOptions, *SIGNAL_KINDS, OutputOptions)
+@with_options(CodecOptions, CloudOptions, AccessOptions, *SIGNAL_KINDS, OutputOptions)
 def edge(
     files: Annotated[
         list[str],
@@ -82,10 +99,19 @@ def edge(
         task=about.task,
         at_most_once=where.at_most_once,
         wants_crc32=where.checked,
+        access=_access(given.of(AccessOptions)),
     )
     if not job.as_json and is_watched() and (note := class_note(choice.codec, about.zoo)):
         print_note(note)
     end(opened(choice.way.job)(job))
+
+
+def _access(options: AccessOptions) -> Access:
+    from isthmus.edge.access import Access
+
+    return Access(
+        options.tls, options.ca, options.tls_cert, options.tls_key, options.token_file, is_insecure=options.insecure
+    )
 
 
 def asked_of(given: Given) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from isthmus.common.codec import opened
 from isthmus.common.errors import CodecError, InputError, IsthmusError, ManifestMismatchError
 from isthmus.common.options import option
 from isthmus.common.shown import shown, shown_json
+from isthmus.common.unused_name import unused
 from isthmus.common.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -155,16 +156,6 @@ def _written_apart(packed: Iterable[Packed | Failure], out: Path) -> Iterator[st
         with whole_file(path) as file:
             StreamWriter(file, StreamHeader(item.manifest.name, item.manifest.identity)).write(item.coded.packet)
         yield f"{item.name} -> {path}: {item.summary}"
-
-
-def unused(stem: str, taken: set[str]) -> str:
-    """The stem, or with a number where it is taken; taken from now on."""
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    taken.add(name)
-    return name
 
 
 def _decode_file(path: Path, out: Path | None, codec: str, zoo: ZooFolders, top_k: int) -> None:

@@ -20,6 +20,7 @@ from isthmus.command.local_files import decode, encode
 from isthmus.command.measure import add_commands
 from isthmus.command.split import split
 from isthmus.command.streams import prepare_streams
+from isthmus.command.token import list_tokens, new_token_command, revoke_token
 from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
 from isthmus.command.train_image import train_image
 from isthmus.command.train_motion_factors import train_motion_factors_command
@@ -72,6 +73,12 @@ train.command("motion-networks")(train_motion_networks_command)
 train.command("motion-factors")(train_motion_factors_command)
 train.command("classifiers")(train_classifiers_command)
 app.add_typer(train, name="train")
+
+token = Commands(help="Who is let into a cloud: each by a token or a certificate, with quotas.")
+token.command("new")(new_token_command)
+token.command("list")(list_tokens)
+token.command("revoke")(revoke_token)
+app.add_typer(token, name="token")
 
 app.command()(freeze)
 app.command()(split)

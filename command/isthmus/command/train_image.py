@@ -127,7 +127,8 @@ class _Work:
         """(checkpoint of the transforms, that of the adaptive networks)."""
         from isthmus.models.image.transforms import PatchShape, ReferenceShape
         from isthmus.training.image.adaptive import train_adaptive
-        from isthmus.training.image.transforms import ImageEffort, train_image_quality
+        from isthmus.training.image.effort import ImageEffort
+        from isthmus.training.image.transforms import train_image_quality
 
         runs, seed = self.options.runs, self.seed
         shape = PatchShape() if self.is_light else ReferenceShape()

@@ -13,6 +13,7 @@ IsthmusError
 │   └── StreamError
 │       ├── StreamNotOpenError, FrameOrderError, UnknownCodecError, ManifestMismatchError
 │       ├── ReferenceMissingError, OverloadedError, CloudUnreachableError, DeadlineError, FencedError
+│       ├── UnauthenticatedError, ForbiddenError
 │       └── MessageError, CloudFailureError
 └── CodecError                    anything about codecs and their bytes, from either side
     ├── ManifestError             (LocalError) a codec folder or manifest that cannot be used
@@ -127,6 +128,14 @@ class DeadlineError(StreamError):
 
 class FencedError(StreamError):
     """The named stream was opened again since: another connection has it."""
+
+
+class UnauthenticatedError(StreamError):
+    """The cloud lets in those that it knows, and does not know this peer."""
+
+
+class ForbiddenError(StreamError):
+    """The cloud knows this peer, and does not let it do that."""
 
 
 class MessageError(StreamError):

@@ -23,6 +23,7 @@ from isthmus.common.errors import (
     CloudUnreachableError,
     DeadlineError,
     FencedError,
+    ForbiddenError,
     FrameOrderError,
     IsthmusError,
     LimitExceededError,
@@ -33,6 +34,7 @@ from isthmus.common.errors import (
     ReferenceMissingError,
     StreamNotOpenError,
     SymbolMismatchError,
+    UnauthenticatedError,
     UnknownCodecError,
     UnsupportedVersionError,
 )
@@ -79,6 +81,8 @@ TABLE: tuple[Row, ...] = (
     Row(UnknownCodecError, code_pb2.NOT_FOUND, "CODEC_UNKNOWN", Scope.STREAM),
     Row(ManifestMismatchError, code_pb2.FAILED_PRECONDITION, "MANIFEST_MISMATCH", Scope.STREAM),
     Row(UnsupportedVersionError, code_pb2.FAILED_PRECONDITION, "UNSUPPORTED_VERSION", Scope.STREAM),
+    Row(UnauthenticatedError, code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED", Scope.STREAM),
+    Row(ForbiddenError, code_pb2.PERMISSION_DENIED, "FORBIDDEN", Scope.STREAM),
     Row(MessageError, code_pb2.INVALID_ARGUMENT, "MESSAGE_MALFORMED", Scope.STREAM),
     Row(OverloadedError, code_pb2.UNAVAILABLE, "OVERLOADED", Scope.STREAM),
     Row(FencedError, code_pb2.ABORTED, "STREAM_FENCED", Scope.STREAM),
@@ -97,6 +101,8 @@ _BY_CODE: dict[int, type[IsthmusError]] = {
     code_pb2.CANCELLED: CloudUnreachableError,  # not by us: a server that stops cancels what is still live
     code_pb2.DEADLINE_EXCEEDED: DeadlineError,
     code_pb2.RESOURCE_EXHAUSTED: LimitExceededError,
+    code_pb2.UNAUTHENTICATED: UnauthenticatedError,
+    code_pb2.PERMISSION_DENIED: ForbiddenError,
     code_pb2.UNIMPLEMENTED: UnsupportedVersionError,
 }
 

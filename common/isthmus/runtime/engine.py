@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
-from isthmus.common.manifest.folder import CodecFolder, load_codec_folder
+from isthmus.common.manifest.codec_file import Source
+from isthmus.common.manifest.folder import CodecFolder
 from isthmus.runtime.onnx_runtime import OnnxRuntime
 from isthmus.runtime.pointwise import CompiledEngine
 
@@ -68,7 +68,7 @@ class Engine(Protocol):
     def missing(self) -> str:
         """Why it cannot run here and what to do about it; "" if it can."""
 
-    def open(self, graph: Path | bytes, threads: int, *, optimizes: bool = True) -> Network:
+    def open(self, graph: Source | bytes, threads: int, *, optimizes: bool = True) -> Network:
         """Opens a file, or the bytes of one. `optimizes` off runs the graph as it is written, where there is a choice.
 
         Raises:
@@ -89,7 +89,7 @@ def engine_named(name: str) -> Engine:
 
 
 def open_graph(
-    graph: Path | bytes, threads: int = 1, engine: str = OnnxRuntime.name, *, optimizes: bool = True
+    graph: Source | bytes, threads: int = 1, engine: str = OnnxRuntime.name, *, optimizes: bool = True
 ) -> Network:
     """A network whose ends the caller knows: a file, or a graph in memory.
 
@@ -101,7 +101,7 @@ def open_graph(
 
 
 def open_network(
-    path: Path, ends: tuple[End, ...], threads: int = 1, engine: str = OnnxRuntime.name, *, has_others: bool = False
+    path: Source, ends: tuple[End, ...], threads: int = 1, engine: str = OnnxRuntime.name, *, has_others: bool = False
 ) -> Network:
     """The network in a file, its ends checked.
 
@@ -175,9 +175,7 @@ def open_half(
     """One of a codec's networks, its file checked by its hash and its ends by the manifest. Errors as of the parts."""
     chosen = choose_engine(folder, stem, engine)
     file = stem + chosen.suffix
-    # Also for a folder that is open: whoever opened it may have checked other files.
-    path = load_codec_folder(folder.path, needed=(file,)).file(file)
-    return open_network(path, ends, threads, chosen.name, has_others=has_others)
+    return open_network(folder.read(file), ends, threads, chosen.name, has_others=has_others)
 
 
 def run_exact(network: Network, what: str, name: str, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -37,7 +37,7 @@ def open_coder(folder: CodecFolder[ImageManifest], threads: int = 1, engine: str
     manifest = folder.manifest
     return ImageCoder(
         manifest,
-        ImageTables.load(folder.file(ENTROPY_FILE)),
+        ImageTables.load(folder.read(ENTROPY_FILE)),
         synthesize=open_synthesis(folder, threads, engine) if manifest.bins else None,
         scale_indices=open_scale_indices(folder, threads, engine) if manifest.hyper_channels else None,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, MissingDependencyError
+from isthmus.common.manifest.codec_file import CodecFile, Source
+from isthmus.runtime.external_data import check_no_external_data
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -53,7 +54,7 @@ class OnnxRuntime:
             return "the engine onnxruntime needs the package onnxruntime: pip install onnxruntime"
         return ""
 
-    def open(self, graph: Path | bytes, threads: int, *, optimizes: bool = True) -> OnnxNetwork:
+    def open(self, graph: Source | bytes, threads: int, *, optimizes: bool = True) -> OnnxNetwork:
         """A session over a graph. InputError if ONNX Runtime cannot run it."""
         try:
             import onnxruntime
@@ -68,13 +69,22 @@ class OnnxRuntime:
         # A spinning pool would burn a core between signals, which the other side, or the event loop, needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        source = graph if isinstance(graph, bytes) else str(graph)
+        where = "graph" if isinstance(graph, bytes) else str(graph)
         try:
+            source = _bytes_of(graph)
+            check_no_external_data(source)
             # No falling back: there is nothing to fall back to, and it is said on standard output.
             session = onnxruntime.InferenceSession(
                 source, options, providers=["CPUExecutionProvider"], enable_fallback=False
             )
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
         except Exception as error:  # the runtime raises classes of its own
-            where = "graph" if isinstance(graph, bytes) else str(graph)
             raise InputError(f"{where}: expected an ONNX graph that onnxruntime can run: {error}") from error
         return OnnxNetwork(session)
+
+
+def _bytes_of(graph: Source | bytes) -> bytes:
+    if isinstance(graph, bytes):
+        return graph
+    return graph.data if isinstance(graph, CodecFile) else graph.read_bytes()

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import InputError, ManifestError, MissingDependencyError
+from isthmus.common.manifest.codec_file import CodecFile, Source
 from isthmus.runtime.pointwise_plan import AXES, PlanLayer, PointwisePlan, load_plan
 
 try:
@@ -108,11 +109,11 @@ class CompiledEngine:
         """Why it cannot run here; "" if it can."""
         return "" if IS_COMPILED else NOT_BUILT
 
-    def open(self, graph: Path | bytes, threads: int, *, optimizes: bool = True) -> PointwiseNetwork:
+    def open(self, graph: Source | bytes, threads: int, *, optimizes: bool = True) -> PointwiseNetwork:
         """The network of a plan. It has one thread, and one way to run. InputError if it is no sound plan."""
         del threads, optimizes
         if isinstance(graph, bytes):
-            raise InputError("expected the path of a plan, got bytes")
+            graph = CodecFile(Path("plan"), graph)
         try:
             return PointwiseNetwork(load_plan(graph))
         except ManifestError as error:

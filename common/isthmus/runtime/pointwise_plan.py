@@ -11,12 +11,12 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from isthmus.common.errors import ManifestError
+from isthmus.common.manifest.codec_file import CodecFile, Source, stream_of
 
 PLAN_FILE = "edge.npz"
 AXES = 3
@@ -95,7 +95,7 @@ class PointwisePlan:
         )
 
 
-def load_plan(path: Path) -> PointwisePlan:
+def load_plan(path: Source) -> PointwisePlan:
     """Reads `edge.npz`.
 
     Raises:
@@ -144,12 +144,12 @@ def _scalar(array: Int32, name: str) -> int:
     return int(array)
 
 
-def _read_arrays(path: Path) -> dict[str, Int32]:
+def _read_arrays(path: Source) -> dict[str, Int32]:
     """The arrays of an npz file, sizes checked before anything is unpacked; never unpickles."""
     try:
-        size = path.stat().st_size
+        size = len(path.data) if isinstance(path, CodecFile) else path.stat().st_size
         _expect(size <= MAX_PLAN_SIZE_BYTES, f"expected at most {MAX_PLAN_SIZE_BYTES} bytes", size)
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(stream_of(path)) as archive:
             arrays: dict[str, Int32] = {}
             for member in archive.infolist():
                 name = member.filename.removesuffix(".npy")

@@ -33,6 +33,7 @@ from isthmus.common.errors import InputError, StreamMisuseError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.signals import MAX_PIXELS
 from isthmus.common.task import Task
+from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.call import METHODS, InferenceStream
 from isthmus.edge.result import FrameResult, T, Traffic
 from isthmus.edge.rpc_error import rpc_error
@@ -57,6 +58,7 @@ class CloudClient(Generic[T]):
         wants_crc32: whether every message shall end with its CRC-32 (5 bytes each, `isthmus.common.sealing`).
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
+        access: TLS and token.
         while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
     """
 
@@ -74,6 +76,7 @@ class CloudClient(Generic[T]):
         connect_timeout_s: float = 5.0,
         result_timeout_s: float = 30.0,
         while_waiting: Callable[[], None] = lambda: None,
+        access: Access = NO_ACCESS,
     ) -> None:
         if top_k < 1:
             raise InputError(f"top_k: expected at least 1, got {top_k}")
@@ -89,6 +92,9 @@ class CloudClient(Generic[T]):
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
         self._while_waiting = while_waiting
+        self._access = access
+        for one in self._addresses:
+            access.check(one)
         self._channel = self._open_channel()
         self._stream: InferenceStream[T] | None = None
         self._is_closed = False
@@ -261,7 +267,7 @@ class CloudClient(Generic[T]):
             self._channel.close()
 
     def _open_channel(self) -> grpc.Channel:
-        return open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if self._wants_pixels else 0)
+        return open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if self._wants_pixels else 0, self._access)
 
     def _live(self) -> InferenceStream[T]:
         if self._stream is None:
@@ -297,10 +303,10 @@ def check_address(address: str) -> str:
     return address
 
 
-def open_channel(address: str, max_response_bytes: int = 0) -> grpc.Channel:
+def open_channel(address: str, max_response_bytes: int = 0, access: Access = NO_ACCESS) -> grpc.Channel:
     """A connection that is made when first used, and not shared with other clients of this process.
 
-    Responses over `max_response_bytes` are refused; 0 stands for gRPC's own 4 MiB.
+    Responses over `max_response_bytes` are refused; 0 stands for gRPC's own 4 MiB. InputError as of `Access.channel`.
     """
     host = address.rpartition(":")[0].strip("[]")
     options = [
@@ -316,4 +322,4 @@ def open_channel(address: str, max_response_bytes: int = 0) -> grpc.Channel:
     ]
     if max_response_bytes:
         options.append(("grpc.max_receive_message_length", max_response_bytes))
-    return grpc.insecure_channel(address, options)
+    return access.channel(address, options)

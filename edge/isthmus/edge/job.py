@@ -19,6 +19,7 @@ from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.task import Task, Told
 from isthmus.common.zoo import ZooFolders
+from isthmus.edge.access import NO_ACCESS, Access
 from isthmus.edge.client import CloudClient, new_stream
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, progress_bar
@@ -49,6 +50,7 @@ class Job:
         task: what the codec is asked for, in a word or verb; "" for its first.
         at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
         wants_crc32: whether every message ends with its CRC-32.
+        access: TLS and token.
     """
 
     inputs: tuple[str, ...]
@@ -63,6 +65,7 @@ class Job:
     task: str = ""
     at_most_once: bool = False
     wants_crc32: bool = False
+    access: Access = NO_ACCESS
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
@@ -142,6 +145,7 @@ def connected(
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
             wants_crc32=job.wants_crc32,
+            access=job.access,
         ) as client,
     ):
         client.open(new_stream())

@@ -15,16 +15,13 @@ from onnx import TensorProto, helper
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.manifest import MAX_STRIDE
+from isthmus.split.branches import COUNTED, reads
 from isthmus.split.graphs import ran_shapes
 from isthmus.split.network import ANY, Network, Shape, inferred, needed, part
 
 MAX_LATENT_CHANNELS = 4096
 PASSED_ON = frozenset({"BatchNormalization", "Clip", "Dropout", "Identity", "LeakyRelu", "PRelu", "Relu"})
 """After these a tensor has the same shape at next to no cost, and fewer bits."""
-COUNTED = frozenset(
-    {"Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
-)
-"""Operators whose multiply-accumulates are counted."""
 CUT_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 """What a network may be cut at."""
 GROWTH = 64 * 12
@@ -104,7 +101,7 @@ def find_cuts(network: Network) -> tuple[Cut, ...]:
     total = sum(macs)
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in network.nodes:
-        for tensor in node.input:
+        for tensor in reads(node):
             readers.setdefault(tensor, []).append(node)
     found, others = list[Cut](), set[str]()
     for tensor in separators(network):
@@ -141,13 +138,13 @@ def separators(network: Network) -> list[str]:
     """Tensors other than frame and answers that every path between those crosses, in the order of the nodes."""
     before: dict[str, int] = {network.input_name: 1}
     for node in network.nodes:
-        paths = sum(before.get(tensor, 0) for tensor in node.input)
+        paths = sum(before.get(tensor, 0) for tensor in reads(node))
         for tensor in node.output:
             before[tensor] = paths
     after: dict[str, int] = dict.fromkeys(network.output_names, 1)
     for node in reversed(network.nodes):
         paths = sum(after.get(tensor, 0) for tensor in node.output)
-        for tensor in node.input:
+        for tensor in reads(node):
             after[tensor] = after.get(tensor, 0) + paths
     total = sum(before.get(tensor, 0) for tensor in network.output_names)
     ends = {network.input_name, *network.output_names}

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from isthmus.common.errors import InputError
+from isthmus.split.branches import rename
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.quantiser import Float32
 
@@ -73,10 +74,7 @@ def mixed(
 def prefixed(model: onnx.ModelProto) -> onnx.ModelProto:
     """All names moved aside."""
     for node in model.graph.node:
-        for names in (node.input, node.output):
-            renamed = [PREFIX + name if name else "" for name in names]
-            del names[:]
-            names.extend(renamed)
+        rename(node, lambda name: PREFIX + name)
     for constant in model.graph.initializer:
         constant.name = PREFIX + constant.name
     return model

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, inliner, shape_inference
 
 from isthmus.common.errors import InputError
 from isthmus.common.tasks import CLASSIFY
+from isthmus.split.branches import reads, refuse_layers
 from isthmus.split.entry import with_frame_input
 from isthmus.split.heads import with_answers, without_head
 from isthmus.split.onnx_file import read_onnx
@@ -114,10 +115,6 @@ def read_network(
     opset = opset_of(model)
     if opset < LEAST_OPSET:
         raise InputError(f"{name}: expected operator set {LEAST_OPSET} or later, got {opset}; convert the file first")
-    if any(
-        a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for n in model.graph.node for a in n.attribute
-    ):
-        raise InputError(f"{name}: expected a graph without branches and loops of its own (If, Loop, Scan)")
     shape = _shape(given)
     height, width = shape[2:]
     if (height == ANY) != (width == ANY):
@@ -149,7 +146,7 @@ def part(
     """
     sources, targets = ((end,) if isinstance(end, str) else tuple(end) for end in (source, target))
     nodes = needed(network.nodes, sources, targets)
-    used = {i for node in nodes for i in node.input} | set(targets)
+    used = {i for node in nodes for i in reads(node)} | set(targets)
     constants = [c for c in network.model.graph.initializer if c.name in used]
     kinds = network.kinds
 
@@ -178,7 +175,7 @@ def needed(
         made = wanted.intersection(node.output)
         if made - given:
             kept.append(node)
-            wanted.update(i for i in node.input if i)
+            wanted.update(reads(node))
     return kept[::-1]
 
 
@@ -211,8 +208,9 @@ def _network(name: str, sha256: str, model: onnx.ModelProto, head: str, task: st
     given = next(i for i in model.graph.input if i.name not in constants)
     outputs = tuple(o.name for o in model.graph.output)
     nodes = needed(_sorted(model.graph.node, {given.name, *constants}, name), given.name, outputs)
-    if not any(given.name in node.input for node in nodes):
+    if not any(given.name in reads(node) for node in nodes):
         raise InputError(f"{name}: expected an output that depends on the input {given.name}")
+    refuse_layers(nodes, name)
     shape = _shape(given)
     height, width = (max(0, side) for side in shape[2:])
     shapes = inferred(model, given.name, shape)
@@ -227,7 +225,7 @@ def _sorted(nodes: Iterable[onnx.NodeProto], given: set[str], name: str) -> list
     known = given | {""}
     ordered = list(nodes)
     for node in ordered:
-        missing = [i for i in node.input if i not in known]
+        missing = [i for i in reads(node) if i not in known]
         if missing:
             raise InputError(f"{name}: node {node.name or node.op_type} expects {missing}, which nothing before makes")
         known.update(node.output)

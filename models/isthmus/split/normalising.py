@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from isthmus.split.branches import reads
 from isthmus.split.entry import takes_bytes
 from isthmus.split.network import Network
 from isthmus.split.preprocessing import Preprocessing
@@ -51,7 +52,7 @@ def _affine(network: Network) -> tuple[Float64, Float64] | None:
     gain, shift = np.ones(CHANNELS), np.zeros(CHANNELS)
     tensor, is_found = network.input_name, False
     while True:
-        readers = [node for node in network.nodes if tensor in node.input]
+        readers = [node for node in network.nodes if tensor in reads(node)]
         if len(readers) != 1:
             break
         node = readers[0]

@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from onnx.external_data_helper import load_external_data_for_model
 
 from isthmus.common.errors import InputError
+from isthmus.split.branches import every_graph, every_node
 
 MAX_BYTES = 2 << 30
 """Of the graph itself, as protobuf has it; weights may lie beside it."""
@@ -61,8 +62,8 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, str]:
 
 def _check_constants(model: onnx.ModelProto, path: Path) -> None:
     """InputError where the bytes of a weight are not those of its type and shape."""
-    held = (a.t for n in model.graph.node for a in n.attribute if a.type == onnx.AttributeProto.TENSOR)
-    for constant in (*model.graph.initializer, *held):
+    held = (a.t for n in every_node(model.graph) for a in n.attribute if a.type == onnx.AttributeProto.TENSOR)
+    for constant in (*(c for graph in every_graph(model.graph) for c in graph.initializer), *held):
         try:
             numpy_helper.to_array(constant)  # of what a file holds as bytes, no copy
         except Exception as error:  # of an unknown type, of a size that is not its shape's
@@ -74,11 +75,11 @@ def _check_constants(model: onnx.ModelProto, path: Path) -> None:
 
 def _check_names(model: onnx.ModelProto, path: Path) -> None:
     """InputError where a name is no text: protobuf then gives bytes, which nothing after it expects."""
-    graph = model.graph
-    nodes = [*graph.node, *(node for function in model.functions for node in function.node)]
-    names: list[object] = [graph.name, *(opset.domain for opset in model.opset_import)]
-    infos = (*graph.input, *graph.output, *graph.value_info)
-    names += [*(i.name for i in infos), *(c.name for c in graph.initializer), *(f.name for f in model.functions)]
+    nodes = [*every_node(model.graph), *(node for function in model.functions for node in function.node)]
+    names: list[object] = [*(opset.domain for opset in model.opset_import), *(f.name for f in model.functions)]
+    for graph in every_graph(model.graph):
+        infos = (*graph.input, *graph.output, *graph.value_info)
+        names += [graph.name, *(i.name for i in infos), *(c.name for c in graph.initializer)]
     for node in nodes:
         names += [node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
     if wrong := next((name for name in names if not isinstance(name, str)), None):

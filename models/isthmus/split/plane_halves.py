@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 
 from isthmus.common.errors import InputError
 from isthmus.runtime.engine import open_graph
+from isthmus.split.branches import reads
 from isthmus.split.cuts import Cut, fills_any_grid
 from isthmus.split.half_graphs import PREFIX, End, cast, entered, finished, prefixed
 from isthmus.split.network import Network, needed, part
@@ -52,7 +53,7 @@ def takes_any_size_at(network: Network, cut: Cut) -> bool:
     if network.is_sized:
         return False
     names = [t.name for t in cut.tensors]
-    if any(network.input_name in node.input for node in needed(network.nodes, names, network.output_names)):
+    if any(network.input_name in reads(node) for node in needed(network.nodes, names, network.output_names)):
         return False  # sizes are worked out from the frame
     return all(
         fills_any_grid(network.sized(network_side(cut), network_side(cut)), t.name, t.stride) for t in cut.tensors

@@ -18,6 +18,7 @@ from onnx import TensorProto
 
 from isthmus.common.errors import InputError
 from isthmus.common.manifest.manifest import MAX_STRIDE
+from isthmus.split.branches import reads
 from isthmus.split.cuts import (
     CUT_KINDS,
     GROWTH,
@@ -132,11 +133,11 @@ def _cut_at(network: Network, names: Sequence[str]) -> Cut:
     if len(set(names)) != len(names) or len(names) > MOST_TENSORS:
         raise InputError(f"{network.name}: expected up to {MOST_TENSORS} tensors, all different, got {asked}")
     after = needed(whole.nodes, names, whole.output_names)
-    if any(whole.input_name in node.input for node in after):
+    if any(whole.input_name in reads(node) for node in after):
         raise InputError(f"{network.name}: at {asked} the network is not cut in two: a path leads around them")
     graph = _Graph(whole, network)
     needless = set(names) - graph.reduced(names)
-    needless |= {name for name in names if not any(name in node.input for node in after)}
+    needless |= {name for name in names if not any(name in reads(node) for node in after)}
     if needless:
         raise InputError(
             f"{network.name}: expected tensors of which none follows from the others, got {asked}: "
@@ -166,12 +167,12 @@ class _Graph:
         self._strides: dict[str, int] = {}
         self._readers: dict[str, list[onnx.NodeProto]] = {}
         for node in network.nodes:
-            for tensor in node.input:
+            for tensor in reads(node):
                 self._readers.setdefault(tensor, []).append(node)
 
     def alive(self, order: Sequence[onnx.NodeProto]) -> Iterator[tuple[str, ...]]:
         """Of each place of an order what is alive there, reduced; in the order of the network's nodes."""
-        last = {tensor: place for place, node in enumerate(order) for tensor in node.input}
+        last = {tensor: place for place, node in enumerate(order) for tensor in reads(node)}
         last |= dict.fromkeys(self._network.output_names, len(order))
         alive, frame, seen = dict[str, None](), self._network.input_name, set[tuple[str, ...]]()
         for place, node in enumerate(order):
@@ -204,7 +205,7 @@ class _Graph:
             if name == self._network.input_name or self._cost[self._maker[name].output[0]]:
                 return False
             known.add(name)
-            pending += [i for i in self._maker[name].input if i in self._values]
+            pending += [i for i in reads(self._maker[name]) if i in self._values]
         return True
 
     def cut(self, names: Sequence[str]) -> Cut | None:
@@ -263,5 +264,5 @@ def _orders(network: Network) -> Iterator[Sequence[onnx.NodeProto]]:
                 order.append(node)
                 continue
             pending.append((node, True))
-            pending += [(maker[i], False) for i in reversed(node.input) if i in maker]
+            pending += [(maker[i], False) for i in reversed(reads(node)) if i in maker]
     yield order

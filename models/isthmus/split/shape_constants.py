@@ -17,6 +17,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from isthmus.runtime.engine import open_graph
+from isthmus.split.branches import reads
 from isthmus.split.network import Network, inferred, needed
 
 SHAPES = frozenset({"Shape", "Size"})
@@ -33,8 +34,9 @@ def dependent(nodes: Sequence[onnx.NodeProto], frame: str) -> frozenset[str]:
     values, counted = {frame}, set[str]()
     for node in nodes:
         inputs = [i for i in node.input if i]
-        of_values = any(i in values for i in inputs)
-        is_counted = any(i in counted for i in inputs) or (of_values and node.op_type in COUNTING)
+        read = reads(node)
+        of_values = any(i in values for i in read)
+        is_counted = any(i in counted for i in read) or (of_values and node.op_type in COUNTING)
         if node.op_type in SIZED_BY_INPUTS:
             sizes = inputs if node.op_type in ("ConstantOfShape", "Range") else inputs[1:]
             # What is padded or enlarged by numbers that the network found itself.
@@ -57,10 +59,10 @@ def without_shapes(network: Network) -> Network:
     values = dependent(network.nodes, network.input_name)
     shaped = set[str]()
     for node in network.nodes:
-        if node.op_type in SHAPES or any(i in shaped for i in node.input):
+        if node.op_type in SHAPES or any(i in shaped for i in reads(node)):
             shaped.update(o for o in node.output if o and o not in values)
     ends = set(network.output_names)
-    used = {i for node in network.nodes for i in node.input if any(o in values for o in node.output)} | ends
+    used = {i for node in network.nodes for i in reads(node) if any(o in values for o in node.output)} | ends
     wanted = sorted((used & shaped) - ends)
     if not wanted:
         return network

@@ -23,6 +23,7 @@ from onnx import TensorProto, helper
 
 from isthmus.common.tasks import CLASSIFY
 from isthmus.split.answers import divergences, log_probabilities
+from isthmus.split.branches import reads
 from isthmus.split.cuts import CUT_KINDS
 from isthmus.split.network import Network
 from isthmus.split.shape_constants import dependent
@@ -52,16 +53,16 @@ def soft_outputs(network: Network, cut: Collection[str]) -> tuple[str, ...]:
     values = dependent(network.nodes, network.input_name)
     behind, jumping = set(cut), set[str]()
     for node in network.nodes:
-        if set(node.output) & set(cut) or not any(i in behind for i in node.input):
+        if set(node.output) & set(cut) or not any(i in behind for i in reads(node)):
             continue
         behind.update(node.output)
-        if node.op_type in CHOOSING or any(i in jumping for i in node.input):
+        if node.op_type in CHOOSING or any(i in jumping for i in reads(node)):
             jumping.update(node.output)
     # What is chosen by, or an output itself.
     ends = {*network.output_names} - jumping
     for node in network.nodes:
         if any(o in jumping for o in node.output):
-            ends.update(i for i in node.input if i in values and i not in jumping)
+            ends.update(i for i in reads(node) if i in values and i not in jumping)
     made = [tensor for node in network.nodes for tensor in node.output if tensor in ends and tensor in behind]
     return tuple(t for t in made if network.kinds.get(t, TensorProto.FLOAT) in CUT_KINDS) or tuple(cut)
 

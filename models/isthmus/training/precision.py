@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping
 
 import torch
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # what torch calls these instructions, of x86 and of ARM
+
+
+def has_bfloat16(able: Mapping[str, object]) -> bool:
+    """Whether a processor has instructions for it, by what torch says it is able to."""
+    return any(bool(able.get(name)) for name in BFLOAT16)
+
+
+HAS_BFLOAT16 = has_bfloat16(torch.cpu.get_capabilities())
+# Found here, once: asked for within a network, it would break the network's compilation in pieces.
 
 
 def mixed(kind: str = "cpu", *, is_wanted: bool = True) -> torch.autocast:
@@ -17,8 +26,6 @@ def mixed(kind: str = "cpu", *, is_wanted: bool = True) -> torch.autocast:
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=is_wanted and fastest(kind) == torch.bfloat16)
 
 
-@cache
 def fastest(kind: str = "cpu") -> torch.dtype:
     """bfloat16 where devices of a `kind` have instructions for its products, float32 elsewhere."""
-    able = torch.cpu.get_capabilities() if kind == "cpu" else dict.fromkeys(BFLOAT16, True)
-    return torch.bfloat16 if any(able.get(name, False) for name in BFLOAT16) else torch.float32
+    return torch.float32 if kind == "cpu" and not HAS_BFLOAT16 else torch.bfloat16

@@ -27,14 +27,16 @@ from isthmus.runtime import tiles
 from isthmus.training import contexts as context_recipe
 from isthmus.training import trainer
 from isthmus.training.image import adaptive as adaptive_recipe
+from isthmus.training.image import effort as effort_of
 from isthmus.training.image import hyperprior as hyperprior_recipe
 from isthmus.training.image import transforms as image_recipe
+from isthmus.training.image.effort import ImageEffort
 from isthmus.training.image.photos import Photos, draw_crops, load_photos, split_photos
-from isthmus.training.image.transforms import LAMBDAS, ImageEffort, load_codec, quantiser_step, train_image_quality
+from isthmus.training.image.transforms import LAMBDAS, load_codec, quantiser_step, train_image_quality
 
 SHAPE = PatchShape(quarter=8, eighth=8, latent_channels=16, synthesis_eighth=8, synthesis_quarter=8)
 ADAPTIVE = adaptive_recipe.AdaptiveEffort(steps=8, batch=8, side_channels=8)
-TINY = ImageEffort(anchor_steps=8, annealed_steps=0)
+TINY = ImageEffort(anchor_steps=8, annealed_steps=0, batch=2, crop=32)
 
 
 def photos_of(count: int, height: int = 64, width: int = 64, seed: int = 0) -> Photos:
@@ -72,7 +74,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("CROP", 32), ("BATCH", 2), ("ROUND_STEPS", 4), ("START_PATCHES", 256)):
+    for name, value in (("ROUND_STEPS", 4), ("START_PATCHES", 256)):
         monkeypatch.setattr(image_recipe, name, value)
 
 
@@ -141,7 +143,7 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     train, held = photos_of(24), photos_of(4, seed=1)
     judged = []
     for steps in (0, 80):
-        effort = ImageEffort(anchor_steps=steps)
+        effort = ImageEffort(anchor_steps=steps, batch=2, crop=32)
         path = train_image_quality(SHAPE, 3, train, held, tmp_path / str(steps), effort, seed=0)
         codec, saved = load_codec(path)
         judged.append(saved["validation"])
@@ -205,7 +207,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_small(patch)
     for module, name, made in (
         (image_recipe, "train_image_quality", lambda _, *rest, **more: train_image_quality(SHAPE, *rest, **more)),
-        (image_recipe, "ImageEffort", partial(ImageEffort, anchor_steps=8)),
+        (effort_of, "ImageEffort", partial(ImageEffort, anchor_steps=8, batch=2, crop=32)),
         (adaptive_recipe, "train_adaptive", partial(adaptive_recipe.train_adaptive, effort=ADAPTIVE)),
         (hyperprior_recipe, "HyperEffort", partial(hyperprior_recipe.HyperEffort, 8)),
         (context_recipe, "ContextEffort", partial(context_recipe.ContextEffort, 3, 4, 2, 500)),
@@ -229,7 +231,7 @@ def test_the_reference_has_a_family_of_its_own_and_one_anchor(tmp_path: Path, mo
         return train_image_quality(ReferenceShape(8, 16), *rest, **more)
 
     monkeypatch.setattr(image_recipe, "train_image_quality", tiny)
-    monkeypatch.setattr(image_recipe.ImageEffort, "of_reference", lambda: ImageEffort(8, 4))
+    monkeypatch.setattr(ImageEffort, "of_reference", lambda: ImageEffort(8, 4, batch=2, crop=32))
     monkeypatch.setattr(context_recipe, "ContextEffort", partial(context_recipe.ContextEffort, 3, 4, 2, 500))
     data = pack(photos_of(48), tmp_path / "waves.npz")
     options = ["--data", str(data), "--runs", str(tmp_path / "runs"), "--zoo", str(tmp_path), "--no-compiled"]

@@ -21,7 +21,7 @@ from isthmus.common.limits import Limits
 from isthmus.common.manifest.folder import CLOUD_HALF, CodecFolder, load_codec_folder
 from isthmus.common.signals import Image
 from isthmus.runtime.engine import AUTO, End, open_half
-from isthmus.runtime.integer_half import coder_files, open_coder
+from isthmus.runtime.integer_half import open_coder
 from isthmus.runtime.tiles import tiles
 
 Float32 = npt.NDArray[np.float32]
@@ -45,8 +45,8 @@ class Reconstructor:
         self, codec: CodecFolder[ImageManifest] | str | Path, limits: Limits, threads: int = 1, engine: str = AUTO
     ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
-        manifest = load_codec_folder(path, needed=(), kind=ImageManifest).manifest
-        folder = load_codec_folder(path, needed=coder_files(manifest), kind=ImageManifest)
+        folder = load_codec_folder(path, needed=(), kind=ImageManifest)
+        manifest = folder.manifest
         self.manifest: ImageManifest = folder.manifest
         self._limits = limits
         self._coder = open_coder(folder, threads, engine)

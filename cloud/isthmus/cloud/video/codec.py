@@ -62,11 +62,11 @@ class VideoCodec:
     """
 
     def __init__(self, folder: Path, bench: Bench) -> None:
-        codec = load_codec_folder(folder, needed=(ENTROPY_FILE,), kind=VideoManifest)
+        codec = load_codec_folder(folder, needed=(), kind=VideoManifest)
         self.manifest: VideoManifest = codec.manifest
         self._bench = bench
         self.limits = _bounded(bench, codec.manifest)
-        self._coder = VideoCoder(self.manifest, open_tables(codec.file(ENTROPY_FILE), self.manifest))
+        self._coder = VideoCoder(self.manifest, open_tables(codec.read(ENTROPY_FILE), self.manifest))
         self._answering = ANSWERING[self.manifest.task.word]
         ends = self._answering.outputs
         given = End("y_hat", "float", self.manifest.latent_channels)

@@ -131,6 +131,7 @@ def show_photo(console: Console, photo: Path, folder: Path, address: str, out: P
 
 def cross(photo: Path, folder: Path, address: str) -> Crossing:
     """Measure one photograph over the wire, take its pixels back, and write it as a JPEG file of the same size."""
+    from isthmus.data.image.received import pixels_of
     from isthmus.edge.client import CloudClient
     from isthmus.edge.image.encoder import ImageEncoder
     from isthmus.measure.image.baselines import decode_picture
@@ -145,7 +146,7 @@ def cross(photo: Path, folder: Path, address: str) -> Crossing:
     encoder = ImageEncoder(folder)
     with CloudClient(address, encoder.manifest, wants_pixels=True, result_timeout_s=RESULT_TIMEOUT_S) as client:
         (result,) = client.results([encoder.encode(image).packet])
-        ours = read_image(result.value.png).pixels
+        ours = pixels_of(result.value).pixels
     shortest_bits = min(float(row.packet_bits[0]) for row in point.rows)
     file = jpeg_of_size(image.pixels, int(shortest_bits) // 8)
     return Crossing(photo.name, point, image.pixels, ours, decode_picture(file), len(file))

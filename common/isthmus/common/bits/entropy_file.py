@@ -9,7 +9,6 @@ import io
 import tokenize
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from isthmus.common.bits.cdf import CdfTables
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.prior import MAX_TABLE_CELLS, MAX_TABLES
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import Source, stream_of
 
 ENTROPY_FILE = "entropy.npz"
 PRECISION_BITS = 16
@@ -91,11 +91,13 @@ def context_in(arrays: dict[str, Int32], prefix: str, *, given: int = 0) -> Cont
         raise ManifestError(f"{prefix.removesuffix('_')}: {error}") from error
 
 
-def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[tuple[str, ...], ...] = ()) -> dict[str, Int32]:
+def read_arrays(
+    source: Source, required: tuple[str, ...], optional: tuple[tuple[str, ...], ...] = ()
+) -> dict[str, Int32]:
     """The arrays of a file, int32 `[n]` each, their sizes checked before they are read.
 
     Args:
-        path: of the file.
+        source: the file.
         required: names of arrays that must be there.
         optional: groups of arrays of which all or none are there; no others may be.
 
@@ -103,7 +105,7 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[tuple[str
         ManifestError: it is missing, damaged, or has other arrays.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(stream_of(source)) as archive:
             names = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             present = [name for group in optional if set(group) <= set(names) for name in group]
             expected = sorted([*required, *present])

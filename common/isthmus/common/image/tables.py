@@ -32,6 +32,7 @@ from isthmus.common.bits.entropy_file import (
 )
 from isthmus.common.bits.prior import MAX_CHANNELS, Prior
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import Source
 
 Int32 = NDArray[np.int32]
 
@@ -131,14 +132,14 @@ class ImageTables:
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
-    def load(cls, path: str | Path) -> ImageTables:
+    def load(cls, path: Source) -> ImageTables:
         """Reads the file.
 
         Raises:
             ManifestError: it is missing, or not exactly the arrays of sound tables.
         """
         try:
-            return _tables_of(read_arrays(Path(path), REQUIRED, OPTIONAL))
+            return _tables_of(read_arrays(path, REQUIRED, OPTIONAL))
         except (InputError, ManifestError) as error:
             raise ManifestError(f"{path}: {error}; restore it, or make the codec again") from error
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from isthmus.common.catalog import SIGNALS
-from isthmus.common.errors import ManifestError
+from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import CodecFile, read_plain_file
 from isthmus.common.manifest.fields import (
     MANIFEST_FILE,
     MAX_MANIFEST_SIZE_BYTES,
@@ -51,6 +52,29 @@ class CodecFolder(Generic[M_co]):
         names = [known for known, _ in self.manifest.weights]
         expect(name in names, f"{self.path}: codec {self.manifest.name} has no file {name!r}, only {names}")
         return self.path / name
+
+    def read(self, name: str) -> CodecFile:
+        """One of the codec's files, once, and found to be what the manifest says.
+
+        Raises:
+            ManifestError: the manifest does not name it, it is missing, damaged, or no plain file of this folder.
+        """
+        path = self.file(name)
+        try:
+            found = read_plain_file(self.path, name)
+        except OSError as error:
+            raise ManifestError(
+                f"{path}: the manifest names this file, cannot read it: {error.strerror}; {_restore(self.path)}"
+            ) from error
+        except InputError as error:
+            raise ManifestError(f"{path}: {error}; {_restore(self.path)}") from error
+        expected = dict(self.manifest.weights)[name]
+        if found.sha256 != expected:
+            raise ManifestError(
+                f"{path}: expected SHA-256 {expected[:16]}... as the manifest says, got {found.sha256[:16]}...; "
+                f"{_restore(self.path)}"
+            )
+        return found
 
     def has_file(self, name: str) -> bool:
         """Whether the manifest names the file."""
@@ -111,17 +135,17 @@ def load_codec_folder(
     Args:
         path: a folder with `manifest.json` and the files it names.
         needed: the files that must be there; others are not read. None stands for all (an edge device needs
-            `edge.onnx` only).
+            `edge.onnx` only). Whoever opens a file takes what `CodecFolder.read` found, and need not ask for it here.
         kind: the class of manifest wanted; a codec of another signal is refused. `Manifest` takes all.
 
     Raises:
         ManifestError: the folder, its manifest or a file is missing or damaged; the message says what to do.
     """
     folder = Path(path)
-    restore = f"restore {folder} from where it came, or make it again with `isthmus train` and `isthmus freeze`"
     try:
-        with (folder / MANIFEST_FILE).open("rb") as stream:
-            data = stream.read(MAX_MANIFEST_SIZE_BYTES + 1)
+        data = read_plain_file(folder, MANIFEST_FILE, MAX_MANIFEST_SIZE_BYTES + 1).data
+    except InputError as error:
+        raise ManifestError(f"{folder / MANIFEST_FILE}: {error}") from error
     except OSError as error:
         raise ManifestError(
             f"{folder / MANIFEST_FILE}: expected a codec's manifest, cannot read it: {error.strerror}; give the path "
@@ -130,28 +154,17 @@ def load_codec_folder(
     try:
         manifest = read_manifest(data)
     except ManifestError as error:
-        raise ManifestError(f"{folder / MANIFEST_FILE}: {error}; {restore}") from error
+        raise ManifestError(f"{folder / MANIFEST_FILE}: {error}; {_restore(folder)}") from error
     if not isinstance(manifest, kind):
         raise ManifestError(f"{folder}: {wrong_signal(kind, manifest)}")
     codec = CodecFolder(manifest, folder)
-    for name in needed if needed is not None else ():
-        codec.file(name)
-    for name, expected in manifest.weights:
-        if needed is not None and name not in needed:
-            continue
-        try:
-            with (folder / name).open("rb") as stream:
-                actual = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise ManifestError(
-                f"{folder / name}: the manifest names this file, cannot read it: {error.strerror}; {restore}"
-            ) from error
-        if actual != expected:
-            raise ManifestError(
-                f"{folder / name}: expected SHA-256 {expected[:16]}... as the manifest says, got {actual[:16]}...; "
-                f"{restore}"
-            )
+    for name in [known for known, _ in manifest.weights] if needed is None else needed:
+        codec.read(name)
     return codec
+
+
+def _restore(folder: Path) -> str:
+    return f"restore {folder} from where it came, or make it again with `isthmus train` and `isthmus freeze`"
 
 
 def wrong_signal(kind: type[Manifest], manifest: Manifest) -> str:

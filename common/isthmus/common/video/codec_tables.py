@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from isthmus.common.manifest.codec_file import Source
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.plane_tables import PlaneTables
 from isthmus.common.video.stepped_tables import SteppedTables
@@ -12,7 +11,7 @@ from isthmus.common.video.tables import VideoTables
 Tables = VideoTables | SteppedTables | PlaneTables
 
 
-def open_tables(path: str | Path, manifest: VideoManifest) -> Tables:
+def open_tables(path: Source, manifest: VideoManifest) -> Tables:
     """The tables in the file of a codec. ManifestError if it is missing, or they are not those of such a codec."""
     if manifest.planes:
         return PlaneTables.load(path, manifest)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isthmus.common.bits.context import ContextModel
 from isthmus.common.bits.entropy_file import CONTEXT_ARRAYS, TABLE_ARRAYS, arrays_of_context, context_in, read_arrays
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import Source
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.stepped_tables import (
     EXPECTATION_ARRAYS,
@@ -60,7 +61,7 @@ class PlaneTables:
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
-    def load(cls, path: str | Path, manifest: VideoManifest) -> PlaneTables:
+    def load(cls, path: Source, manifest: VideoManifest) -> PlaneTables:
         """Reads the file of a codec.
 
         Raises:
@@ -74,7 +75,7 @@ class PlaneTables:
         ]
         names += [MOTION_PREFIX + name for name in (*TABLE_ARRAYS, *CONTEXT_ARRAYS)]
         try:
-            arrays = read_arrays(Path(path), (*names, "expected"))
+            arrays = read_arrays(path, (*names, "expected"))
             if len(arrays["motion_order"]) != MOTION_CHANNELS:
                 raise ManifestError(
                     f"motion_order: expected {MOTION_CHANNELS} channels, got {len(arrays['motion_order'])}"

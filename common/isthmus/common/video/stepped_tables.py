@@ -21,6 +21,7 @@ from isthmus.common.bits.entropy_file import (
 )
 from isthmus.common.bits.expectation import MAX_EXPECTED, ExpectationModel
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import Source
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.video.tables import MOTION_CHANNELS, check_tables
 from isthmus.common.video.tiles import MAX_TILE
@@ -101,7 +102,7 @@ class SteppedTables:
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
-    def load(cls, path: str | Path, manifest: VideoManifest) -> SteppedTables:
+    def load(cls, path: Source, manifest: VideoManifest) -> SteppedTables:
         """Reads the file of a codec.
 
         Raises:
@@ -109,7 +110,7 @@ class SteppedTables:
         """
         channels = manifest.latent_channels
         try:
-            arrays = read_arrays(Path(path), ARRAYS)
+            arrays = read_arrays(path, ARRAYS)
             if len(arrays["motion_order"]) != MOTION_CHANNELS:
                 raise ManifestError(
                     f"motion_order: expected {MOTION_CHANNELS} channels, got {len(arrays['motion_order'])}"

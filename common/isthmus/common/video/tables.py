@@ -20,6 +20,7 @@ from isthmus.common.bits.entropy_file import (
     read_arrays,
 )
 from isthmus.common.errors import InputError, ManifestError
+from isthmus.common.manifest.codec_file import Source
 from isthmus.common.video.manifest import VideoManifest
 
 Int32 = NDArray[np.int32]
@@ -82,7 +83,7 @@ class VideoTables:
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
-    def load(cls, path: str | Path, manifest: VideoManifest) -> VideoTables:
+    def load(cls, path: Source, manifest: VideoManifest) -> VideoTables:
         """Reads the file of a codec.
 
         Raises:
@@ -90,7 +91,7 @@ class VideoTables:
         """
         channels = manifest.latent_channels
         try:
-            arrays = read_arrays(Path(path), ARRAYS)
+            arrays = read_arrays(path, ARRAYS)
             for prefix, count in zip(PREFIXES, (channels, MOTION_CHANNELS, 2 * channels + 1), strict=True):
                 if len(arrays[f"{prefix}order"]) != count:
                     raise ManifestError(

@@ -24,7 +24,7 @@ from isthmus.common.signals import Image
 from isthmus.edge.image.side_analysis import SIDE_ANALYSIS_FILE, SideAnalysis
 from isthmus.runtime.engine import AUTO, End, open_half
 from isthmus.runtime.frame_size import grown
-from isthmus.runtime.integer_half import coder_files, open_coder
+from isthmus.runtime.integer_half import open_coder
 from isthmus.runtime.tiles import Tile, tiles
 
 HYPER_ANALYSIS_HALF = "h_a"
@@ -55,12 +55,11 @@ class ImageEncoder:
         engine: str = AUTO,
     ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
-        found = load_codec_folder(path, needed=(), kind=ImageManifest)
-        manifest = found.manifest
-        has_side = bool(manifest.bins) and found.has_file(SIDE_ANALYSIS_FILE)
+        folder = load_codec_folder(path, needed=(), kind=ImageManifest)
+        manifest = folder.manifest
+        has_side = bool(manifest.bins) and folder.has_file(SIDE_ANALYSIS_FILE)
         if checksum_size_bytes not in (None, *CHECKSUM_SIZES_BYTES):
             raise InputError(f"checksum_size_bytes: expected 0, 2 or 4, got {checksum_size_bytes}")
-        folder = load_codec_folder(path, needed=coder_files(manifest), kind=ImageManifest)
         self.manifest: ImageManifest = folder.manifest
         self._checksum_size_bytes = checksum_size_bytes
         self._coder = open_coder(folder, threads, engine)

@@ -22,8 +22,10 @@ from isthmus.common.image.symbols import CodedImage
 from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
+from isthmus.common.unused_name import unused
 from isthmus.common.whole_file import write_whole
-from isthmus.data.image.files import image_paths, read_image
+from isthmus.data.image.files import image_paths
+from isthmus.data.image.received import pixels_of
 from isthmus.edge.client import CloudClient, new_stream
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
@@ -149,7 +151,7 @@ class _Flow:
         self._quality = 0
         self._limits = IMAGE.allowance.limits.packet  # until a stream says its own
         self._while_waiting = while_waiting
-        self._saved: set[str] = set()
+        self._saved: dict[str, set[str]] = {}  # names by codec
 
     def open(self, quality: int) -> CloudClient[FrameReconstruction]:
         """The stream of a quality; that of another one is closed."""
@@ -162,6 +164,7 @@ class _Flow:
                 RECONSTRUCTION,
                 wants_pixels=self._options.save is not None,
                 while_waiting=self._while_waiting,
+                access=self._job.access,
                 connect_timeout_s=wait_s,
                 result_timeout_s=wait_s,
                 wants_crc32=self._job.wants_crc32,
@@ -226,12 +229,8 @@ class _Flow:
         """
         if self._options.save is None:
             return ""
-        file, number = f"{stem}.{codec}", 1
-        while file in self._saved:
-            number += 1
-            file = f"{stem}-{number}.{codec}"
-        self._saved.add(file)
-        path = self._options.save / f"{file}.png"
+        name = unused(stem, self._saved.setdefault(codec, set()))
+        path = self._options.save / f"{name}.{codec}.png"
         write_whole(path, png)
         return str(path)
 
@@ -264,7 +263,7 @@ class _ImageTold:
             raise MessageError(
                 f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
             )
-        psnr_db = psnr_rgb_db(image.pixels, read_image(found.png, format="png").pixels) if found.png else math.nan
+        psnr_db = psnr_rgb_db(image.pixels, pixels_of(found).pixels) if found.png else math.nan
         saved = self.flow.keep(self.place.stem, self.codec, found.png)
         told = RECONSTRUCTION.tell(found, ())
         bits_per_pixel = coded.packet_bits / (image.height * image.width)

@@ -82,10 +82,10 @@ class VideoEncoder:
         engine: str = AUTO,
     ) -> None:
         path = codec.path if isinstance(codec, CodecFolder) else Path(codec)
-        folder = load_codec_folder(path, needed=(ENTROPY_FILE,), kind=VideoManifest)
+        folder = load_codec_folder(path, needed=(), kind=VideoManifest)
         self.manifest: VideoManifest = folder.manifest
         self.policy = policy or default_policy(folder.manifest)
-        self._coder = VideoCoder(folder.manifest, open_tables(folder.file(ENTROPY_FILE), folder.manifest))
+        self._coder = VideoCoder(folder.manifest, open_tables(folder.read(ENTROPY_FILE), folder.manifest))
         if not self._coder.names_step and (self.policy.step != DEFAULT_STEP or self.policy.max_bytes):
             raise InputError(
                 f"expected no quality and no bound of bytes, codec {self.manifest.name} has one step only; its "

@@ -13,6 +13,7 @@ from isthmus.common.coded import Coded
 from isthmus.common.image.signal import IMAGE
 from isthmus.common.signals import Image, VideoFrame
 from isthmus.common.task import Told
+from isthmus.common.unused_name import unused
 from isthmus.common.video.manifest import VideoManifest
 from isthmus.common.zoo import find_codec
 from isthmus.data.image.files import image_paths
@@ -55,6 +56,7 @@ def run(job: Job) -> int:
         IsthmusError: what kept the stream from opening, or ended it.
     """
     encoder = StillEncoder(find_codec(job.codec, job.zoo), job.engine, _asked(job))
+    taken = set[str]()
 
     def tell(item: Item, image: Image, coded: Coded[Any]) -> Told:
         fields: dict[str, object] = {"codec": encoder.manifest.name, "notes": list(image.notes)}
@@ -74,7 +76,8 @@ def run(job: Job) -> int:
         def place(outcome: Any) -> Any:
             found = placed(encoder.manifest, outcome, *size)
             if folder is not None:
-                save_drawn(folder / f"{item.place.stem}.png", image.pixels, found, encoder.manifest.classes)
+                path = folder / f"{unused(item.place.stem, taken)}.png"
+                save_drawn(path, image.pixels, found, encoder.manifest.classes)
             return found
 
         return place

@@ -40,6 +40,8 @@ WARMUP = 0.02
 ENTROPY_RATE_FACTOR = 5.0  # the entropy bottleneck of q learns this much faster than the networks
 GRADIENT_CLIP = 1.0
 ROUND_STEPS = 500
+ANALYSED_TOGETHER = 32
+"""Photographs: of all at once, convolutions over 1,024 bins take more memory than a machine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,14 @@ def load_adaptive(checkpoint: Path) -> AdaptiveBottleneck:
 def validate_adaptive(net: AdaptiveBottleneck | Components, counts: LatentCounts) -> AdaptiveResult:
     """Bits of the validation photographs, q rounded, by the likelihoods of the float networks."""
     net.eval()
-    histograms, samples = normalised(counts.validation)
-    log_probability, side = net(clipped(histograms, net.shape))
+    adapted, sides = [], []
+    for part in torch.split(counts.validation, ANALYSED_TOGETHER):
+        histograms, samples = normalised(part)
+        log_probability, side = net(clipped(histograms, net.shape))
+        adapted.append(latent_bits(histograms, log_probability, samples))
+        sides.append(side)
     net.train()
-    return result_of(counts, latent_bits(histograms, log_probability, samples).mean().item(), side.mean().item())
+    return result_of(counts, torch.cat(adapted).mean().item(), torch.cat(sides).mean().item())
 
 
 def result_of(counts: LatentCounts, adapted_bits: float, side_bits: float) -> AdaptiveResult:

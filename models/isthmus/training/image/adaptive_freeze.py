@@ -29,10 +29,14 @@ from isthmus.models.image.components_graph import analysis_graph as components_a
 from isthmus.models.image.components_graph import integer_logits as component_logits
 from isthmus.models.image.components_graph import quantize_components
 from isthmus.models.image.components_graph import synthesis_graph as components_synthesis_graph
-from isthmus.training.image.adaptive import AdaptiveResult, load_adaptive, result_of, validate_adaptive
+from isthmus.training.image.adaptive import (
+    ANALYSED_TOGETHER,
+    AdaptiveResult,
+    load_adaptive,
+    result_of,
+    validate_adaptive,
+)
 from isthmus.training.image.latent_counts import PSEUDO_COUNT, LatentCounts, clipped, normalised
-
-ANALYSED_TOGETHER = 64  # photographs: of all at once, convolutions over 512 bins take more memory than a machine has
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +125,19 @@ def judged(
         limits: int32 ``[M_q]``, largest magnitude in each row of q.
         logits_of: ``h_s,q`` over integers, q ``[M_q, W]`` to logits ``[M_y, B]`` in 2^-8 nat.
     """
-    histograms, samples = normalised(counts.validation)
     tops = torch.from_numpy(limits)[:, None]
-    q_held = torch.minimum(torch.maximum(torch.round(net.analyse(clipped(histograms, net.shape))), -tops), tops)
-    found = q_held.int().numpy()
-    logits = torch.from_numpy(np.stack([logits_of(one) for one in found]))
-    log_probability = torch.log_softmax(logits.double() / (1 << LOGIT_BITS), 2) / math.log(2)
-    channels = np.broadcast_to(np.arange(found.shape[1])[:, None], found.shape[1:])
-    side = float(np.mean([q_tables.bits(one, channels).sum() for one in found]))
-    return result_of(counts, latent_bits(histograms, log_probability.float(), samples).mean().item(), side)
+    adapted: list[Tensor] = []
+    sides: list[float] = []
+    for part in torch.split(counts.validation, ANALYSED_TOGETHER):
+        histograms, samples = normalised(part)
+        q_held = torch.minimum(torch.maximum(torch.round(net.analyse(clipped(histograms, net.shape))), -tops), tops)
+        found = q_held.int().numpy()
+        logits = torch.from_numpy(np.stack([logits_of(one) for one in found]))
+        log_probability = torch.log_softmax(logits.double() / (1 << LOGIT_BITS), 2) / math.log(2)
+        adapted.append(latent_bits(histograms, log_probability.float(), samples))
+        channels = np.broadcast_to(np.arange(found.shape[1])[:, None], found.shape[1:])
+        sides += [float(q_tables.bits(one, channels).sum()) for one in found]
+    return result_of(counts, torch.cat(adapted).mean().item(), float(np.mean(sides)))
 
 
 def stats_of(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from isthmus.models.image.transforms import (
     start_as_cosine_transform,
 )
 from isthmus.training.checkpoint import load_checkpoint, save_checkpoint
+from isthmus.training.image.effort import PARENTS, REFERENCE_PARENTS, ImageEffort, Parents
 from isthmus.training.image.photos import Photos, draw_crops
 from isthmus.training.plan import Moment, Plan, warm_cosine
 from isthmus.training.precision import mixed
@@ -40,14 +41,7 @@ from isthmus.training.trainer import Trainer
 
 # One lambda a quality, q1 the lowest rate: those of the thesis.
 LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)
-Parents = Mapping[int, int | None]
-"""From which quality each is annealed; None for an anchor, which starts from scratch."""
-PARENTS: Parents = {3: None, 2: 3, 1: 2, 4: 3, 6: None, 5: 6, 7: 6, 8: 7}
-# The reference costs several times as much a step, and has no cosine transform to start as: one anchor, at a high rate.
-REFERENCE_PARENTS: Parents = {6: None, 5: 6, 4: 5, 3: 4, 2: 3, 1: 2, 7: 6, 8: 7}
-CROP = 192
 START_PATCHES = 4096  # of training photographs, by which coefficients are ranked at the start
-BATCH = 8
 GRADIENT_CLIP = 1.0
 WARMUP = 0.02
 LINEAR_RATE_FACTOR = 0.15  # the linear transforms start near where they end
@@ -56,27 +50,6 @@ ENTROPY_RATE_FACTOR = 10.0  # the entropy bottleneck learns this much faster tha
 ROUND_STEPS = 250
 VALIDATION_BATCH = 8
 SHAPES = {"patch": PatchShape, "reference": ReferenceShape}  # by what a checkpoint calls them
-
-
-@dataclass(frozen=True, slots=True)
-class ImageEffort:
-    """How long and how fast: an anchor from scratch, and a quality annealed from its neighbour."""
-
-    anchor_steps: int = 5_000
-    annealed_steps: int = 1_800
-    anchor_rate: float = 1e-3
-    annealed_rate: float = 3e-4
-
-    @classmethod
-    def of_reference(cls) -> ImageEffort:
-        """Fewer steps, since each costs ten times as much; smaller ones, as its normalisation across channels wants."""
-        return cls(anchor_steps=4_000, annealed_steps=1_300, anchor_rate=5e-4, annealed_rate=2e-4)
-
-    def of(self, quality: int, parents: Parents = PARENTS) -> tuple[int, float]:
-        """(steps, learning rate) of a quality."""
-        if parents[quality] is None:
-            return self.anchor_steps, self.anchor_rate
-        return self.annealed_steps, self.annealed_rate
 
 
 def parents_of(shape: PatchShape | ReferenceShape) -> Parents:
@@ -125,15 +98,19 @@ class TransformRecipe(Recipe):
 
     Args:
         rate: learning rate of what is not linear.
+        crops: how many a step, and pixels along a side of one.
         trade_off: lambda.
         forward: `codec`, compiled or as it is.
     """
 
     model: ImageCodec
 
-    def __init__(self, codec: ImageCodec, train: Photos, rate: float, trade_off: float, forward: Any) -> None:
+    def __init__(
+        self, codec: ImageCodec, train: Photos, rate: float, crops: tuple[int, int], trade_off: float, forward: Any
+    ) -> None:
         self.model = codec
         self._train, self._rate, self._trade_off, self._forward = train, rate, trade_off, forward
+        self._batch, self._crop = crops
 
     def groups(self) -> list[Group]:
         codec, rate = self.model, self._rate
@@ -153,7 +130,7 @@ class TransformRecipe(Recipe):
 
     def costs(self, at: Moment, generator: torch.Generator) -> Iterator[Cost]:  # noqa: ARG002
         device = next(self.model.parameters()).device
-        x = draw_crops(self._train, BATCH, CROP, generator).to(device)
+        x = draw_crops(self._train, self._batch, self._crop, generator).to(device)
         bits, mse = self._forward(x)
         bits_per_pixel = bits / (x.numel() / 3)
         parts = {"bits_per_pixel": bits_per_pixel.item(), "mse": mse.item()}
@@ -187,7 +164,7 @@ def train_image_quality(
     codec = _start(shape, quality, train, folder, generator)
     codec = codec.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forward: Any = torch.compile(codec) if is_compiled else codec
-    recipe = TransformRecipe(codec, train, rate, trade_off, forward)
+    recipe = TransformRecipe(codec, train, rate, (effort.batch, effort.crop), trade_off, forward)
     plan = Plan(steps, round_steps=ROUND_STEPS, clip_norm=GRADIENT_CLIP, decay=warm_cosine(WARMUP))
     done = Trainer(recipe, plan, generator, label=f"q{quality}", resume=resume).run()
     result = validate(codec, validation, trade_off, device)
