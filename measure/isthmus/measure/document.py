@@ -33,8 +33,6 @@ from isthmus.measure.image.rows import (
     per_image_table,
     quality_table,
 )
-from isthmus.measure.motion_factors.measurement import FactorMeasurement
-from isthmus.measure.motion_factors.rows import factors_table
 from isthmus.measure.pointcloud.measurement import Measurement
 from isthmus.measure.pointcloud.rows import (
     coalesced_table,
@@ -119,11 +117,8 @@ FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
     "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
     "circumstances": lambda results, _: circumstances_table(results),
     "measured": lambda results, name: measured_table(read_results(results / f"{name}.json").detail),
-    "motionfactors": lambda results, name: factors_table(
-        FactorMeasurement.from_detail(read_results(results / f"{name}.json").detail)
-    ),
 }
-"""Made of the folder of the results and the second word."""
+"""Of more than one measurement: made of the folder of the results and the second word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from isthmus.command.main import app
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
-from isthmus.measure.document import render
 from isthmus.measure.motion.taps import TappedNetwork
 from isthmus.measure.motion.warp import Tap
 from isthmus.measure.motion_factors.gains import GAINS, RULE, STILL, least_gain, moved, random_shifts
@@ -137,8 +136,7 @@ def test_the_command_measures_those_that_are_there(tmp_path: Path) -> None:
     assert "motion.factors.max.n4.k4.gain" not in found.summary  # one latent alone
     with PIL.Image.open(out / "motion_factors.png") as picture:
         assert picture.size[0] > 500
-    text = render("<!-- results: motionfactors motion_factors -->\n<!-- end results -->", out).text
-    assert "| max, 2 x 2, 1 times | 2 |" in text
+    assert factors_table(FactorMeasurement.from_detail(found.detail)).rows[0][:2] == ("max, 2 x 2, 1 times", "2")
 
 
 def test_without_networks_it_says_how_to_train_them(tmp_path: Path) -> None:
