@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.cloud.identity import Identity, Quotas
-from isthmus.cloud.pace import Pace, Paces
+from isthmus.cloud.pace import BYTE_S, LARGE_BYTE_S, LARGE_BYTES, LOOP_SHARE, MESSAGE_S, Pace, Paces
 from isthmus.common.errors import OverloadedError
 
 
@@ -48,3 +48,30 @@ def test_streams_of_a_name_are_counted_together_and_debts_outlive_them() -> None
         assert pace.spend(11, 0, 0) == 10
     with paces.entered(one) as again:
         assert again.spend(0, 0, 0) == 10
+
+
+def test_who_is_not_alone_has_a_part_of_the_event_loop() -> None:
+    """By messages and by bytes; alone, a peer has all of it, and owes nothing for that afterwards."""
+    clock, company = Clock(), [False]
+    pace = Pace(Identity("a"), clock, lambda: not company[0])
+    for _ in range(1000):
+        assert pace.spend(1, 0, 20) == 0
+    company[0] = True
+    start_s = clock.now_s
+    for _ in range(1000):
+        clock.now_s += pace.spend(1, 0, 20)
+    assert clock.now_s - start_s == pytest.approx(1000 * MESSAGE_S / LOOP_SHARE, rel=0.1)
+    start_s = clock.now_s
+    for _ in range(100):
+        clock.now_s += pace.spend(1, 0, 16 << 20)
+    large_s = LARGE_BYTES * BYTE_S + 15 * LARGE_BYTES * LARGE_BYTE_S
+    assert clock.now_s - start_s == pytest.approx(100 * large_s / LOOP_SHARE, rel=0.1)
+
+
+def test_one_peer_after_another_is_known_to_have_company() -> None:
+    clock = Clock()
+    paces = Paces(clock)
+    with paces.entered(Identity("a")) as pace:
+        assert pace.spend(1, 0, 1 << 30) == 0
+        with paces.entered(Identity("b")):
+            assert pace.spend(1, 0, 1 << 30) > 10

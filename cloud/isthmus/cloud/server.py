@@ -31,6 +31,7 @@ from isthmus.cloud.held import HeldStreams
 from isthmus.cloud.held_stream import Holding
 from isthmus.cloud.ledger import Budgets, Ledger
 from isthmus.cloud.memory import Memory, resident_bytes, usual_limit_bytes
+from isthmus.cloud.own_process import own_process
 from isthmus.cloud.quota import Places, Quota
 from isthmus.cloud.saves import DEFAULT_MAX_BYTES, Saves
 from isthmus.cloud.schedule import Scheduler
@@ -170,6 +171,7 @@ async def serve(config: ServerConfig, ready: Callable[[Ready], None], stop: asyn
     try:
         port = bind(server, config.host, config.port, config.tls, is_insecure=config.is_insecure)
         if stop is None:
+            own_process()
             stop = asyncio.Event()
             _stop_on_signals(stop)
         await server.start()

@@ -182,8 +182,11 @@ class Stream:
         )
 
     async def _open(self) -> tuple[CloudCodec, protocol.OpenStream]:
+        await self._keep_pace(self._pace.spend(0, 0, 0))
         with self._shared.calls.entered(self.peer):
-            request = read_opening(await self._context.read(), self._identity)
+            data = await self._context.read()
+        self._pace.spend(0, 0, len(data) if isinstance(data, bytes) else 1)
+        request = read_opening(data, self._identity)
         self._conversation.received(Event.OPEN)
         self._is_computing = True  # loading a network may take a while; it is not the client's idleness
         codec = await self._shared.zoo.load(request.codec_id)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from isthmus.command.frame import command_frame, end, table_console
+from isthmus.command.measure_abuse import measure_abuse, measure_load
 from isthmus.command.measure_all import measure_all
 from isthmus.command.measure_complexity import measure_complexity
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
@@ -250,5 +251,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("open-question-2")(measure_open_question_2)
     app.command("fuzz")(measure_fuzz)
     app.command("inputs")(measure_inputs)
+    app.command("abuse")(measure_abuse)
+    app.command("load")(measure_load)
     app.command("all")(measure_all)
     app.command("summary")(measure_summary)

@@ -50,7 +50,10 @@ def table_rows(tables: CdfTables, chosen: Int32) -> CdfTables:
 def table_indices(first: Int32, groups: Int32 | None, shape: tuple[int, ...]) -> Int32:
     """The table of every latent, int32 ``[latents]``: that of its group ``[channels, h, w]``, or of its channel."""
     if groups is None:
-        return np.repeat(first, product(shape[1:]))
+        # Not `repeat`: of a large image it takes most of a second, and keeps all other threads from working meanwhile.
+        indices = np.empty((len(first), product(shape[1:])), np.int32)
+        indices[:] = first[:, None]
+        return indices.ravel()
     return first[groups.ravel()]
 
 
