@@ -6,6 +6,8 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ from isthmus.common.errors import (
     StreamMisuseError,
     UnknownCodecError,
 )
+from isthmus.edge.call import MAX_IN_FLIGHT
 from isthmus.edge.client import CloudClient, check_address
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
@@ -264,6 +267,24 @@ def test_false_clouds(encoder: PointCloudEncoder, name: str) -> None:
         client.send(encoder.encode(tiny_codec.clouds(1)[0]).packet)
         with pytest.raises(kind, match=says):
             client.receive()
+
+
+def test_a_cloud_that_announces_much_and_reads_nothing_does_not_fill_the_memory(encoder: PointCloudEncoder) -> None:
+    """It says that two milliards of frames may be in flight: an edge holds as many as it finds right."""
+
+    def deaf(_requests: Iterator[bytes]) -> Iterator[bytes]:
+        time.sleep(3)
+        yield wire.goodbye_response()
+
+    packet = encoder.encode(tiny_codec.clouds(1)[0]).packet
+    limits = replace(tiny_codec.LIMITS, max_in_flight_frame_count=2**31 - 1)
+    with (
+        false_cloud(deaf, limits) as address,
+        CloudClient(address, encoder.manifest, result_timeout_s=0.5) as client,
+    ):
+        client.open()
+        with pytest.raises(DeadlineError, match="expected room for a frame"):
+            client.send(*[packet] * (MAX_IN_FLIGHT + 1))
 
 
 def test_leaves_no_threads(address: str, encoder: PointCloudEncoder) -> None:

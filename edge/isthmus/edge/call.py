@@ -46,6 +46,9 @@ METHODS = "/isthmus.v1.InferenceService/"
 # How long a wait goes on at most before `while_waiting` is called.
 LOOK_S = 0.1
 
+# Frames in flight at most, whatever a cloud announces: those that it does not read lie in this process's memory.
+MAX_IN_FLIGHT = 4096
+
 # How long a closing stream waits for the cloud's status before it cancels.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -293,7 +296,7 @@ class InferenceStream(Generic[T]):
                 self._results.append(self._result(index, outcome, now_s, response.timing))
         elif isinstance(response, protocol.StreamOpened):
             self._conversation.received(Event.OPENED)
-            self._conversation.bound_in_flight(response.limits.max_in_flight_frame_count)
+            self._conversation.bound_in_flight(min(response.limits.max_in_flight_frame_count, MAX_IN_FLIGHT))
             self._sizes[1] = size
             first, following = self._numbering.opened(response.held)
             self._conversation.begin_at(first, following)
