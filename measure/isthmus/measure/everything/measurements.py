@@ -115,7 +115,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _benchmark("wire", writes="wire"),
     _benchmark("pipe", writes="pipe"),
     _measure("complexity", "complexity", writes="complexity", is_timed=True),
-    _measure("abuse", "abuse", writes="abuse"),
+    _measure("abuse", "abuse", "--seconds", "6", writes="abuse"),
     _measure("load", "load", writes="load"),
     _measure("pointcloud", "pointcloud", writes="pointcloud_p1024"),
     _measure("pointcloud-256", "pointcloud", "--codecs", "pc-*-p256-q*", "--points", "256", writes="pointcloud_p256"),
