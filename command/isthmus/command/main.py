@@ -24,6 +24,7 @@ from isthmus.command.streams import prepare_streams
 from isthmus.command.token import list_tokens, new_token_command, revoke_token
 from isthmus.command.train import freeze, train_classifiers_command, train_pointcloud
 from isthmus.command.train_image import train_image
+from isthmus.command.train_motion_factors import train_motion_factors_command
 from isthmus.command.train_motion_networks import train_motion_networks_command
 from isthmus.command.train_point_sweep import train_pointcloud_sweep
 from isthmus.command.train_tables import train_tables
@@ -70,6 +71,7 @@ train.command("image")(train_image)
 train.command("tables")(train_tables)
 train.command("video")(train_video)
 train.command("motion-networks")(train_motion_networks_command)
+train.command("motion-factors")(train_motion_factors_command)
 train.command("classifiers")(train_classifiers_command)
 app.add_typer(train, name="train")
 

@@ -11,7 +11,9 @@ import typer
 from isthmus.command.frame import command_frame, end, table_console
 from isthmus.command.measure_abuse import measure_abuse, measure_load
 from isthmus.command.measure_all import measure_all
+from isthmus.command.measure_complexity import measure_complexity
 from isthmus.command.measure_damage import measure_fuzz, measure_inputs
+from isthmus.command.measure_motion_factors import measure_motion_factors
 from isthmus.command.measure_open_questions import measure_open_question_1, measure_open_question_2
 from isthmus.command.measure_point_sweep import measure_pointcloud_sweep
 from isthmus.command.measure_side_weight import measure_side_weight
@@ -231,9 +233,11 @@ def add_commands(app: typer.Typer) -> None:
     app.command("image")(measure_image)
     app.command("distributions")(measure_distributions)
     app.command("side-weight")(measure_side_weight)
+    app.command("complexity")(measure_complexity)
     app.command("video")(measure_video)
     app.command("video-thresholds")(measure_video_thresholds)
     app.command("motion")(measure_motion)
+    app.command("motion-factors")(measure_motion_factors)
     app.command("split")(measure_split)
     app.command("split-cuts")(measure_split_cuts)
     app.command("split-tasks")(measure_split_tasks)

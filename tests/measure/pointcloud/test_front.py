@@ -14,6 +14,7 @@ from rich.console import Console
 from support.paths import ROOT
 from support.rate_points import codec_point
 
+from isthmus.common.errors import ManifestError
 from isthmus.measure.pointcloud.baselines import Rival, SweepPoint
 from isthmus.measure.pointcloud.curves import compare, compare_all
 from isthmus.measure.pointcloud.front import families, front_on_test, growing
@@ -157,6 +158,28 @@ def test_training_records_are_read(tmp_path: Path) -> None:
     for bad in ("", "[]", "{", '{"validation": {"bits": 4.5}}', '{"validation": 3}', '{"validation": {"bits": "x"}}'):
         path.write_text(bad)
         assert TrainingRecord.read(tmp_path).validation is None
+
+
+@pytest.mark.parametrize(
+    ("codec", "layers"),
+    [
+        ("pc-lite-thesis-p1024-q3", 9 * 512 + 512 * 256 + 256 * 10),
+        ("pc-lite-p1024-q10", 16 * 512 + 512 * 256 + 256 * 10),
+        ("pc-micro-any-q3", 2 * 512 + 512 * 256 + 256 * 10),
+    ],
+)
+def test_a_cloud_half_whose_record_does_not_tell_is_counted_on_its_graph(codec: str, layers: int) -> None:
+    """A table of sums stands for the layer that it was frozen from, whatever number of values a symbol has."""
+    folder = ROOT / "models" / "zoo" / codec
+    assert "decoder_macs" not in json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+    assert TrainingRecord.read(folder).decoder_macs == layers
+
+
+def test_a_cloud_half_that_is_no_graph_is_said(tmp_path: Path) -> None:
+    (tmp_path / TRAINING_FILE).write_text("{}")
+    (tmp_path / "cloud.onnx").write_bytes(b"")
+    with pytest.raises(ManifestError, match=r"cloud\.onnx: expected the graph of a cloud half"):
+        TrainingRecord.read(tmp_path)
 
 
 def test_every_shipped_codec_tells_of_validation() -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.coloured_images import coloured_images, pack_labelled
 from support.command_line import isthmus, parsed
 from support.paths import ROOT
 
 from isthmus.command.train_motion_networks import MotionNetworkOptions
 from isthmus.common.errors import InputError
 from isthmus.common.results import read_results
-from isthmus.data.image.labelled import LabelledImages
 from isthmus.measure.key import slug
 from isthmus.measure.motion.options import MotionOptions
 
@@ -29,19 +28,6 @@ from isthmus.training.studies.motion_networks import (  # noqa: E402
     train_motion_networks,
 )
 from isthmus.training.video.classifier import load_split  # noqa: E402
-
-
-def coloured_images(count: int) -> LabelledImages:
-    """Two classes that differ in their colour."""
-    rng = np.random.default_rng(0)
-    files = []
-    for i in range(count):
-        pixels = rng.integers(0, 120, (64, 64, 3), dtype=np.uint8)
-        pixels[:, :, i % 2] += 120
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG")
-        files.append(buffer.getvalue())
-    return LabelledImages("coloured", tuple(files), np.arange(count) % 2, ("red", "green"))
 
 
 def test_every_kind_has_a_network_and_names_are_unique() -> None:
@@ -62,11 +48,7 @@ def test_networks_are_trained_once_and_can_be_measured(tmp_path: Path) -> None:
     before = paths[0].read_bytes()
     train_motion_networks(images, tmp_path, effort)
     assert paths[0].read_bytes() == before
-    files = [np.frombuffer(file, np.uint8) for file in images.files]
-    offsets, labels = np.cumsum([0, *map(len, files)]), images.labels
-    names = np.array(images.class_names)
-    np.savez(tmp_path / "l.npz", jpg=np.concatenate(files), off=offsets, labels=labels, names=names)
-    assert 0 <= top1_percent(model, tmp_path / "l.npz") <= 100
+    assert 0 <= top1_percent(model, pack_labelled(images, tmp_path / "l.npz")) <= 100
 
 
 def test_an_unknown_network_is_refused(tmp_path: Path) -> None:

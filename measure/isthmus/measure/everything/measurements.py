@@ -70,9 +70,10 @@ def _measure(
     needs: tuple[str, ...] = (),
     steps: tuple[Step, ...] = (),
     formerly: str = "",
+    is_timed: bool = False,
 ) -> Measurement:
     command = (*ISTHMUS, "measure", *words, "--out", OUT)
-    return Measurement(name, command, tuple(writes.split()), needs, steps, formerly=formerly)
+    return Measurement(name, command, tuple(writes.split()), needs, steps, is_timed=is_timed, formerly=formerly)
 
 
 def _benchmark(name: str, *words: str, writes: str) -> Measurement:
@@ -113,7 +114,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _benchmark("image", writes="image_edge"),
     _benchmark("wire", writes="wire"),
     _benchmark("pipe", writes="pipe"),
-    _measure("abuse", "abuse", writes="abuse"),
+    _measure("complexity", "complexity", writes="complexity", is_timed=True),
+    _measure("abuse", "abuse", "--seconds", "6", writes="abuse"),
     _measure("load", "load", writes="load"),
     _measure("pointcloud", "pointcloud", writes="pointcloud_p1024"),
     _measure("pointcloud-256", "pointcloud", "--codecs", "pc-*-p256-q*", "--points", "256", writes="pointcloud_p256"),

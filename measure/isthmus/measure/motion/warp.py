@@ -143,7 +143,7 @@ def warp_matrix(x: Float64, y: Float64, side: tuple[int, int], kernel: Kernel) -
     lines, down = _taps(y, side[0], kernel)
     index = lines[:, :, None] * side[1] + columns[:, None, :]
     weights = down[:, :, None] * across[:, None, :]
-    return _sparse(index.reshape(len(x), -1), weights.reshape(len(x), -1), side[0] * side[1])
+    return _sparse(index, weights, side[0] * side[1])
 
 
 def dense_warp_matrix(x: Float64, y: Float64, side: tuple[int, int], stride: int, kernel: Kernel) -> Any:
@@ -158,7 +158,7 @@ def dense_warp_matrix(x: Float64, y: Float64, side: tuple[int, int], stride: int
     place = (lines // stride * side[1])[:, :, None] + (columns // stride)[:, None, :]
     index = phase * (side[0] * side[1]) + place
     weights = down[:, :, None] * across[:, None, :]
-    return _sparse(index.reshape(len(x), -1), weights.reshape(len(x), -1), stride**2 * side[0] * side[1])
+    return _sparse(index, weights, stride**2 * side[0] * side[1])
 
 
 def _taps(at: Float64, length: int, kernel: Kernel) -> tuple[Int64, Float64]:
@@ -172,9 +172,10 @@ def _taps(at: Float64, length: int, kernel: Kernel) -> tuple[Int64, Float64]:
 
 
 def _sparse(index: Int64, weights: Float64, columns: int) -> Any:
+    """Float32 ``[R, columns]`` of entries ``[R, down, across]``; R may be 0, where no place has its source inside."""
     from scipy.sparse import csr_array
 
-    rows, taps = index.shape
+    rows, taps = len(index), math.prod(index.shape[1:])
     starts = np.arange(rows + 1, dtype=np.int32) * taps
     return csr_array(
         (weights.astype(np.float32).reshape(-1), index.astype(np.int32).reshape(-1), starts), shape=(rows, columns)

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.common.manifest.folder import CLOUD_FILE
+from isthmus.measure.pointcloud.head_macs import graph_head_macs
+
 TRAINING_FILE = "training.json"
 COUNTS = ("encoder_macs_per_point", "quantizer_macs", "decoder_macs", "encoder_parameters", "decoder_parameters")
 
@@ -45,7 +48,7 @@ class TrainingRecord:
 
     @classmethod
     def read(cls, folder: Path) -> TrainingRecord:
-        """Of the codec in `folder`."""
+        """Of the codec in `folder`; what a record of before does not tell of its cloud half is counted on the graph."""
         try:
             told = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
             edge, quantizer, decoder, *parameters = (int(told.get(name, 0)) for name in COUNTS)
@@ -53,6 +56,8 @@ class TrainingRecord:
             both = [float(judged[name]) for name in ("bits", "top1_percent") if name in judged]
         except (OSError, ValueError, AttributeError, TypeError):
             return cls()
+        if not decoder and (folder / CLOUD_FILE).is_file():
+            decoder = graph_head_macs(folder)
         return cls(edge, quantizer, decoder, Validation(*both) if len(both) == 2 else None, *parameters)
 
     def edge_macs(self, points: int) -> int:
