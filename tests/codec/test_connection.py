@@ -34,6 +34,7 @@ from isthmus.common.errors import (
 from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import Image, PointCloud
 from isthmus.common.video.signal import VIDEO
+from isthmus.measure.drill.faulty_proxy import faulty_proxy
 
 IMAGES, VIDEOS = "image-test-q1", tiny_video_codec.NAME
 pytestmark = pytest.mark.zoo(POINTS, IMAGES, VIDEOS)
@@ -366,11 +367,29 @@ def slowly(cloud: PointCloud) -> Iterator[PointCloud]:
 
 
 def test_a_cloud_that_goes(zoo: Path, points: Codec) -> None:
-    with tiny_codec.live_cloud(zoo) as live, connect(live.address, points) as cloud:
+    with tiny_codec.live_cloud(zoo) as live, connect(live.address, points, reconnect_tries=1) as cloud:
         assert cloud.ask(tiny_codec.clouds(1)[0]).packet_bits > 0
         live.stop.set()
         with pytest.raises(IsthmusError):
             list(cloud.results(slowly(tiny_codec.clouds(1)[0])))
+
+
+@both
+def test_a_connection_that_breaks_costs_nothing(address: str, points: Codec, videos: Codec, collected: Collect) -> None:
+    """Each signal has its one result, in its place, whatever becomes of the way."""
+    clouds = tiny_codec.clouds(300)
+    expected = [result.value.best.class_index for result in collect(address, points, clouds)]
+    for fault in ("cut", "truncate"):
+        with faulty_proxy(address, (fault,), 2) as proxy:
+            proxy.after_s = (0.0, 0.02)
+            found = collected(proxy.address, points, clouds)
+            assert [result.value.best.class_index for result in found] == expected
+            assert proxy.broken[fault]
+    frames = [Image(pixels) for pixels in panning(24, step=1.0)]
+    with faulty_proxy(address, ("cut",), 2) as proxy:
+        proxy.after_s = (0.0, 0.02)
+        found = collected(proxy.address, videos, frames)
+        assert [isinstance(result.outcome, IsthmusError) for result in found] == [False] * 24
 
 
 def test_a_cloud_without_the_codec_or_with_another(address: str, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,25 @@ def test_what_cannot_be_done_at_all(
     assert says in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of what takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("limit", "told"), [("--frame-timeout-s", 3), ("--deadline-s", 1)])
+def test_a_time_that_is_over(files: Path, zoo: Path, silent: str, limit: str, told: int) -> None:
+    """Of a frame, and the next one is tried; of the run, and that ends."""
+    good = [str(files / f"c{index}.npy") for index in (0, 1, 2)]
+    done = edge(*good, "--codec", "tiny-q1", "--zoo", str(zoo), "--cloud", silent, "--json", limit, "0.3")
+    assert done.returncode == 1, done.stderr
+    *rows, summary = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["file"], row["error"]) for row in rows] == [(name, "DeadlineError") for name in good[:told]]
+    assert summary["summary"]["lost_by_reason"] == {"DeadlineError": told}
+    assert "expected an answer within" in rows[0]["message"]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from isthmus.common.limits import Limits, StreamLimits
 from isthmus.common.protocol import HeldStream, NamedStream, StreamOpened, Timing
 from isthmus.edge import sender as senders
 from isthmus.edge.client import CloudClient
+from isthmus.edge.delivery import Delivery
 from isthmus.edge.interruption import Interruption
 from isthmus.edge.report import Row, Summary
 from isthmus.edge.result import FrameResult
@@ -72,7 +73,7 @@ class Cloud:
         self.sent -= len(self.due)
         self.due.clear()
 
-    def open(self, named: NamedStream, sent_before: Sequence[int]) -> StreamOpened:
+    def open(self, named: NamedStream, sent_before: Sequence[int] = ()) -> StreamOpened:
         del sent_before
         self.named, self.is_broken, self.next_index = named, False, named.first_unanswered_index
         held = HeldStream(
@@ -133,7 +134,7 @@ def test_ctrl_c_at_any_line_of_a_sender(ctrl_c: CtrlC, breaks_at: tuple[int, ...
     assert len(whole) == FRAMES
     lengths = set()
     for at in range(1, 1000):
-        with ctrl_c.coming(at, (inspect.getfile(senders), inspect.getfile(Interruption))):
+        with ctrl_c.coming(at, (inspect.getfile(senders), inspect.getfile(Delivery), inspect.getfile(Interruption))):
             rows, sent = told(Cloud(breaks_at), ctrl_c.begin)
         assert rows == whole[: len(rows)], ctrl_c.where
         assert sum(kind != "dropped" for _, kind in rows) == sent, ctrl_c.where

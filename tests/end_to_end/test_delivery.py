@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tiny_codec, tiny_video_codec
-from support.faulty_proxy import faulty_proxy
 from support.tiny_clips import panning
 
 from isthmus.common.errors import IsthmusError
 from isthmus.common.signals import Image
 from isthmus.data.video.source import SourceFrame
-from isthmus.edge.client import CloudClient, new_stream
+from isthmus.edge.client import CloudClient
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.report import Row, Summary
 from isthmus.edge.result import FrameResult
 from isthmus.edge.sender import Sender
 from isthmus.edge.video.encoder import VideoEncoder
 from isthmus.edge.video.policy import VideoPolicy
+from isthmus.measure.drill.faulty_proxy import faulty_proxy
 
 FRAMES = 120
 CODEC = tiny_video_codec.NAME
@@ -62,7 +62,6 @@ class Told:
 
 def clouds_sent(client: CloudClient[Any], encoder: PointCloudEncoder, pause_s: float = 0.002) -> tuple[Kept, Sender]:
     """What came of FRAMES clouds."""
-    client.open(new_stream())
     kept = Kept()
     sender = Sender(client, kept)
     for number, cloud in enumerate(tiny_codec.clouds(FRAMES)):
@@ -92,7 +91,7 @@ def test_clouds_over_a_bad_way(address: str, zoo: Path, fault: str) -> None:
         kept, sender = clouds_sent(client, encoder)
     check_clouds(kept, encoder)
     assert proxy.broken
-    assert fault == "delay" or sender.reconnect_count
+    assert fault == "delay" or sender.counts.reconnects
 
 
 def test_frames_of_a_video_over_a_bad_way(address: str, zoo: Path) -> None:
@@ -103,7 +102,6 @@ def test_frames_of_a_video_over_a_bad_way(address: str, zoo: Path) -> None:
         faulty_proxy(address, ("cut", "truncate"), 6) as proxy,
         CloudClient(proxy.address, encoder.manifest, wants_crc32=True, result_timeout_s=5.0) as client,
     ):
-        client.open(new_stream())
         sender = Sender(client, kept, recode=lambda told: told.coded.packet, on_lost=lambda: lost.append(1))
         for number, pixels in enumerate(panning(60, step=1.0)):
             coded = encoder.encode(SourceFrame(Image(pixels), number, number / 25))
@@ -114,7 +112,7 @@ def test_frames_of_a_video_over_a_bad_way(address: str, zoo: Path) -> None:
         sender.drain()
     assert [row["number"] for row in kept.rows] == list(range(60))
     assert not lost
-    assert sender.reconnect_count
+    assert sender.counts.reconnects
     weights = tiny_video_codec._constants()["weights"]
     for row, state in zip(kept.rows, states, strict=True):
         y_hat = state.y_hat
@@ -144,7 +142,6 @@ def test_a_cloud_that_ends_while_it_is_used(zoo: Path, address: str, how: str) -
         stack.callback(process.communicate)
         stack.callback(process.kill)
         client = stack.enter_context(CloudClient(f"{first},{address}", encoder.manifest, result_timeout_s=5.0))
-        client.open(new_stream())
         kept = Kept()
         sender = Sender(client, kept)
         for number, cloud in enumerate(tiny_codec.clouds(FRAMES)):
@@ -155,4 +152,4 @@ def test_a_cloud_that_ends_while_it_is_used(zoo: Path, address: str, how: str) -
             time.sleep(0.002)
         sender.drain()
     check_clouds(kept, encoder)
-    assert sender.reconnect_count
+    assert sender.counts.reconnects

@@ -35,8 +35,9 @@ from isthmus.common.task import Asked, Task, Told
 from isthmus.common.zoo import find_codec
 from isthmus.data.inputs import found_files
 from isthmus.edge.failures import Failure
+from isthmus.edge.files import run_files
 from isthmus.edge.inputs import Inputs
-from isthmus.edge.job import Job, Packed, pack_files, run_files
+from isthmus.edge.job import Job, Packed, pack_files
 
 PARTS, LEVELS = 8, 8
 CLASS_NAMES = ("noise", "tone")

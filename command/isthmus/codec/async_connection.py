@@ -27,6 +27,7 @@ def aconnect(
     wants_timing: bool = False,
     timeout_s: float = 0.0,
     access: Access = NO_ACCESS,
+    reconnect_tries: int = 16,
 ) -> AsyncConnection:
     """`connect` for programs of asyncio: encoding and waiting are done in a thread, and the event loop goes on.
 
@@ -37,7 +38,9 @@ def aconnect(
     Args:
         address: as of `connect`, and so are the others.
     """
-    return AsyncConnection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access)))
+    return AsyncConnection(
+        Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access, reconnect_tries))
+    )
 
 
 class AsyncConnection:

@@ -21,6 +21,7 @@ def connect(
     wants_timing: bool = False,
     timeout_s: float = 0.0,
     access: Access = NO_ACCESS,
+    reconnect_tries: int = 16,
 ) -> Connection:
     """A connection to a cloud, to be used in a `with`; the stream is opened when that begins.
 
@@ -37,11 +38,14 @@ def connect(
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.
         access: TLS and token; another machine is spoken to over TLS only, unless it says otherwise.
+        reconnect_tries: connections that are tried after one that broke, before that is raised; 0 for none.
 
     Raises:
         InputError: no such task, an address that is none, or no access to it.
     """
-    return Connection(Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access)))
+    return Connection(
+        Exchange(address, codec, Asking(task, wants_pixels, wants_timing, timeout_s, access, reconnect_tries))
+    )
 
 
 class Connection:
@@ -94,7 +98,7 @@ class Connection:
                 counting them; or any iterable of such things and of signals, without an end if need be.
 
         Raises:
-            IsthmusError: what ended the stream, or kept it from opening; what was under way has no result.
+            IsthmusError: what ended the stream for good, or kept it from opening; what was under way has no result.
             Exception: whatever the iterable raises, after the results of all that it gave before.
         """
         turn = self._exchange.begin()

@@ -1,10 +1,12 @@
 """What goes on between a program and a cloud, step by step: signals are sent, and each has one result in its place.
 
 Theory of operation. An exchange is a stream of one codec, with an encoder of its own. Every input gives exactly one
-`Result`, be it the error of one file or frame; what ends the stream is raised. Whoever asks takes a turn, which ends
-when all its results were taken, or early: what is under way then is given up with its stream, so that no later turn
-takes it for its own. A turn that finds the stream ended opens another, whose first frame refers to no other; so does a
-frame after one that the cloud refused. `isthmus.codec.connection` and `isthmus.codec.async_connection` are its faces.
+`Result`, be it the error of one file or frame. A connection that breaks is followed by another, on which the stream
+goes on or what was not answered is sent again (`isthmus.edge.delivery`); where none can be opened, that is raised.
+Whoever asks takes a turn, which ends when all its results were taken, or early: what is under way then is given up
+with its stream, so that no later turn takes it for its own, and the next one has another, whose first frame refers to
+no other; so does a frame after one that the cloud refused. `isthmus.codec.connection` and
+`isthmus.codec.async_connection` are its faces.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from isthmus.codec.codec import Codec
 from isthmus.codec.values import value_of
 from isthmus.common import protocol
 from isthmus.common.coded import Coded
-from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, StreamMisuseError
+from isthmus.common.errors import InputError, IsthmusError, StreamMisuseError
 from isthmus.edge.access import NO_ACCESS, Access
 
 if TYPE_CHECKING:
+    from isthmus.common.bits.packet import Packet
     from isthmus.edge.client import CloudClient
+    from isthmus.edge.delivery import Delivery
     from isthmus.edge.result import FrameResult
 
 NO_TIMING = protocol.Timing(0, 0)
@@ -70,6 +74,7 @@ class Asking:
         wants_timing: whether the cloud says how long it took.
         timeout_s: limit for each wait for the cloud; 0 for the signal's usual one.
         access: TLS and token.
+        reconnect_tries: connections that are tried after one that broke, before that is raised; 0 for none.
     """
 
     task: str = ""
@@ -77,6 +82,7 @@ class Asking:
     wants_timing: bool = False
     timeout_s: float = 0.0
     access: Access = NO_ACCESS
+    reconnect_tries: int = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +99,7 @@ class _Slot:
 
     given: Any
     number: int
+    signal: Any = None
     coded: Coded[Any] | None = None
     result: Result | None = None
 
@@ -127,23 +134,21 @@ class Exchange:
             access=asking.access,
         )
         self._stream = codec.stream()
-        self._stream_id = ""
+        self._tries = asking.reconnect_tries
+        self._is_given_up = False
+        self._delivery = self._new_delivery()
         self._turning = threading.Lock()  # no turn begins while the stream of the one before it is being ended
         self._turn = 0
         self._number = 0
         self._restarted_at = 0
         self._waiting: deque[_Slot] = deque()  # in their order, those that need no answer among them
-        self._unanswered: deque[_Slot] = deque()
 
     def begin(self) -> int:
         """Take the connection over; what is under way for others is given up. Gives the number of this turn."""
         with self._turning:
             self._turn += 1
         self._give_up()
-        stream_id = self._client.open().stream_id
-        if stream_id != self._stream_id:
-            self._restart()
-        self._stream_id = stream_id
+        self._delivery.open()
         return self._turn
 
     def inputs(self, given: Iterator[Any]) -> Iterator[Drawn]:
@@ -174,10 +179,9 @@ class Exchange:
         self.is_due(turn)
         if drawn is not None:
             self._send(drawn)
-        elif self._unanswered and self._waiting[0].result is None:
-            self._answer(self._client.receive())
-        for found in self._client.take_ready():
-            self._answer(found)
+        elif self._waiting[0].result is None:
+            self._delivery.take()
+        self._delivery.take_ready()
         settled: list[Result] = []
         while self._waiting and (result := self._waiting[0].result) is not None:
             self._waiting.popleft()
@@ -191,13 +195,29 @@ class Exchange:
 
     def _give_up(self) -> None:
         # A Ctrl-C may have left a signal half sent or its result half taken: the three agree only on nothing at all.
-        if self._waiting or self._unanswered or self._client.pending_count:
+        if self._waiting or self._delivery.unanswered_count or self._client.pending_count or self._is_given_up:
             self._client.end_stream()
-        self._waiting.clear()
-        self._unanswered.clear()
+            self._waiting.clear()
+            self._is_given_up = False
+            self._delivery = self._new_delivery()
+            self._restart()
+
+    def _new_delivery(self) -> Delivery:
+        """Of a stream of its own."""
+        from isthmus.edge.delivery import Delivery
+        from isthmus.edge.terms import Patience, Settling
+
+        recode = self._recode if self.codec.signal.is_sequence else None
+        settling = Settling(self._answer, self._missing, self._restart, recode)
+        return Delivery(self._client, settling, Patience(self._check, tries=self._tries))
+
+    def _check(self) -> None:
+        """Called while something is waited for, perhaps by a thread."""
+        if self._is_given_up:
+            raise StreamMisuseError("expected a call that goes on, it was given up by a later one, or by close()")
 
     def _send(self, drawn: Drawn) -> None:
-        slot = _Slot(drawn.given, self._number)
+        slot = _Slot(drawn.given, self._number, drawn.signal)
         self._number += 1
         self._waiting.append(slot)
         if isinstance(drawn.signal, IsthmusError):
@@ -208,16 +228,19 @@ class Exchange:
         except IsthmusError as error:
             slot.result = Result(drawn.given, None, error)
             return
-        try:
-            self._client.send(slot.coded.packet)
-        except LimitExceededError as error:  # nothing was sent
-            slot.result = Result(drawn.given, slot.coded, error)
-            self._restart()
-        else:
-            self._unanswered.append(slot)
+        self._delivery.send(slot.coded.packet, slot)
 
-    def _answer(self, found: FrameResult[Any]) -> None:
-        slot = self._unanswered.popleft()
+    def _recode(self, slot: _Slot) -> Packet:
+        slot.coded = self._stream.encode_signal(slot.signal)
+        self._restarted_at = min(self._restarted_at, slot.number)
+        return slot.coded.packet
+
+    def _missing(self, slot: _Slot, why: str, error: IsthmusError) -> None:
+        del why
+        slot.result = Result(slot.given, slot.coded, error)
+        self._restart()
+
+    def _answer(self, slot: _Slot, found: FrameResult[Any]) -> None:
         outcome = found.outcome
         if isinstance(outcome, IsthmusError):
             if slot.number >= self._restarted_at:  # what refers to it is refused as well, until a key frame comes
@@ -237,12 +260,14 @@ class Exchange:
     def end_stream(self, turn: int) -> None:
         """End the stream of a turn that is not over, if anything is under way; whoever waits for it is told."""
         with self._turning:
-            if turn == self._turn and self._unanswered:
+            if turn == self._turn and self._delivery.unanswered_count:
+                self._is_given_up = True
                 self._client.end_stream()
 
     def close(self) -> None:
         """End the stream and the connection; what is under way is given up. May be called again."""
         self._turn += 1
+        self._is_given_up = True
         self._client.close()
 
 

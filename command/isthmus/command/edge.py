@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -13,6 +15,7 @@ from isthmus.command.options import Given, with_options
 from isthmus.command.signal_options import SIGNAL_KINDS, CodecOptions, options_of
 from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import opened
+from isthmus.common.errors import InputError
 from isthmus.common.options import option
 from isthmus.common.video.signal import VIDEO
 
@@ -34,7 +37,17 @@ class CloudOptions:
     at_most_once: bool = option(
         False, "After a cloud that is gone, lose what it may have run rather than send it again."
     )
-    checked: bool = option(False, "End every message with its CRC-32, where there is no TLS: 5 bytes each.")
+    frame_timeout_s: float = option(
+        0.0, "A frame without an answer after so many seconds is lost.", least=0, automatic="no bound"
+    )
+    deadline_s: float = option(
+        0.0, "After so many seconds end; what has no answer then is lost.", least=0, automatic="no bound"
+    )
+    checked: bool = option(
+        False,
+        "End every message with its CRC-32, where there is no TLS, and have the cloud prove the latents of frames: 5 "
+        "bytes for each.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,23 @@ class AccessOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoolOptions:
+    """Where frames outlive the edge."""
+
+    panel: ClassVar[str] = "Spool"
+    spool: Path | None = option(
+        None, "Folder that keeps frames until they are told: they outlive this edge.", metavar="DIR"
+    )
+    spool_mb: int = option(1024, "MiB that it holds.", least=1)
+    spool_age_s: float = option(7 * 86400.0, "Seconds that a frame is kept.", least=1)
+    spool_drop: str = option(
+        "wait",
+        "Where there are more: the oldest go, the newest are not taken, or wait.",
+        choices=("wait", "oldest", "newest"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How results are told."""
 
@@ -60,7 +90,7 @@ class OutputOptions:
 
 
 @command_frame
-@with_options(CodecOptions, CloudOptions, AccessOptions, *SIGNAL_KINDS, OutputOptions)
+@with_options(CodecOptions, CloudOptions, SpoolOptions, AccessOptions, *SIGNAL_KINDS, OutputOptions)
 def edge(
     files: Annotated[
         list[str],
@@ -74,12 +104,20 @@ def edge(
     given: Given,
 ) -> None:
     """Encode point clouds, images or videos here; the cloud says what is to be seen, or reconstructs the images."""
+    # gRPC's C core writes its own lines about a connection that breaks; what becomes of it is told here.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from isthmus.command.classes import class_note
     from isthmus.edge.job import Job
+    from isthmus.edge.kept import SpoolBounds
+    from isthmus.edge.sender import Deadlines
     from isthmus.edge.signal_choice import choose_codec
 
     inputs, about, where = tuple(files), given.of(CodecOptions), given.of(CloudOptions)
-    output = given.of(OutputOptions)
+    output, kept = given.of(OutputOptions), given.of(SpoolOptions)
+    if kept.spool is not None and given.values.get("draw"):
+        raise InputError("--spool: expected no --draw, for pictures are not kept, got both")
+    if kept.spool is not None and (where.at_most_once or where.frame_timeout_s):
+        raise InputError("--spool: expected neither --at-most-once nor --frame-timeout-s, got one; say --spool-age-s")
     if output.list_topics:
         from isthmus.edge.topics import list_topics
 
@@ -99,6 +137,9 @@ def edge(
         task=about.task,
         at_most_once=where.at_most_once,
         wants_crc32=where.checked,
+        spool=kept.spool,
+        spool_bounds=SpoolBounds(kept.spool_mb << 20, kept.spool_age_s, kept.spool_drop),
+        deadlines=Deadlines(where.frame_timeout_s or math.inf, where.deadline_s or math.inf),
         access=_access(given.of(AccessOptions)),
     )
     if not job.as_json and is_watched() and (note := class_note(choice.codec, about.zoo)):

@@ -142,8 +142,8 @@ def _written(packed: Iterable[Packed | Failure], out: Path) -> Iterator[str | Fa
 def _written_apart(packed: Iterable[Packed | Failure], out: Path) -> Iterator[str | Failure]:
     """Each packet into a file of its own."""
     from isthmus.common.bits.stream_file import StreamHeader, StreamWriter
+    from isthmus.common.whole_file import make_folder
     from isthmus.edge.failures import Failure
-    from isthmus.edge.image.job import make_folder
 
     make_folder(out)
     taken: set[str] = set()
@@ -197,7 +197,7 @@ def _answers(loaded: CodecFolder[Any], packets: Iterable[Packet], top_k: int) ->
 
 
 def _write_pictures(path: Path, loaded: CodecFolder[Any], packets: Iterable[Packet], out: Path | None) -> None:
-    from isthmus.edge.image.job import make_folder
+    from isthmus.common.whole_file import make_folder
 
     if out is None:
         raise InputError(f"expected --out FILE{PICTURE_SUFFIX} or a folder for the images, got none")

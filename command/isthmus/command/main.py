@@ -12,6 +12,7 @@ import typer
 from isthmus.command.build_network import build_efficientnet, build_squeezenet
 from isthmus.command.cloud import cloud
 from isthmus.command.demo import demo
+from isthmus.command.drill import drill
 from isthmus.command.edge import edge
 from isthmus.command.frame import end_output
 from isthmus.command.help_text import PlainCommand, PlainGroup
@@ -84,6 +85,7 @@ app.command("build-efficientnet")(build_efficientnet)
 app.command("build-squeezenet")(build_squeezenet)
 app.command()(inspect)
 app.command()(demo)
+app.command()(drill)
 
 
 def print_version(is_asked: bool) -> None:  # noqa: FBT001  as typer calls it

@@ -7,6 +7,7 @@ IsthmusError
 ├── LocalError                    this side: its data, its arguments, its files
 │   ├── InputError                user data or arguments that cannot be used
 │   ├── SymbolRangeError          a symbol that its table cannot code
+│   ├── SpoolError                frames that cannot be kept on disk
 │   ├── MissingDependencyError    an optional package that is not installed
 │   └── StreamMisuseError         a call that the stream's state does not allow
 ├── RemoteError                   the other side: bytes or answers that came from it
@@ -54,6 +55,10 @@ class InputError(LocalError):
 
 class SymbolRangeError(LocalError):
     """The encoder was given a symbol that its table cannot code."""
+
+
+class SpoolError(LocalError):
+    """Frames cannot be kept on disk: it is full, say. What was accepted is kept."""
 
 
 class MissingDependencyError(LocalError):

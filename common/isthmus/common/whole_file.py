@@ -66,3 +66,11 @@ def _check_place(path: Path) -> None:
         kinds = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}
         kind = kinds.get(stat.S_IFMT(found), "a device or socket")
         raise InputError(f"{path}: expected a file's place to write to, got {kind}; name the file itself")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder to save in, and its parents. InputError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: expected a folder, or a place to make it: {error.strerror or error}") from error

@@ -59,6 +59,8 @@ class CloudClient(Generic[T]):
         connect_timeout_s: limit for `capabilities` and `open`.
         result_timeout_s: limit for each wait in `send` and `receive`.
         access: TLS and token.
+
+    Attributes:
         while_waiting: called again and again in these waits; what it raises ends one, and nothing was done then.
     """
 
@@ -91,7 +93,7 @@ class CloudClient(Generic[T]):
         self._wants_crc32 = wants_crc32
         self._connect_timeout_s = connect_timeout_s
         self._result_timeout_s = result_timeout_s
-        self._while_waiting = while_waiting
+        self.while_waiting = while_waiting
         self._access = access
         for one in self._addresses:
             access.check(one)
@@ -148,7 +150,7 @@ class CloudClient(Generic[T]):
                 self._task,
                 self._manifest.classes,
                 self._result_timeout_s,
-                self._while_waiting,
+                self._wait_on,
                 sent_before,
             )
             self._stream = None
@@ -197,6 +199,11 @@ class CloudClient(Generic[T]):
         goes_on = held is not None and held.is_resumed
         return opening.named if goes_on else replace(opening.named, began_epoch=opening.named.epoch)
 
+    @property
+    def opened(self) -> protocol.StreamOpened | None:
+        """What the cloud granted the stream that is open; None where none is."""
+        return None if self._stream is None else self._stream.opened
+
     def taken(self, count: int) -> None:
         """Of a named stream: the results of all frames below this index are taken for good."""
         if self._stream is not None:
@@ -208,12 +215,14 @@ class CloudClient(Generic[T]):
         return self._address
 
     def turn(self) -> None:
-        """To the next address, if there are several; the stream is ended, and frames in flight are abandoned."""
+        """To the next address, by a connection of its own; the stream is ended, and frames in flight are abandoned.
+
+        Behind one address may be several clouds: the connection that there is leads to the one that is to be left.
+        """
         self.end_stream()
-        if len(self._addresses) > 1:
-            self._channel.close()
-            self._address = self._addresses[(self._addresses.index(self._address) + 1) % len(self._addresses)]
-            self._channel = self._open_channel()
+        self._channel.close()
+        self._address = self._addresses[(self._addresses.index(self._address) + 1) % len(self._addresses)]
+        self._channel = self._open_channel()
 
     @property
     def pending_count(self) -> int:
@@ -268,6 +277,9 @@ class CloudClient(Generic[T]):
 
     def _open_channel(self) -> grpc.Channel:
         return open_channel(self._address, MAX_PIXELS_RESPONSE_BYTES if self._wants_pixels else 0, self._access)
+
+    def _wait_on(self) -> None:
+        self.while_waiting()
 
     def _live(self) -> InferenceStream[T]:
         if self._stream is None:

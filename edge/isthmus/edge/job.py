@@ -1,12 +1,13 @@
 """What an edge was asked to do, and the way that all jobs go: source -> encoder -> stream -> report.
 
-A signal's `run(job)` opens its encoder, and gives packets to a `Sender` as its source brings them; what becomes of them
-comes out as rows, in the order of the inputs. `run_files` is the whole way for a signal whose inputs are files, each
-one signal and one packet.
+A signal's `run(job)` opens its encoder, and gives packets to a `Sender` as its source brings them
+(`isthmus.edge.sending`); what becomes of them comes out as rows, in the order of the inputs. For a signal whose inputs
+are files, each one signal and one packet, `isthmus.edge.files` is the whole way.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,19 +16,20 @@ from typing import Any, TypeVar
 
 from isthmus.common.codec import Signal
 from isthmus.common.coded import Coded, Encoder
-from isthmus.common.errors import InputError, IsthmusError
+from isthmus.common.errors import IsthmusError
 from isthmus.common.manifest.manifest import Manifest
-from isthmus.common.task import Task, Told
+from isthmus.common.task import Task
 from isthmus.common.zoo import ZooFolders
 from isthmus.edge.access import NO_ACCESS, Access
-from isthmus.edge.client import CloudClient, new_stream
+from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
-from isthmus.edge.failures import Failure, progress_bar
-from isthmus.edge.inputs import Inputs, Item, Place
+from isthmus.edge.failures import Failure
+from isthmus.edge.inputs import Item
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.report import Report, Row, Summary, open_report, task_columns
-from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
+from isthmus.edge.kept import SpoolBounds
+from isthmus.edge.report import Report, Row, open_report
+from isthmus.edge.sender import Deadlines
+from isthmus.edge.spool import Spool
 from isthmus.runtime.engine import AUTO
 
 T = TypeVar("T")
@@ -50,6 +52,9 @@ class Job:
         task: what the codec is asked for, in a word or verb; "" for its first.
         at_most_once: whether what may have been run is lost rather than sent again (`isthmus.edge.sender`).
         wants_crc32: whether every message ends with its CRC-32.
+        deadlines: for each frame, and for all.
+        spool: folder in which frames outlive the edge; None to hold them in memory.
+        spool_bounds: how much is kept there.
         access: TLS and token.
     """
 
@@ -65,11 +70,28 @@ class Job:
     task: str = ""
     at_most_once: bool = False
     wants_crc32: bool = False
+    deadlines: Deadlines = Deadlines()  # noqa: RUF009  frozen
+    spool: Path | None = None
+    spool_bounds: SpoolBounds = SpoolBounds()  # noqa: RUF009  frozen
     access: Access = NO_ACCESS
 
     def wait_s(self, signal: Signal) -> float:
         """Limit for each wait for the cloud."""
         return self.timeout_s or signal.answer_timeout_s
+
+    def open_spool(self, manifest: Manifest, task: Task[Any]) -> Spool | None:
+        """The spool of a codec's frames; None where none was asked for. Raises as `Spool`."""
+        if self.spool is None:
+            return None
+        about = (self.inputs, self.codec, self.format, self.task, self.options)
+        can_be_again = all(Path(name).exists() for name in self.inputs)
+        inputs = hashlib.sha256(repr(about).encode()).hexdigest() if can_be_again else ""
+        codec = f"{manifest.name} ({manifest.identity.hex()[:16]}) for {task.word}"
+        return Spool(self.spool, codec, self.spool_bounds, inputs)
+
+    def open_report(self, columns: Sequence[Column], *, is_live: bool = False) -> Report:
+        """Where rows go: over a spool at once, for what was told is not told again."""
+        return open_report(columns, as_json=self.as_json, is_live=is_live or self.spool is not None)
 
 
 def failure_row(
@@ -81,57 +103,13 @@ def failure_row(
 
 
 @contextmanager
-def sending(
-    client: CloudClient[Any], report: Report, count: int, what: str, interruption: Interruption, job: Job
-) -> Iterator[Sender]:
-    """A sender over so many inputs, with a bar over them; what was answered, or lost, is reported however it ends."""
-    with progress_bar(count) as progress:
-        bar = progress.add_task(what, total=count)
-        sender = Sender(
-            client,
-            report,
-            at_most_once=job.at_most_once,
-            on_row=lambda _: progress.advance(bar),
-            interruption=interruption,
-        )
-        try:
-            yield sender
-        except IsthmusError as error:
-            sender.give_up(error)
-            raise
-        finally:
-            report.finish(Summary((*sender.doubt.lines(), *sender.lines())))
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What a signal tells of each file beside the task's answer.
-
-    Attributes:
-        columns: of the table.
-        tell: a cell for each, and the fields of JSON: (item, signal, coded).
-        fit: of an item and its signal, what puts an outcome of the task onto it.
-    """
-
-    columns: tuple[Column, ...] = (Column("packet bits", is_number=True),)
-    tell: Callable[[Item, Any, Coded[Any]], Told] = lambda _, __, coded: Told(
-        (f"{coded.packet_bits}",), {"packet_bits": coded.packet_bits}
-    )
-    fit: Callable[[Item, Any], Callable[[Any], Any]] = lambda _, __: lambda outcome: outcome
-
-
-PACKET_BITS = Beside()
-
-
-@contextmanager
 def connected(
     job: Job, signal: Signal, manifest: Manifest, task: Task[T]
 ) -> Iterator[tuple[CloudClient[T], Interruption]]:
-    """An open stream to the job's cloud, and what holds back a Ctrl-C while a step of it is under way.
+    """A client of the job's cloud, and what holds back a Ctrl-C while a step of it is under way.
 
     Raises:
         InputError: an address that is none.
-        IsthmusError: what kept the stream from opening. No input was read until then.
     """
     wait_s = job.wait_s(signal)
     with (
@@ -145,63 +123,11 @@ def connected(
             result_timeout_s=wait_s,
             while_waiting=interruption.check,
             wants_crc32=job.wants_crc32,
+            wants_state_crc32=job.wants_crc32 and "state_crc32" in task.wants,
             access=job.access,
         ) as client,
     ):
-        client.open(new_stream())
         yield client, interruption
-
-
-def run_files(
-    job: Job,
-    signal: Signal,
-    encoder: Encoder[Any, Any],
-    paths_of: Callable[[Iterable[str | Path]], list[Path]],
-    read: Callable[[Item], Any],
-    beside: Beside = PACKET_BITS,
-) -> int:
-    """Send files, one packet each, and report what the codec's task makes of them.
-
-    Args:
-        job: as asked for.
-        signal: of the codec.
-        encoder: of the codec.
-        paths_of: the files of what was named. InputError where there is none.
-        read: the signal of an item.
-        beside: what is told of each beside the answer.
-
-    Returns:
-        How many came to nothing.
-
-    Raises:
-        IsthmusError: what kept the stream from opening, or ended it.
-    """
-    task = encoder.manifest.task_for(job.task)
-    columns = (Column("file"), *task_columns(task), *beside.columns, Column("ms", is_number=True))
-    with connected(job, signal, encoder.manifest, task) as (client, interruption):
-        inputs = Inputs(job.inputs, paths_of, signal.message_types, getattr(job.options, "topic", ""))
-        with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
-        ) as sender:
-            for item in inputs:
-                if isinstance(item, Failure):
-                    sender.place(failure_row(item.name, item.error, columns, item.where))
-                    continue
-                place = item.place
-                try:
-                    found = read(item)
-                    coded = encoder.encode(found)
-                    told, fit = beside.tell(item, found, coded), beside.fit(item, found)
-                except IsthmusError as error:
-                    sender.place(failure_row(place.name, error, columns, place.fields))
-                    continue
-                encode_ms = coded.timing.total_s * 1e3
-                sender.send(
-                    coded.packet, _FileTold(place, told, encode_ms, columns, encoder.manifest.classes, task, fit)
-                )
-                sender.take_ready()
-            sender.drain()
-        return sender.failed_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,33 +169,3 @@ def pack_files(
             yield Failure(place.name, error, place.fields)
             continue
         yield Packed(place.name, encoder.manifest, coded, f"{coded.packet.size_bytes} bytes", place.stem)
-
-
-@dataclass(frozen=True, slots=True)
-class _FileTold:
-    """How the result of one file is told."""
-
-    place: Place
-    beside: Told
-    encode_ms: float
-    columns: Sequence[Column]
-    class_names: tuple[str, ...]
-    task: Task[Any]
-    fit: Callable[[Any], Any]
-
-    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
-        if isinstance(result.outcome, IsthmusError):
-            return self.missing("refused", result.outcome)
-        try:
-            told = self.task.tell(self.fit(result.outcome), self.class_names)
-        except InputError as error:  # of what is kept of it, a full disk say
-            return self.missing("refused", error)
-        round_trip_ms = result.round_trip_s * 1e3
-        cells = (self.place.name, *told.cells, *self.beside.cells, f"{self.encode_ms + round_trip_ms:.2f}")
-        times = {"encode_ms": round(self.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
-        fields = {**self.place.fields, **told.fields, **self.beside.fields, **times}
-        return [Row(cells, fields)]
-
-    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
-        del why
-        return [failure_row(self.place.name, error, self.columns, self.place.fields)]

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from isthmus.common.coded import Coded
 from isthmus.common.errors import InputError, IsthmusError, LimitExceededError, MessageError
@@ -23,10 +22,10 @@ from isthmus.common.protocol import FrameReconstruction
 from isthmus.common.signals import MAX_PIXELS, Image
 from isthmus.common.tasks import RECONSTRUCTION
 from isthmus.common.unused_name import unused
-from isthmus.common.whole_file import write_whole
+from isthmus.common.whole_file import make_folder, write_whole
 from isthmus.data.image.files import image_paths
 from isthmus.data.image.received import pixels_of
-from isthmus.edge.client import CloudClient, new_stream
+from isthmus.edge.client import CloudClient
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.image.family import find_family
@@ -34,10 +33,12 @@ from isthmus.edge.image.options import ImageOptions
 from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item, Place
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.job import Job, Packed, failure_row, sending
-from isthmus.edge.report import Row, open_report, task_columns
+from isthmus.edge.job import Job, Packed, failure_row
+from isthmus.edge.report import Row, task_columns
 from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
+from isthmus.edge.sender import Record, Sender
+from isthmus.edge.sending import sending
+from isthmus.edge.spooled import SpoolSender
 
 # The cloud and the edge at work at once, and one image in between.
 MAX_WAITING_COUNT = 3
@@ -52,6 +53,8 @@ def run(job: Job) -> int:
     """
     options: ImageOptions = job.options or ImageOptions()
     coding = _Coding(job, options)
+    if job.spool is not None and (options.save is not None or options.max_bytes):
+        raise InputError("--spool: expected neither --save nor --max-bytes, which are not kept, got one of them")
     if options.save is not None:
         make_folder(options.save)
     columns = (
@@ -64,12 +67,11 @@ def run(job: Job) -> int:
         Column("ms", is_number=True),
     )
     with Interruption() as interruption, closing(_Flow(job, options, coding, columns, interruption.check)) as flow:
-        client = flow.open(coding.quality)  # before any file is read: if there is no cloud, say so at once
+        client = flow.client(coding.quality)
         inputs = Inputs(job.inputs, image_paths, IMAGE.message_types, options.topic)
-        with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "sending", interruption, job
-        ) as sender:
-            for item in inputs:
+        report, manifest = job.open_report(columns), coding.family.encoder(coding.quality).manifest
+        with sending(client, report, inputs.count, "sending", interruption, job, manifest, RECONSTRUCTION) as sender:
+            for item in sender.fresh(inputs):
                 flow.send(sender, item)
             sender.drain()
         return sender.failed_count
@@ -93,14 +95,6 @@ def pack(job: Job) -> Iterator[Packed | Failure]:
         rate = coded.packet_bits / (image.width * image.height)
         words = f"{image.width} x {image.height}, {coded.packet.size_bytes} bytes, {rate:.3f} bits a pixel"
         yield Packed(place.name, coding.family.encoder(quality).manifest, coded, words, place.stem)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder to save in, and its parents. InputError if that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: expected a folder, or a place to make it: {error.strerror or error}") from error
 
 
 class _Coding:
@@ -149,12 +143,11 @@ class _Flow:
         self._columns = columns
         self._client: CloudClient[FrameReconstruction] | None = None
         self._quality = 0
-        self._limits = IMAGE.allowance.limits.packet  # until a stream says its own
         self._while_waiting = while_waiting
         self._saved: dict[str, set[str]] = {}  # names by codec
 
-    def open(self, quality: int) -> CloudClient[FrameReconstruction]:
-        """The stream of a quality; that of another one is closed."""
+    def client(self, quality: int) -> CloudClient[FrameReconstruction]:
+        """The client of a quality's stream; that of another one is closed."""
         if self._client is None or quality != self._quality:
             self.close()
             wait_s = self._job.wait_s(IMAGE)
@@ -170,7 +163,6 @@ class _Flow:
                 wants_crc32=self._job.wants_crc32,
             )
             self._quality = quality
-            self._limits = self._client.open(new_stream()).limits.packet
         return self._client
 
     def close(self) -> None:
@@ -179,7 +171,7 @@ class _Flow:
             self._client.close()
             self._client = None
 
-    def send(self, sender: Sender, item: Item | Failure) -> None:
+    def send(self, sender: Sender | SpoolSender, item: Item | Failure) -> None:
         """Send one image, or report that there is none."""
         if isinstance(item, Failure):
             sender.place(failure_row(item.name, item.error, self._columns, item.where))
@@ -203,12 +195,13 @@ class _Flow:
             return
         if chosen != self._quality:
             sender.drain()
-        sender.client = self.open(chosen)
+        sender.client = self.client(chosen)
         told = _ImageTold(self, place, f"{self._coding.family.name}-q{chosen}", image, coded)
         sender.send(coded.packet, told, pixel_count)
 
     def _check_size(self, coded: Coded[CodedImage]) -> None:
-        limits = self._limits
+        opened = None if self._client is None else self._client.opened
+        limits = IMAGE.allowance.limits.packet if opened is None else opened.limits.packet
         size, count = coded.packet.size_bytes, coded.detail.symbols.count
         if size > limits.max_packet_size_bytes or count > limits.max_symbol_count:
             raise LimitExceededError(
@@ -257,26 +250,11 @@ class _ImageTold:
         del why
         return [self.flow.failed(self.place, error)]
 
-    def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
+    def record(self) -> Record:
+        """What is known of it without its answer."""
         image, coded = self.image, self.coded
-        if (found.height, found.width) != (image.height, image.width):
-            raise MessageError(
-                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
-            )
-        psnr_db = psnr_rgb_db(image.pixels, pixels_of(found).pixels) if found.png else math.nan
-        saved = self.flow.keep(self.place.stem, self.codec, found.png)
-        told = RECONSTRUCTION.tell(found, ())
         bits_per_pixel = coded.packet_bits / (image.height * image.width)
-        encode_ms = coded.timing.total_s * 1e3
-        cells = (
-            *(self.place.name, self.codec, *told.cells),
-            str(coded.packet_bits // 8),
-            f"{bits_per_pixel:.3f}",
-            *((f"{psnr_db:.2f}",) if saved else ()),
-            f"{encode_ms + round_trip_ms:.1f}",
-        )
-        fields = {**self.place.fields, "codec": self.codec, **told.fields}
-        fields |= {
+        fields = {
             "notes": list(image.notes),
             "adaptation": str(coded.detail.symbols.adaptation),
             "estimated_bits": round(float(coded.estimated_bits.sum()), 3),
@@ -284,9 +262,34 @@ class _ImageTold:
             "payload_bits": coded.payload_bits,
             "packet_bits": coded.packet_bits,
             "bits_per_pixel": round(bits_per_pixel, 6),
-            "encode_ms": round(encode_ms, 3),
-            "round_trip_ms": round(round_trip_ms, 3),
         }
+        return Record(
+            self.place.name,
+            {**self.place.fields, "codec": self.codec},
+            (self.place.name, self.codec),
+            (str(coded.packet_bits // 8), f"{bits_per_pixel:.3f}"),
+            fields,
+            coded.timing.total_s * 1e3,
+            {"height": image.height, "width": image.width},
+        )
+
+    def _row(self, found: FrameReconstruction, round_trip_ms: float) -> Row:
+        image = self.image
+        if (found.height, found.width) != (image.height, image.width):
+            raise MessageError(
+                f"reconstruction: expected {image.width} x {image.height} pixels, got {found.width} x {found.height}"
+            )
+        psnr_db = psnr_rgb_db(image.pixels, pixels_of(found).pixels) if found.png else math.nan
+        saved = self.flow.keep(self.place.stem, self.codec, found.png)
+        told = RECONSTRUCTION.tell(found, ())
+        record = self.record()
+        cells = (
+            *(*record.head, *told.cells, *record.tail),
+            *((f"{psnr_db:.2f}",) if saved else ()),
+            f"{record.encode_ms + round_trip_ms:.1f}",
+        )
+        fields = {**record.place, **told.fields, **record.fields}
+        fields |= {"encode_ms": round(record.encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
         if saved:
             fields |= {"saved": saved, "psnr_db": round(psnr_db, 4) if math.isfinite(psnr_db) else "inf"}
         return Row(cells, fields)

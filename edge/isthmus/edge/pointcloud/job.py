@@ -6,13 +6,13 @@ the stream ends the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from isthmus.common.bits.symbols import Symbols
 from isthmus.common.coded import Coded
-from isthmus.common.errors import IsthmusError
+from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.pointcloud.signal import POINT_CLOUD
 from isthmus.common.signals import PointCloud
 from isthmus.common.task import Task
@@ -21,13 +21,15 @@ from isthmus.common.zoo import find_codec
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
 from isthmus.edge.inputs import Item, Place
-from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files, sending
+from isthmus.edge.job import Job, Packed, connected, failure_row, pack_files
 from isthmus.edge.pointcloud.coding import read_item
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 from isthmus.edge.pointcloud.inputs import CloudInputs
 from isthmus.edge.pointcloud.options import PointCloudOptions
-from isthmus.edge.report import Row, open_report, task_columns
+from isthmus.edge.report import Row, task_columns
 from isthmus.edge.result import FrameResult
+from isthmus.edge.sender import Record
+from isthmus.edge.sending import sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def run(job: Job) -> int:
         IsthmusError: what kept the stream from opening, or ended it.
     """
     options: PointCloudOptions = job.options or PointCloudOptions()
+    if job.spool is not None and options.batch > 1:
+        raise InputError(f"--batch: expected 1 with --spool, where each cloud is kept by itself, got {options.batch}")
     encoder = PointCloudEncoder(find_codec(job.codec, job.zoo), engine=job.engine)
     task: Task[Labels] = encoder.manifest.task_for(job.task)
     columns = (
@@ -59,9 +63,9 @@ def run(job: Job) -> int:
     with connected(job, POINT_CLOUD, encoder.manifest, task) as (client, interruption):
         inputs = CloudInputs(job.inputs, options, job.format)
         with sending(
-            client, open_report(columns, as_json=job.as_json), inputs.count, "classifying", interruption, job
+            client, job.open_report(columns), inputs.count, "classifying", interruption, job, encoder.manifest, task
         ) as sender:
-            for group in _groups(job, options, encoder, inputs, columns):
+            for group in _groups(job, options, encoder, sender.fresh(inputs), columns):
                 try:
                     coded = encoder.encode_batch([placed.cloud for placed in group if placed.cloud is not None])
                 except IsthmusError as error:  # also where no cloud of the group could be read
@@ -94,7 +98,7 @@ def _groups(
     job: Job,
     options: PointCloudOptions,
     encoder: PointCloudEncoder,
-    inputs: CloudInputs,
+    inputs: Iterable[Item | Failure],
     columns: Sequence[Column],
 ) -> Iterator[list[_Placed]]:
     """Clouds that are coded together, with the failures that came among them."""
@@ -110,7 +114,7 @@ def _groups(
                 count += 1
             except IsthmusError as error:
                 group.append(_Placed(item.place, _failed_row(item.place, error, columns)))
-        if count == options.batch:
+        if count in (0, options.batch):  # what cannot be read waits for no cloud before it
             yield group
             group, count = [], 0
     if group:
@@ -153,22 +157,38 @@ class _GroupTold:
         del why
         return _failed(self.group, error, self.columns)
 
+    def record(self) -> Record:
+        """Of the one cloud that it is."""
+        (placed,) = self.group
+        cells = (f"{self.coded.payload_bits:.4g}", f"{self.coded.packet_bits:.4g}")
+        return Record(
+            placed.place.name,
+            placed.place.fields,
+            (placed.place.name,),
+            cells,
+            self._fields(placed, 0),
+            self.coded.timing.total_s * 1e3,
+        )
+
+    def _fields(self, placed: _Placed, signal: int) -> dict[str, object]:
+        """For programs, of one cloud."""
+        count = self.coded.packet.signal_count
+        return {
+            "points": 0 if placed.cloud is None else len(placed.cloud),
+            "points_left_out": 0 if placed.cloud is None else placed.cloud.left_out_count,
+            "notes": [] if placed.cloud is None else list(placed.cloud.notes),
+            "signals_in_packet": count,
+            "estimated_bits": round(float(self.coded.estimated_bits[signal]), 3),
+            "payload_bits": self.coded.payload_bits / count,
+            "packet_bits": self.coded.packet_bits / count,
+        }
+
     def _row(self, placed: _Placed, signal: int, result: FrameResult[Labels], outcome: Labels) -> Row:
         count = self.coded.packet.signal_count
         told = self.task.tell(outcome.of(signal), self.class_names)
         encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3 / count, result.round_trip_s * 1e3
         payload_bits, packet_bits = self.coded.payload_bits / count, self.coded.packet_bits / count
         cells = (f"{payload_bits:.4g}", f"{packet_bits:.4g}", f"{encode_ms + round_trip_ms:.2f}")
-        fields: dict[str, Any] = {**placed.place.fields, **told.fields}
-        fields |= {
-            "points": 0 if placed.cloud is None else len(placed.cloud),
-            "points_left_out": 0 if placed.cloud is None else placed.cloud.left_out_count,
-            "notes": [] if placed.cloud is None else list(placed.cloud.notes),
-            "signals_in_packet": count,
-            "estimated_bits": round(float(self.coded.estimated_bits[signal]), 3),
-            "payload_bits": payload_bits,
-            "packet_bits": packet_bits,
-            "encode_ms": round(encode_ms, 3),
-            "round_trip_ms": round(round_trip_ms, 3),
-        }
+        fields: dict[str, Any] = {**placed.place.fields, **told.fields, **self._fields(placed, signal)}
+        fields |= {"encode_ms": round(encode_ms, 3), "round_trip_ms": round(round_trip_ms, 3)}
         return Row((placed.place.name, *told.cells, *cells), fields)

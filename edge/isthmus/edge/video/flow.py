@@ -13,13 +13,11 @@ so that nothing refers to it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from isthmus.common.bits.packet import Packet
-from isthmus.common.coded import Coded
 from isthmus.common.errors import CloudUnreachableError, InputError, IsthmusError
 from isthmus.common.task import Task
 from isthmus.common.video.manifest import VideoManifest
@@ -27,14 +25,15 @@ from isthmus.data.video.source import SourceFrame, VideoSource
 from isthmus.edge.client import CloudClient
 from isthmus.edge.failures import tell_notes
 from isthmus.edge.interruption import Interruption
-from isthmus.edge.report import Report, Row, error_fields
-from isthmus.edge.result import FrameResult
-from isthmus.edge.sender import Sender
-from isthmus.edge.video.detail import FrameDetail
+from isthmus.edge.outcome import delivery_fields, delivery_lines, run_summary
+from isthmus.edge.report import Report, Row, Summary, error_fields
+from isthmus.edge.sender import Deadlines, Sender
+from isthmus.edge.spool import Spool
+from isthmus.edge.spooled import SpoolSender
 from isthmus.edge.video.encoder import VideoEncoder
+from isthmus.edge.video.frame_told import FrameTold
 from isthmus.edge.video.options import VideoOptions
 from isthmus.edge.video.place import FramePlace
-from isthmus.edge.video.placing import placed
 from isthmus.edge.video.summary import VideoCounts
 
 # Unanswered frames: enough to hide the way to the cloud and back; in real time, few, as each is a frame's delay.
@@ -57,12 +56,14 @@ class VideoFlow:
         client: of the stream.
         report: takes what becomes of the frames.
         at_most_once: whether what may have been run is lost rather than sent again.
+        deadlines: for each frame, and for all.
+        spool: in which frames outlive the edge, None to hold them in memory.
         max_in_flight: unanswered frames at most, 0 for the usual number.
         interruption: what holds Ctrl-C back.
         sleep: waits; another for tests.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by its name
         self,
         options: VideoOptions,
         encoder: VideoEncoder,
@@ -73,6 +74,8 @@ class VideoFlow:
         sleep: Callable[[float], None] | None = None,
         *,
         at_most_once: bool = False,
+        deadlines: Deadlines = Deadlines(),  # noqa: B008  frozen
+        spool: Spool | None = None,
     ) -> None:
         self.counts = VideoCounts()
         self.report = report
@@ -80,19 +83,29 @@ class VideoFlow:
         self._max_in_flight = max_in_flight
         self._interruption = interruption or Interruption()
         self._sleep = sleep or self._interruption.sleep
-        self._sender = Sender(
-            client,
-            report,
-            recode=self._recode,
-            at_most_once=at_most_once,
-            on_missing=self._on_missing,
-            on_lost=encoder.force_key,
-            interruption=self._interruption,
-            sleep=self._sleep,
-        )
+        self._is_spooled = spool is not None
+        if spool is not None:
+            self._sender: Sender | SpoolSender = SpoolSender(
+                client, report, spool, encoder.manifest, encoder.manifest.task, deadlines
+            )
+        else:
+            self._sender = self._held_in_memory(client, at_most_once=at_most_once, deadlines=deadlines)
         self._number = 0
         self._key_number = 0  # of the newest key frame
         self._start_s = 0.0
+
+    def _held_in_memory(self, client: CloudClient[Any], *, at_most_once: bool, deadlines: Deadlines) -> Sender:
+        return Sender(
+            client,
+            self.report,
+            recode=self._recode,
+            at_most_once=at_most_once,
+            deadlines=deadlines,
+            on_missing=self._on_missing,
+            on_lost=self._encoder.force_key,
+            interruption=self._interruption,
+            sleep=self._sleep,
+        )
 
     def send_all(self, video: VideoSource) -> None:
         """Send the frames of one video.
@@ -106,7 +119,8 @@ class VideoFlow:
         paces = self._options.realtime or video.is_live
         bound = self._max_in_flight or (REALTIME_MAX_IN_FLIGHT if paces else MAX_IN_FLIGHT)
         begin_s = -1.0
-        for frame in islice(video, self._options.limit or None):
+        frames = islice(video, self._options.limit or None)
+        for frame in frames if video.is_live else self._sender.fresh(frames):
             if begin_s < 0:
                 begin_s = time.perf_counter() - frame.time_s
             if frame.gap:
@@ -127,13 +141,32 @@ class VideoFlow:
         """Take all results that are still due."""
         self._sender.drain()
 
+    def complete(self) -> None:
+        """All inputs were taken, and all answers told."""
+        self._sender.complete()
+
+    @property
+    def failed_count(self) -> int:
+        """Frames that came to nothing."""
+        return self._sender.failed_count if self._is_spooled else self.counts.failed
+
     def finish(self) -> None:
-        """Report what is left as lost, and the summary."""
+        """Report what is left as lost, unless a spool keeps it, and the summary."""
+        if self._is_spooled:
+            self._sender.close()
+            self.report.finish(run_summary(self._sender))
+            return
         self._sender.give_up(CloudUnreachableError("expected an answer, the run was ended before it came"))
-        self.counts.reconnects = self._sender.reconnect_count
+        self.counts.reconnects = self._sender.counts.reconnects
         self.counts.elapsed_s = time.perf_counter() - self._start_s if self._start_s else 0.0
-        summary = self.counts.summary()
-        self.report.finish(replace(summary, lines=summary.lines + self._sender.doubt.lines() + self._sender.lines()))
+        summary, delivered = self.counts.summary(), self._sender.counts
+        lines = summary.lines + self._sender.doubt.lines() + delivery_lines(delivered)
+        self.report.finish(Summary(lines, summary.fields | delivery_fields(delivered)))
+
+    def cut_off(self, deadlines: Deadlines) -> None:
+        """The run's time is over: report what is under way as lost."""
+        self._sender.cut_off(deadlines)
+        self.counts.lost = max(self.counts.lost, 1)
 
     def tell(self, row: Row) -> None:
         """Report what is no frame, in its place."""
@@ -180,17 +213,21 @@ class VideoFlow:
         self._number += 1
         if coded.detail.is_key:
             self._key_number = self._number
-        if not self._sender.send(coded.packet, _FrameTold(self, self._number, place, coded, frame)):
+        if not self._sender.send(coded.packet, FrameTold(self, self._number, place, coded, frame)):
             self._encoder.force_key()
 
-    def _recode(self, told: _FrameTold) -> Packet:
+    def _recode(self, told: FrameTold) -> Packet:
         """The packet of a frame under way for a cloud that holds nothing, or only the frames before it."""
         told.coded = self._encoder.encode(told.frame)
         if told.coded.detail.is_key:
             self._key_number = told.number
         return told.coded.packet
 
-    def _on_missing(self, told: _FrameTold) -> None:
+    def distrust(self) -> None:
+        """The cloud's latents are not the encoder's: nothing may refer to them."""
+        self._encoder.force_key()
+
+    def _on_missing(self, told: FrameTold) -> None:
         """The cloud does not hold this frame: what refers to it has no reference."""
         if self._key_number <= told.number:  # no key frame was encoded since
             self._encoder.force_key()
@@ -209,45 +246,3 @@ class VideoFlow:
     def task(self) -> Task[Any]:
         """Of the codec."""
         return self._encoder.manifest.task
-
-
-@dataclass(slots=True, eq=False)
-class _FrameTold:
-    """How the result of one frame is told; it is kept till then, for a cloud that has to be given it anew."""
-
-    flow: VideoFlow
-    number: int
-    place: FramePlace
-    coded: Coded[FrameDetail]
-    frame: SourceFrame
-
-    def answered(self, result: FrameResult[Any]) -> Sequence[Row]:
-        """One row."""
-        if isinstance(result.outcome, IsthmusError):
-            return self.missing("refused", result.outcome)
-        self.flow.counts.add(self.coded)
-        detail = self.coded.detail
-        size = (self.frame.image.height, self.frame.image.width)
-        told = self.flow.task.tell(placed(self.flow.manifest, result.outcome, *size), self.flow.class_names)
-        encode_ms, round_trip_ms = self.coded.timing.total_s * 1e3, result.round_trip_s * 1e3
-        cells = (
-            *(str(self.place.index), f"{self.place.time_s:.2f}", detail.kind, str(self.coded.packet_bits // 8)),
-            *(cell.split("\n", 1)[0] for cell in told.cells),
-            *(f"{encode_ms:.2f}", f"{encode_ms + round_trip_ms:.2f}"),
-        )
-        fields = self.place.fields | {"type": detail.kind} | told.fields
-        fields |= {
-            "cause": detail.cause,
-            "motion_bits": detail.motion_bits,
-            "residual_bits": detail.residual_bits,
-            "packet_bits": self.coded.packet_bits,
-            "damage": round(detail.damage, 4),
-            "network_runs": detail.network_runs,
-            "encode_ms": round(encode_ms, 4),
-            "round_trip_ms": round(round_trip_ms, 4),
-        }
-        return [Row(cells, fields)]
-
-    def missing(self, why: str, error: IsthmusError) -> Sequence[Row]:
-        """One row."""
-        return [self.flow.missing(self.place, why, error)]

@@ -15,7 +15,8 @@ from isthmus.data.video.source import VideoSource
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure
 from isthmus.edge.job import Job, Packed, connected
-from isthmus.edge.report import Row, open_report, task_columns
+from isthmus.edge.report import Row, task_columns
+from isthmus.edge.terms import RunOverError
 from isthmus.edge.video.coding import open_asked, open_encoder
 from isthmus.edge.video.flow import VideoFlow
 from isthmus.edge.video.options import VideoOptions
@@ -31,19 +32,33 @@ def run(job: Job) -> int:
     options: VideoOptions = job.options or VideoOptions()
     encoder = open_encoder(find_codec(job.codec, job.zoo), options, job.engine)
     with connected(job, VIDEO, encoder.manifest, encoder.manifest.task) as (client, interruption):
-        report = open_report(columns(encoder.manifest.task), as_json=job.as_json, is_live=True)
-        flow = VideoFlow(options, encoder, client, report, interruption=interruption, at_most_once=job.at_most_once)
+        report = job.open_report(columns(encoder.manifest.task), is_live=True)
+        flow = VideoFlow(
+            options,
+            encoder,
+            client,
+            report,
+            interruption=interruption,
+            at_most_once=job.at_most_once,
+            deadlines=job.deadlines,
+            spool=job.open_spool(encoder.manifest, encoder.manifest.task),
+        )
         try:
             unread = sum(not _send_input(job, options, flow, name) for name in job.inputs)
             interruption.hold()
+            flow.complete()
+        except RunOverError:
+            unread = 0
+            flow.cut_off(job.deadlines)
         except KeyboardInterrupt:
             if interruption.is_final:
                 raise
             unread = 0  # how a camera is ended: what was sent is answered and summed up, unless Ctrl-C comes again
-            flow.drain()
+            if job.spool is None:
+                flow.drain()
         finally:
             flow.finish()
-        return flow.counts.failed + unread  # in here: past the `with` a Ctrl-C would end a run that has told all
+        return flow.failed_count + unread  # in here: past the `with` a Ctrl-C would end a run that has told all
 
 
 def pack(job: Job) -> Iterator[Packed | Failure]:

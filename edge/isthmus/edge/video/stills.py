@@ -19,9 +19,10 @@ from isthmus.common.zoo import find_codec
 from isthmus.data.image.files import image_paths
 from isthmus.edge.columns import Column
 from isthmus.edge.failures import Failure, tell_notes
+from isthmus.edge.files import Beside, run_files
 from isthmus.edge.image.reading import read_item
 from isthmus.edge.inputs import Inputs, Item
-from isthmus.edge.job import Beside, Job, Packed, pack_files, run_files
+from isthmus.edge.job import Job, Packed, pack_files
 from isthmus.edge.video.coding import step_of
 from isthmus.edge.video.detail import FrameDetail
 from isthmus.edge.video.drawing import save_drawn
