@@ -54,7 +54,7 @@ def test_silent_streams_of_one_peer_keep_nobody_out() -> None:
     for seat in others:
         places.enter(seat)
     assert [len(seat.errors) for seat in silent] == [0] * 4 + [1] * 60  # the longest silent went first
-    assert "this stream was silent for the longest" in str(silent[-1].errors[0])
+    assert "this stream was silent for the longest, or newest" in str(silent[-1].errors[0])
     assert len(places) == 64
     with pytest.raises(OverloadedError, match="at most 64"):
         places.enter(Seat("hog"))
@@ -69,6 +69,20 @@ def test_a_stream_that_is_being_answered_stays() -> None:
     assert [len(seat.errors) for seat in busy] == [0, 0, 1]
     with pytest.raises(OverloadedError):
         places.enter(Seat("c"))  # a has two, both at work
+
+
+def test_who_keeps_all_places_at_work_gives_some_up() -> None:
+    places = Places(8, "streams")
+    busy = [Seat("hog", 0.0) for _ in range(8)]
+    for seat in busy:
+        places.enter(seat)
+    others = [Seat(f"peer {n}", 0.0) for n in range(5)]
+    for seat in others:
+        places.enter(seat)
+    assert [len(seat.errors) for seat in busy] == [0] * 3 + [1] * 5  # the newest went first
+    with pytest.raises(OverloadedError):
+        places.enter(Seat("late"))  # hog has three: not many more
+    assert not any(seat.errors for seat in others)
 
 
 def test_equals_do_not_push_each_other_out() -> None:

@@ -2,8 +2,9 @@
 
 Theory of operation. Where every place is taken, a newcomer is not simply refused, or whoever came first with silent
 streams would keep everybody out. The peer that has most streams gives one up, if it has at least two more than the
-newcomer's: the one on which nothing has moved for the longest, while nothing of it is being done. So peers tend towards
-equal numbers, and a lone peer may have all places until others come.
+newcomer's: the one on which nothing has moved for the longest, while nothing of it is being done. Where something is
+being done for all of them, the newest goes, if that peer has many more. So peers tend towards equal numbers, and a
+lone peer may have all places until others come.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Protocol
 
 from isthmus.common.codec import Allowance
 from isthmus.common.errors import IsthmusError, OverloadedError
+
+BUSY_LEAD = 4
+"""A peer that has so many more streams than a newcomer gives up one that is at work."""
 
 
 class Seated(Protocol):
@@ -69,7 +73,7 @@ class Places:
             leaving.end(
                 OverloadedError(
                     f"expected room for a peer with fewer streams: of all {self._most} places for {self._what} "
-                    f"{leaving.peer} had most, and this stream was silent for the longest; try again later"
+                    f"{leaving.peer} had most, this stream was silent for the longest, or newest; try again later"
                 )
             )
         self._seated[stream] = None
@@ -88,8 +92,11 @@ class Places:
         most = max(self._counts.values(), default=0)
         if most < own + 2:
             return None
-        idle = [seated for seated in self._seated if self._counts[seated.peer] == most and seated.idle_s > 0]
-        return max(idle, key=lambda seated: seated.idle_s, default=None)
+        theirs = [seated for seated in self._seated if self._counts[seated.peer] == most]
+        idle = [seated for seated in theirs if seated.idle_s > 0]
+        if idle:
+            return max(idle, key=lambda seated: seated.idle_s)
+        return theirs[-1] if most >= own + BUSY_LEAD else None
 
 
 class Quota:

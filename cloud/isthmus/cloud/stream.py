@@ -102,7 +102,7 @@ class Stream:
     @property
     def idle_s(self) -> float:
         """For how long nothing has moved on it; 0.0 while something of it is being done."""
-        return 0.0 if self._is_computing or self._is_paced else time.monotonic() - self._last_progress_s
+        return 0.0 if self._is_computing else time.monotonic() - self._last_progress_s
 
     def end(self, error: IsthmusError) -> None:
         """End with this error: another connection has the stream, another peer needs the place, or this is none."""
@@ -360,7 +360,7 @@ class Stream:
             timeout_s = (
                 self._limits.idle_timeout_s if self._is_open else min(OPEN_TIMEOUT_S, self._limits.idle_timeout_s)
             )
-            idle_s = self.idle_s
+            idle_s = 0.0 if self._is_paced else self.idle_s
             if idle_s >= timeout_s:
                 self._failure = DeadlineError(
                     f"stream: expected a message within {timeout_s:g} s, got none; open a new stream when there is more"
