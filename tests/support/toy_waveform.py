@@ -28,6 +28,7 @@ from isthmus.common.coded import Coded, Timing
 from isthmus.common.cost import Cost
 from isthmus.common.errors import InputError, MessageError, RemoteError
 from isthmus.common.limits import Limits, StreamLimits
+from isthmus.common.manifest.codec_file import Source, stream_of
 from isthmus.common.manifest.folder import file_sha256, load_codec_folder, write_codec_manifest
 from isthmus.common.manifest.manifest import Manifest
 from isthmus.common.options import option
@@ -299,7 +300,7 @@ class EvaluatorEngine:
     def missing(self) -> str:
         return ""
 
-    def open(self, graph: Path | bytes, threads: int, *, optimizes: bool = True) -> EvaluatorNetwork:
+    def open(self, graph: Source | bytes, threads: int, *, optimizes: bool = True) -> EvaluatorNetwork:
         del threads, optimizes
         return EvaluatorNetwork(self, graph)
 
@@ -307,11 +308,11 @@ class EvaluatorEngine:
 class EvaluatorNetwork:
     """One graph, opened by it."""
 
-    def __init__(self, engine: EvaluatorEngine, graph: Path | bytes) -> None:
+    def __init__(self, engine: EvaluatorEngine, graph: Source | bytes) -> None:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
+        model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(stream_of(graph))
         self._engine = engine
         self._evaluator = ReferenceEvaluator(model)
         elements: dict[int, str] = {onnx.TensorProto.FLOAT: "float", onnx.TensorProto.INT32: "int32"}

@@ -50,6 +50,8 @@ def split(
     given: Given,
 ) -> None:
     """Cut an ONNX classifier into an edge and a cloud half: a video codec of any network. Begin with --plan."""
+    # Before NumPy is there: threads of its own would wait, busily, beside those that measure the cuts.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     require_split_packages()
     if given.of(CutOptions).plan == bool(given.of(CutOptions).at):
         raise InputError("expected either --plan, to see the cuts, or --at TENSOR, to make one")
@@ -65,8 +67,6 @@ def split(
 
 def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
-    # Before NumPy is there: its own threads would wait, busily, beside those that measure the cuts.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rich.console import Console
 
     from isthmus.measure.split.latency_plot import draw_latency_png
