@@ -40,7 +40,7 @@ def hold_edge_kills(
             folder.mkdir()
             output = folder / "rows"
             left = ground.options.edge_kills - tally.faults.total()
-            kills, run = _killed_and_started_again(words, output, left, drawn)
+            kills, run = _killed_and_started_again(words, output, left, drawn, len(expected))
             tally.faults["edge killed"] += kills
             advance(kills)
             tally.runs += kills + 1
@@ -51,9 +51,12 @@ def hold_edge_kills(
 
 
 def _killed_and_started_again(
-    words: Sequence[str], output: Path, left: int, drawn: random.Random
+    words: Sequence[str], output: Path, left: int, drawn: random.Random, count: int
 ) -> tuple[int, EdgeRun]:
-    """Kill an edge again and again as it gets on; how often, and what all of them printed."""
+    """Kill an edge again and again as it gets on; how often, and what all of them printed.
+
+    One that was killed when it had told all of `count` frames is not started again: that would be another run.
+    """
     kills = 0
     while True:
         before = output.stat().st_size if output.exists() else 0
@@ -63,6 +66,9 @@ def _killed_and_started_again(
             run.code = code
             return kills, run
         kills += 1
+        run = read_rows(output)
+        if len(run.rows) >= count:
+            return kills, run
 
 
 def _end(words: Sequence[str], output: Path, live_s: float, before: int) -> int:
