@@ -17,7 +17,8 @@ def drill(*, given: Given) -> None:
     killed, and started again on what they had kept.
     A quarter of an hour for all; `--kills 5 --cuts 20 --terminations 2 --edge-kills 2` for a look.
     """
-    from isthmus.measure.drill.run import drills_table, run_drills, write_drills
+    from isthmus.measure.drill.rows import drills_table
+    from isthmus.measure.drill.run import run_drills, write_drills
     from isthmus.measure.track import tracked
 
     console, options = table_console(), given.of(DrillOptions)

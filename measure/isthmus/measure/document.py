@@ -23,7 +23,7 @@ from pathlib import Path
 
 from isthmus.common.errors import InputError, IsthmusError
 from isthmus.common.results import read_results, read_summary
-from isthmus.measure.everything.rows import circumstances_table, measured_table
+from isthmus.measure.everything.rows import FOLDER_TABLES
 from isthmus.measure.image.measurement import ImageMeasurement
 from isthmus.measure.image.rows import (
     adaptation_table,
@@ -43,7 +43,7 @@ from isthmus.measure.pointcloud.rows import (
     rivals_table,
     times_table,
 )
-from isthmus.measure.table import Table, number, summary_table
+from isthmus.measure.table import Table, number
 from isthmus.measure.video.answer_thresholds import AnswerSearch
 from isthmus.measure.video.link import LinkMeasurement
 from isthmus.measure.video.measurement import VideoMeasurement
@@ -112,13 +112,6 @@ LINK_TABLES: Mapping[str, Callable[[LinkMeasurement], Table]] = {
 
 _SEARCHES = (("videothresholds", ThresholdSearch), ("answerthresholds", AnswerSearch))
 THRESHOLD_TABLES: Mapping[str, type[ThresholdSearch | AnswerSearch]] = dict(_SEARCHES)
-
-FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
-    "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
-    "circumstances": lambda results, _: circumstances_table(results),
-    "measured": lambda results, name: measured_table(read_results(results / f"{name}.json").detail),
-}
-"""Of more than one measurement: made of the folder of the results and the second word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from isthmus.measure.drill.side_by_side import side_by_side
 from isthmus.measure.drill.tally import Tally
 from isthmus.measure.key import slug
 from isthmus.measure.options import words
-from isthmus.measure.table import Table, number
 from isthmus.measure.track import Track, no_track
 
 VERSIONED = ("numpy", "grpcio", "protobuf", "onnxruntime")
@@ -115,21 +114,3 @@ def write_drills(run: DrillRun, options: DrillOptions, folder: Path) -> Path:
     path = write_results(folder, Results("drill", provenance, summary_of(run), detail))
     gather_summary(folder)
     return path
-
-
-COLUMNS = ("drill", "signal", "faults", "frames sent", "lost", "wrong", "doubled", "out of order", "seconds")
-
-
-def drills_table(tallies: Sequence[Tally]) -> Table:
-    """A row a drill and signal."""
-    rows = tuple(
-        (
-            tally.drill,
-            tally.signal,
-            number(tally.faults.total(), 0),
-            *(number(count, 0) for count in (tally.sent, tally.lost, tally.wrong, tally.doubled, tally.disordered)),
-            number(tally.seconds, 0),
-        )
-        for tally in tallies
-    )
-    return Table("Drills", COLUMNS, rows, texts=("signal",))

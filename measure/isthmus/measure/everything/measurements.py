@@ -155,6 +155,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     _measure("determinism-image", "determinism-image", writes="determinism_image"),
     _measure("fuzz", "fuzz", writes="fuzz"),
     _measure("inputs", "inputs", "--root", CHECKOUT, writes="inputs"),
+    Measurement("drill", (*ISTHMUS, "drill", "--out", OUT), ("drill",)),
     _measure(
         "video",
         "video",

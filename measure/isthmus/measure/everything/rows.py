@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isthmus.common.results import SUMMARY_FILE, read_results
+from isthmus.common.results import SUMMARY_FILE, read_results, read_summary
+from isthmus.measure.drill.rows import drills_of, drills_table
 from isthmus.measure.everything.measurements import Measurement
 from isthmus.measure.everything.run import Plan
-from isthmus.measure.table import Table, number
+from isthmus.measure.table import Table, number, summary_table
 
 
 def state_table(plan: Plan, measurements: Iterable[Measurement]) -> Table:
@@ -45,3 +46,12 @@ def circumstances_table(folder: Path) -> Table:
             said = (where.date, f"`{where.commit}`", f"{where.processor}, {where.cores} cores", load)
         rows.append((path.stem, *said, provenance.chosen))
     return Table("Circumstances", ("file", "on", "code", "processor", "load before", "chosen"), tuple(rows))
+
+
+FOLDER_TABLES: Mapping[str, Callable[[Path, str], Table]] = {
+    "summary": lambda results, prefix: summary_table(read_summary(results), prefix),
+    "circumstances": lambda results, _: circumstances_table(results),
+    "drills": lambda results, name: drills_table(drills_of(read_results(results / f"{name}.json").detail)),
+    "measured": lambda results, name: measured_table(read_results(results / f"{name}.json").detail),
+}
+"""Of more than one measurement: made of the folder of the results and the second word."""
