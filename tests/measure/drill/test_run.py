@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_what_is_no_drill_or_no_codec(zoo: Path) -> None:
 def test_a_nursery_without_codecs_says_so(tmp_path: Path) -> None:
     with Nursery(tmp_path) as nursery, pytest.raises(CloudUnreachableError, match="expected at least one codec"):
         nursery.take()
+
+
+def test_no_cloud_outlives_its_nursery(zoo: Path) -> None:
+    """However that ends; nor the clouds that nobody has asked for yet."""
+    with Nursery(zoo) as nursery:
+        cloud = nursery.take()
+        os.kill(cloud.pid, 0)
+        nursery._process.terminate()
+        nursery._process.wait(30)
+        with pytest.raises(ProcessLookupError):
+            os.kill(cloud.pid, 0)
 
 
 def test_an_edge_that_does_not_end_is_ended(zoo: Path, tmp_path: Path) -> None:

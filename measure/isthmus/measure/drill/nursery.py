@@ -20,6 +20,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from isthmus.common.errors import CloudUnreachableError, IsthmusError
 
@@ -124,17 +125,30 @@ def main(words: list[str]) -> int:
     for each in SIGNALS.values():
         opened(each.cloud_half)
     children: list[int] = []
-    for _ in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            os._exit(_serve(words))
-        children.append(pid)
-        children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        for _ in sys.stdin:
+            pid = os.fork()
+            if not pid:
+                _be_a_cloud(words)
+            children.append(pid)
+            children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
+    finally:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     return 0
+
+
+def _be_a_cloud(words: list[str]) -> NoReturn:
+    """Serve, and end here whatever comes: what the nursery does at its end is not a child's to do."""
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        code = _serve(words)
+    finally:
+        os._exit(code)
 
 
 def _serve(words: list[str]) -> int:
