@@ -214,6 +214,33 @@ async def test_age() -> None:
 
 
 @sync
+async def test_what_seems_over_is_held_a_little_longer() -> None:
+    """A connection that breaks while nothing is under way looks as if its client had ended it."""
+    streams = HeldStreams(Holding(age_s=0.05), Memory(1 << 30))
+    held, _, connection = await opened(streams, named(1))
+    await answered(held, [b"a"])
+    connection.leave(is_over=True)
+    again, is_resumed, second = await opened(streams, named(2, 1))
+    assert is_resumed
+    assert again is held
+    second.leave(is_over=True)
+    await asyncio.sleep(0.06)
+    _, is_resumed, _ = await opened(streams, named(3, 1))
+    assert not is_resumed
+
+
+@sync
+async def test_what_seems_over_goes_before_all_else() -> None:
+    streams = HeldStreams(Holding(max_stream_count=1), Memory(1 << 30))
+    _, _, waiting = await opened(streams, named(1), owner="a")
+    waiting.leave()
+    _, _, over = await opened(streams, named(1), owner="b")
+    over.leave(is_over=True)
+    _, is_resumed, _ = await opened(streams, named(2, 1), owner="a")
+    assert is_resumed
+
+
+@sync
 async def test_names_are_their_owners() -> None:
     streams = HeldStreams(Holding(), Memory(1 << 30))
     await opened(streams, named(5), owner="a")
@@ -226,7 +253,7 @@ async def test_names_are_their_owners() -> None:
 async def test_what_is_held_is_counted() -> None:
     """In the memory of the server, until it is let go."""
     memory = Memory(1 << 30)
-    streams = HeldStreams(Holding(), memory)
+    streams = HeldStreams(Holding(age_s=0.0), memory)
     held, _, connection = await opened(streams, named(1))
     await answered(held, [b""] * 5)
     assert memory.reserved_bytes == held.size_bytes == 5 * 72

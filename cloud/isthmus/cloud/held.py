@@ -34,6 +34,8 @@ from isthmus.common.errors import FencedError
 
 SHARE = 4
 """One of so many parts of a server's memory may be held."""
+OVER_AGE_S = 10.0
+"""For how long a stream is held that seems to be over: as long as a client waits before it comes back, twice."""
 
 
 class HeldStreams:
@@ -108,16 +110,22 @@ class HeldStreams:
         return begun, False
 
     def leave(self, owner: str, named: protocol.NamedStream, holder: Holder, *, is_over: bool) -> None:
-        """A connection has ended; `is_over` where the client has all results and comes no more."""
+        """A connection has ended; `is_over` where the client seems to have all results and to come no more.
+
+        A connection that breaks while nothing is under way looks the same from here: its reading ends. So what is over
+        is held a little longer, until whoever was cut off would have come back, and goes before all else.
+        """
         held = self._streams.get((owner, named.name))
         if held is None or held.holder is not holder:
             return
         held.leave(holder)
-        if is_over or held.is_broken:
+        if held.is_broken:
             self._streams.pop((owner, named.name)).forget()
+        age_s = min(OVER_AGE_S, self._holding.age_s) if is_over else self._holding.age_s
+        held.left_s -= self._holding.age_s - age_s
         self._prune()
         # What nobody comes back for goes even where nobody else comes.
-        asyncio.get_running_loop().call_later(self._holding.age_s + 1, self._prune)
+        asyncio.get_running_loop().call_later(age_s + 1, self._prune)
 
     def told(self, held: HeldStream, *, is_resumed: bool) -> protocol.HeldStream:
         """What the client is told of its stream."""
