@@ -10,8 +10,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support import tiny_codec
 
 from isthmus.cloud import server
-from isthmus.cloud.binding import Certificates, Tls, is_loopback
+from isthmus.cloud.binding import Certificates, Tls
 from isthmus.common.errors import InputError
+from isthmus.common.loopback import is_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])

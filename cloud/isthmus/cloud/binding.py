@@ -8,7 +8,6 @@ error in the log, and the last ones that did fit go on being served.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 from dataclasses import dataclass
@@ -17,7 +16,9 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
+from isthmus.cloud.stamp import Stamp, stamp_of
 from isthmus.common.errors import InputError
+from isthmus.common.loopback import is_loopback
 
 _log = logging.getLogger("isthmus.cloud")
 
@@ -66,15 +67,8 @@ class Certificates:
     def _paths(self) -> list[Path]:
         return [path for path in (self._tls.certificate, self._tls.key, self._tls.client_authority) if path is not None]
 
-    def _stamped(self) -> tuple[tuple[int, int, int], ...]:
-        found = []
-        for path in self._paths():
-            try:
-                told = path.stat()
-            except OSError as error:
-                raise InputError(f"{path}: expected a PEM file: {error.strerror or error}") from error
-            found.append((told.st_mtime_ns, told.st_ino, told.st_size))
-        return tuple(found)
+    def _stamped(self) -> list[Stamp]:
+        return [stamp_of(path, "a PEM file") for path in self._paths()]
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         import ssl
@@ -91,14 +85,6 @@ class Certificates:
                 f"{os.strerror(error.errno) if isinstance(error, FileNotFoundError) and error.errno else error}"
             ) from error
         return grpc.ssl_server_certificate_configuration([pair], authority)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None, *, is_insecure: bool = False) -> int:

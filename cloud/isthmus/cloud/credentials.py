@@ -16,6 +16,7 @@ import grpc.aio
 
 from isthmus.cloud.identity import Identity, by_address
 from isthmus.cloud.peers import Peer, of_certificate, of_token, read_peers
+from isthmus.cloud.stamp import stamp_of
 from isthmus.common.errors import InputError, UnauthenticatedError
 
 TOKEN_KEY, SCHEME = "authorization", "bearer "
@@ -36,7 +37,7 @@ class Gate:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._stamp = None if path is None else _stamped(path)
+        self._stamp = None if path is None else stamp_of(path, "a file of peers")
         self._peers: tuple[Peer, ...] = () if path is None else read_peers(path)
 
     def identify(self, context: grpc.aio.ServicerContext[Any, Any]) -> Identity:
@@ -69,7 +70,7 @@ class Gate:
 
     def _refresh(self, path: Path) -> None:
         try:
-            stamp = _stamped(path)
+            stamp = stamp_of(path, "a file of peers")
             if stamp == self._stamp:
                 return
             self._peers = read_peers(path)
@@ -78,14 +79,6 @@ class Gate:
             return
         self._stamp = stamp
         _log.info("%s: read again, %d peers", path, len(self._peers))
-
-
-def _stamped(path: Path) -> tuple[int, int, int]:
-    try:
-        told = path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: expected a file of peers: {error.strerror or error}") from error
-    return told.st_mtime_ns, told.st_ino, told.st_size
 
 
 def _token(context: grpc.aio.ServicerContext[Any, Any]) -> str:

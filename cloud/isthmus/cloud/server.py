@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 
-from isthmus.cloud.binding import Tls, bind, is_loopback
+from isthmus.cloud.binding import Tls, bind
 from isthmus.cloud.calls import Calls
 from isthmus.cloud.credentials import Gate
 from isthmus.cloud.half import Bench
@@ -42,6 +42,7 @@ from isthmus.common.catalog import SIGNALS
 from isthmus.common.codec import Allowance, Signal
 from isthmus.common.cost import MAX_FRAME_WORK, FrameBudget
 from isthmus.common.errors import MissingDependencyError
+from isthmus.common.loopback import is_loopback
 from isthmus.runtime.engine import AUTO
 
 if TYPE_CHECKING:

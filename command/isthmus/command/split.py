@@ -69,13 +69,13 @@ def _plan(model: Path, images: Path, given: Given) -> None:
     """Measure the cuts, show them, and end with the command that makes the best."""
     from rich.console import Console
 
+    from isthmus.common.side_by_side import usual_workers
     from isthmus.measure.split.latency_plot import draw_latency_png
     from isthmus.measure.track import tracked
     from isthmus.split.codec_folder import sized_for
     from isthmus.split.pictures import load_pictures
     from isthmus.split.plan import plan_cuts
     from isthmus.split.plan_table import plan_json, plan_table
-    from isthmus.split.side_by_side import usual_workers
 
     cut, frames, link = given.of(CutOptions), given.of(FrameOptions), given.of(PlanOptions)
     reading = reading_of(model, frames, lambda count: load_pictures(images, count))

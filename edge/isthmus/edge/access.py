@@ -6,7 +6,6 @@ goes over TLS, or over loopback (a tunnel begins there), and nowhere else.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.common.errors import InputError
+from isthmus.common.loopback import is_loopback
 
 if TYPE_CHECKING:
     import grpc
@@ -56,7 +56,7 @@ class Access:
         Raises:
             InputError: it is on another machine, and neither TLS nor its absence was asked for, or there is a token.
         """
-        if self.is_behind_tls or is_loopback(address):
+        if self.is_behind_tls or is_loopback(address.rpartition(":")[0]):
             return
         if not self.is_insecure:
             raise InputError(
@@ -97,15 +97,6 @@ class Access:
 
 NO_ACCESS = Access()
 """To a cloud on this machine."""
-
-
-def is_loopback(address: str) -> bool:
-    """Whether "host:port" is on this machine."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _read(path: Path) -> bytes:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.common.errors import InputError
+from isthmus.common.side_by_side import side_by_side
 from isthmus.split.components import Float64
 from isthmus.split.cut_metrics import metrics_of_tensors
 from isthmus.split.cuts import Cut
@@ -34,7 +35,6 @@ from isthmus.split.plan_stepped import OWN
 from isthmus.split.plan_subject import Subject
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import all_cuts
-from isthmus.split.side_by_side import side_by_side
 from isthmus.split.ways import Link, Way, fastest
 
 Track = Callable[[str, int], Callable[[int], None]]

@@ -23,6 +23,7 @@ from isthmus.common.bits.varint import encode_varint
 from isthmus.common.image.side import Adaptation, Side
 from isthmus.common.video.heads import KeyHead
 from isthmus.common.zoo import codec_folders, find_codec
+from isthmus.edge.call import METHODS
 from isthmus.measure.abuse.guests import FAILURES, Messages, channel_to, opening_of, stream_on
 from isthmus.measure.abuse.raw_http2 import unfinished
 
@@ -196,7 +197,7 @@ async def short_streams(target: Target) -> None:
 
 async def unfinished_calls(target: Target) -> None:
     """Messages of 16 MB of which 6 come: sixty calls that ask for what the cloud can."""
-    await _unfinished(target, "/isthmus.v1.InferenceService/GetCapabilities")
+    await _unfinished(target, METHODS + "GetCapabilities")
 
 
 async def unfinished_streams(target: Target) -> None:

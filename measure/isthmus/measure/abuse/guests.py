@@ -21,9 +21,10 @@ from isthmus.common import protocol, wire
 from isthmus.common.signals import PointCloud
 from isthmus.common.zoo import find_codec
 from isthmus.data.pointcloud.furniture import generate_set
+from isthmus.edge.call import METHODS
 from isthmus.edge.pointcloud.encoder import PointCloudEncoder
 
-METHOD = "/isthmus.v1.InferenceService/StreamInference"
+METHOD = METHODS + "StreamInference"
 CODEC = "pc-lite-any-q10"
 MAX_MESSAGE_BYTES = 64 << 20
 

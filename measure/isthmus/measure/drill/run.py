@@ -10,6 +10,7 @@ from typing import Any
 
 from isthmus.common.errors import InputError
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.side_by_side import side_by_side
 from isthmus.common.zoo import find_zoo
 from isthmus.measure.command_line import command_line
 from isthmus.measure.drill.course import Course, make_course
@@ -17,7 +18,6 @@ from isthmus.measure.drill.drills import DRILLS, Drill, right_answers
 from isthmus.measure.drill.ground import Ground
 from isthmus.measure.drill.nursery import Nursery
 from isthmus.measure.drill.options import DrillOptions
-from isthmus.measure.drill.side_by_side import side_by_side
 from isthmus.measure.drill.tally import Tally
 from isthmus.measure.key import slug
 from isthmus.measure.options import words

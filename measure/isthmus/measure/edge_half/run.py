@@ -16,6 +16,7 @@ import onnx
 
 from isthmus.common.manifest.folder import EDGE_FILE
 from isthmus.common.results import Provenance, Results, gather_summary, write_results
+from isthmus.common.side_by_side import usual_workers
 from isthmus.common.video.fine import fine_latents
 from isthmus.common.video.step import DEFAULT_STEP
 from isthmus.data.image.labelled import load_labelled_images
@@ -39,7 +40,6 @@ from isthmus.split.pictures import load_pictures
 from isthmus.split.plan import plan_cuts
 from isthmus.split.preprocessing import Preprocessing
 from isthmus.split.several import find_cut
-from isthmus.split.side_by_side import usual_workers
 from isthmus.split.stepped_writer import write_stepped_codec
 
 NAME = "split_edge"

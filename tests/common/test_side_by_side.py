@@ -8,7 +8,7 @@ import time
 import pytest
 
 from isthmus.common.errors import InputError
-from isthmus.split.side_by_side import MOST, side_by_side, usual_workers
+from isthmus.common.side_by_side import MOST, side_by_side, usual_workers
 
 PATIENCE_S = 30
 
@@ -50,3 +50,27 @@ def test_nothing_to_do() -> None:
 
 def test_as_many_workers_as_cores_but_few() -> None:
     assert 1 <= usual_workers() <= MOST
+
+
+def test_all_run_at_once_and_come_in_order() -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    def work(number: int) -> int:
+        together.wait()
+        return number * number
+
+    assert side_by_side(work, (1, 2, 3)) == [1, 4, 9]
+    assert side_by_side(work, ()) == []
+
+
+def test_a_failure_is_raised_while_others_go_on() -> None:
+    forever = threading.Event()
+
+    def work(number: int) -> None:
+        if number:
+            raise ValueError("no")
+        forever.wait(10)
+
+    with pytest.raises(ValueError, match="no"):
+        side_by_side(work, (0, 1))
+    forever.set()
